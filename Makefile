@@ -1,0 +1,42 @@
+# The README's commands. Each does its own set-up, in a virtual environment of its own.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench chaos clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "manyfest needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml | $(BIN)/python
+	@echo "installing manyfest into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[serve]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	@echo "installing manyfest and its test tools into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+demo: $(VENV)/.runtime ## Release a real four-platform image to a registry on this machine
+	@$(BIN)/python examples/ruff/demo.py
+
+test: $(VENV)/.dev ## Run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict src tests
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev ## Measure against the peers that are installed
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) dist examples/ruff/bin examples/ruff/dist
