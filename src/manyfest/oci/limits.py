@@ -1,0 +1,19 @@
+"""Bounds on what a parser accepts, so that a hostile document costs little."""
+
+from __future__ import annotations
+
+MAX_MANIFEST_SIZE = 4 * 1024 * 1024
+"""Bytes of a manifest, index or configuration. The OCI distribution specification asks registries
+to accept at least 4 MiB ("Pushing Manifests"); nothing real comes near."""
+
+MAX_DESCRIPTORS = 4096
+"""Entries of one index, or layers of one manifest."""
+
+MAX_INDEX_DEPTH = 8
+"""Indexes within indexes."""
+
+MAX_GRAPH_NODES = 20_000
+"""Manifests, configurations and layers below one root."""
+
+MAX_BLOB_SIZE = 2**50
+"""Bytes of one blob: 1 PiB, far above any layer and far below an overflow."""

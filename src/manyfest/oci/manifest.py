@@ -1,0 +1,92 @@
+"""Image manifests and indexes, with the bytes they came in.
+
+A :class:`Manifest` keeps its raw bytes: they are what is hashed, stored and sent, and they are
+never written anew from the parsed form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+
+from manyfest.oci import json
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.limits import MAX_DESCRIPTORS
+from manyfest.oci.mediatypes import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, is_foreign
+
+Descriptors = Annotated[tuple[Descriptor, ...], msgspec.Meta(max_length=MAX_DESCRIPTORS)]
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """An image or artifact manifest (OCI "Image Manifest", Docker schema 2)."""
+
+    schema_version: int
+    media_type: str = ""
+    artifact_type: str = ""
+    config: Descriptor
+    layers: Descriptors
+    subject: Descriptor | None = None
+    annotations: dict[str, str] = {}
+
+    @property
+    def kind(self) -> str:
+        """The artifact's type: ``artifactType``, or else the configuration's media type."""
+        if self.artifact_type:
+            return self.artifact_type
+        return "" if self.config.media_type == OCI_EMPTY else self.config.media_type
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """An image index (OCI "Image Index") or a manifest list (Docker)."""
+
+    schema_version: int
+    media_type: str = ""
+    artifact_type: str = ""
+    manifests: Descriptors
+    subject: Descriptor | None = None
+    annotations: dict[str, str] = {}
+
+    @property
+    def images(self) -> tuple[Descriptor, ...]:
+        """The entries that are images for a platform; attestations are left out."""
+        return tuple(entry for entry in self.manifests if not entry.is_attestation)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest's bytes, what points at them, and what they say."""
+
+    raw: bytes
+    descriptor: Descriptor
+    body: Image | Index
+
+    @classmethod
+    def of_image(cls, image: Image) -> Manifest:
+        """A new image manifest of ours, written out once."""
+        return cls._written(image, image.media_type or OCI_MANIFEST)
+
+    @classmethod
+    def of_index(cls, index: Index) -> Manifest:
+        """A new index of ours, written out once."""
+        return cls._written(index, index.media_type or OCI_INDEX)
+
+    @classmethod
+    def _written(cls, body: Image | Index, media_type: str) -> Manifest:
+        raw = json.dumps(body)
+        return cls(raw, Descriptor.of(raw, media_type), body)
+
+    @property
+    def children(self) -> tuple[Descriptor, ...]:
+        """What must be in a store before this manifest may be: each once, in order.
+
+        Foreign layers are not among them; they stay where they are. Nor is ``subject``, which
+        may come later.
+        """
+        if isinstance(self.body, Index):
+            found: tuple[Descriptor, ...] = self.body.manifests
+        else:
+            layers = (layer for layer in self.body.layers if not is_foreign(layer.media_type))
+            found = (self.body.config, *layers)
+        return tuple({child.digest: child for child in found}.values())

@@ -1,0 +1,77 @@
+"""From bytes to manifests and configurations.
+
+Lenient where the world is untidy (unknown keys, missing ``mediaType``), strict where two programs
+could disagree on what the bytes are. :mod:`manyfest.oci.validate` reports every other fault.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from manyfest.errors import InvalidManifest
+from manyfest.oci import json
+from manyfest.oci.config import ImageConfig
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Image, Index, Manifest
+from manyfest.oci.mediatypes import IMAGES, INDEXES, MANIFESTS, OCI_INDEX, OCI_MANIFEST
+
+_DOCKER_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
+
+
+def parse_manifest(raw: bytes, *, media_type: str = "", algorithm: str = "sha256") -> Manifest:
+    """The manifest or index in ``raw``.
+
+    ``media_type`` is what the descriptor or the Content-Type said of it; the body must agree.
+    Raises :class:`~manyfest.errors.InvalidManifest`.
+    """
+    what = "the index" if media_type in INDEXES else "the manifest"
+    document = json.loads(raw, what)
+    actual = manifest_type(document, media_type)
+    body: Image | Index
+    if actual in INDEXES:
+        body = json.convert(document, Index, "the index")
+    else:
+        body = json.convert(document, Image, "the manifest")
+    digest = Digest.of(raw, algorithm)
+    return Manifest(raw, Descriptor(media_type=actual, digest=digest, size=len(raw)), body)
+
+
+def parse_config(raw: bytes) -> ImageConfig:
+    """The image configuration in ``raw``. Raises :class:`~manyfest.errors.InvalidManifest`."""
+    return json.convert(json.loads(raw, "the configuration"), ImageConfig, "the configuration")
+
+
+def manifest_type(document: dict[str, Any], declared: str = "") -> str:
+    """The media type of a manifest, from its body and from what was said of it.
+
+    Raises :class:`~manyfest.errors.InvalidManifest` if the two differ, or if the body could be
+    read as an index and as an image (CVE-2021-41190).
+    """
+    is_index, is_image = "manifests" in document, bool({"config", "layers"} & document.keys())
+    if is_index and is_image:
+        raise InvalidManifest("the manifest is at once an index and an image")
+    if not (is_index or is_image):
+        if document.get("schemaVersion") == 1 or declared.startswith(_DOCKER_SCHEMA_1):
+            raise InvalidManifest(
+                "the manifest has Docker's schema 1, which was retired in 2020",
+                mend="push the image again with a current tool",
+            )
+        raise InvalidManifest('the manifest has neither "manifests" nor "config" and "layers"')
+    inside = document.get("mediaType", "")
+    if not isinstance(inside, str):
+        raise InvalidManifest("the manifest's mediaType is not a string")
+    if inside and declared in MANIFESTS and inside != declared:
+        raise InvalidManifest(f"the manifest says it is {inside[:80]!r}, but came as {declared!r}")
+    return _checked_type(inside or declared, is_index=is_index)
+
+
+def _checked_type(media_type: str, *, is_index: bool) -> str:
+    expected = INDEXES if is_index else IMAGES
+    if media_type in expected:
+        return media_type
+    if media_type in MANIFESTS:
+        form = "an index" if is_index else "an image"
+        raise InvalidManifest(f"the manifest has the form of {form}, but says it is {media_type!r}")
+    # A missing type, or a registry that answered with application/json.
+    return OCI_INDEX if is_index else OCI_MANIFEST

@@ -1,0 +1,243 @@
+"""References: where something is, and under which name.
+
+Two grammars meet here. :class:`Name` is a name in a registry, as Docker and the OCI distribution
+specification write it: ``host:port/repository:tag@digest``. :class:`Reference` puts a transport
+before it, or a path: ``docker://``, ``oci:DIR:TAG``, ``oci-archive:FILE:TAG``.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from manyfest.errors import InvalidDigest, InvalidReference
+from manyfest.oci.digest import Digest
+
+DOCKER_HUB = "docker.io"
+DEFAULT_TAG = "latest"
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_LABEL = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+_MAX_REPOSITORY = 255
+
+Transport = Literal["docker", "oci", "oci-archive"]
+
+
+def is_tag(text: str) -> bool:
+    """Whether a registry accepts ``text`` as a tag (distribution specification, "Pull")."""
+    return _TAG.fullmatch(text) is not None
+
+
+def is_repository(text: str) -> bool:
+    """Whether a registry accepts ``text`` as a repository's name."""
+    return len(text) <= _MAX_REPOSITORY and _REPOSITORY.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A repository in a registry, and a tag, a digest, both or neither in it."""
+
+    registry: str
+    repository: str
+    tag: str = ""
+    digest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The name a person wrote; Docker Hub's short names mean what Docker means by them.
+
+        No tag is added: a name without tag and digest is a repository. Raises
+        :class:`~manyfest.errors.InvalidReference`.
+        """
+        rest, digest = _split_digest(text)
+        rest, tag = _split_tag(rest, text)
+        registry, repository = _split_registry(rest)
+        if not is_repository(repository):
+            raise _bad_repository(repository, text)
+        return cls(registry, repository, tag, digest)
+
+    @property
+    def is_repository(self) -> bool:
+        """Whether it names no single image."""
+        return not self.tag and self.digest is None
+
+    @property
+    def target(self) -> str:
+        """What to ask the registry for: the digest if there is one, else the tag."""
+        return str(self.digest) if self.digest else self.tag or DEFAULT_TAG
+
+    def with_tag(self, tag: str) -> Name:
+        """The same repository under ``tag``."""
+        if not is_tag(tag):
+            raise InvalidReference(
+                f"{tag[:140]!r} is not a tag",
+                mend="use at most 128 letters, digits, '_', '.' or '-', not starting with '.' or '-'",
+            )
+        return replace(self, tag=tag, digest=None)
+
+    def with_digest(self, digest: Digest) -> Name:
+        """The same repository at ``digest``."""
+        return replace(self, tag="", digest=digest)
+
+    @property
+    def place(self) -> str:
+        """The repository alone: ``host/repository``."""
+        return f"{self.registry}/{self.repository}"
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.place}{tag}{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A transport, the place it leads to, and a name there.
+
+    For ``docker`` the place is a :class:`Name`; for the others it is a path, and ``name`` the tag
+    or digest in it, or empty.
+    """
+
+    transport: Transport
+    image: Name | None = None
+    path: str = ""
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The reference a person wrote; without a transport it is a name in a registry.
+
+        Raises :class:`~manyfest.errors.InvalidReference`.
+        """
+        if text.startswith("docker://"):
+            return cls("docker", image=Name.parse(text.removeprefix("docker://")))
+        head, colon, rest = text.partition(":")
+        if colon and head in ("oci", "oci-archive"):
+            path, name = _split_path(rest, text)
+            return cls("oci" if head == "oci" else "oci-archive", path=path, name=name)
+        if "://" in text or (colon and head in ("docker-archive", "docker-daemon", "dir")):
+            raise InvalidReference(
+                f"unknown transport in {text[:200]!r}", mend="use docker://, oci: or oci-archive:"
+            )
+        return cls("docker", image=Name.parse(text))
+
+    def with_name(self, name: str) -> Reference:
+        """The same place under another tag."""
+        if self.image is not None:
+            return replace(self, image=self.image.with_tag(name))
+        return replace(self, name=name)
+
+    @property
+    def target(self) -> str:
+        """The tag or digest that is asked for; empty if the place itself is meant."""
+        return self.image.target if self.image is not None else self.name
+
+    def __str__(self) -> str:
+        if self.image is not None:
+            return str(self.image)
+        return f"{self.transport}:{self.path}:{self.name}" if self.name else self.location
+
+    @property
+    def location(self) -> str:
+        """The place without the name in it."""
+        return self.image.place if self.image is not None else f"{self.transport}:{self.path}"
+
+
+def _split_digest(text: str) -> tuple[str, Digest | None]:
+    rest, at, digest = text.partition("@")
+    if not at:
+        return rest, None
+    try:
+        return rest, Digest.parse(digest)
+    except InvalidDigest as error:
+        raise InvalidReference(error.what, where=text[:300]) from None
+
+
+def _split_tag(rest: str, text: str) -> tuple[str, str]:
+    colon = rest.rfind(":")
+    if colon <= rest.rfind("/") or colon < 0 or rest.endswith("]"):
+        return rest, ""
+    tag = rest[colon + 1 :]
+    if not is_tag(tag):
+        raise InvalidReference(f"{tag[:140]!r} is not a tag", where=text[:300])
+    return rest[:colon], tag
+
+
+def _split_registry(rest: str) -> tuple[str, str]:
+    """Docker's rule: the first part is a registry if it could not be a repository's name."""
+    first, slash, remainder = rest.partition("/")
+    is_host = slash and (
+        any(character in first for character in ".:[")
+        or first == "localhost"
+        or first.lower() != first
+    )
+    if not is_host:
+        registry, repository = DOCKER_HUB, rest
+    else:
+        registry, repository = check_registry(first), remainder
+    if registry == DOCKER_HUB and "/" not in repository:
+        repository = f"library/{repository}"
+    return registry, repository
+
+
+def check_registry(text: str) -> str:
+    """``host`` or ``host:port`` as it is used in URLs; Docker Hub under its one name.
+
+    Raises :class:`~manyfest.errors.InvalidReference`.
+    """
+    host, port = _split_port(text)
+    if host.startswith("["):
+        _check_ipv6(host, text)
+    elif not _HOST.fullmatch(host) or len(host) > 253:
+        raise InvalidReference(f"{text[:260]!r} is not a registry's host name")
+    if port is not None and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+        raise InvalidReference(f"{text[:260]!r} has no valid port", mend="use 1 to 65535")
+    registry = text.lower()
+    return DOCKER_HUB if registry in _HUB_ALIASES else registry
+
+
+def _split_port(text: str) -> tuple[str, str | None]:
+    end = text.find("]") + 1
+    host, colon, port = text[end:].partition(":")
+    return text[:end] + host, port if colon else None
+
+
+def _check_ipv6(host: str, text: str) -> None:
+    try:
+        ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        raise InvalidReference(f"{text[:260]!r} is not an IPv6 address in brackets") from None
+
+
+def _split_path(rest: str, text: str) -> tuple[str, str]:
+    """``PATH[:TAG]`` or ``PATH@DIGEST``, as skopeo splits it: at the first colon."""
+    path, at, digest = rest.partition("@sha")
+    if at and ":" in digest and "/" not in digest:
+        try:
+            return path, str(Digest.parse(f"sha{digest}"))
+        except InvalidDigest as error:
+            raise InvalidReference(error.what, where=text[:300]) from None
+    path, _, name = rest.partition(":")
+    if not path:
+        raise InvalidReference(f"{text[:300]!r} names no path")
+    return path, name
+
+
+def _bad_repository(repository: str, text: str) -> InvalidReference:
+    if repository.lower() != repository and is_repository(repository.lower()):
+        return InvalidReference(
+            f"repository {repository[:260]!r} has capital letters",
+            where=text[:300],
+            mend=f"write {repository.lower()}",
+        )
+    return InvalidReference(
+        f"{repository[:260]!r} is not a repository's name",
+        where=text[:300],
+        mend="use lower-case letters and digits, joined by '.', '_', '-' and '/'",
+    )

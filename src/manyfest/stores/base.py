@@ -1,0 +1,183 @@
+"""What a store is: a handful of methods, and capabilities that some stores add.
+
+Copying, building, checking and releasing are written against these protocols and never against
+one kind of store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol, Self, runtime_checkable
+
+from manyfest.errors import DigestMismatch
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.limits import MAX_MANIFEST_SIZE
+
+CHUNK_SIZE = 1024 * 1024
+"""Bytes asked of a reader at a time: large enough that Python's part of the work is small."""
+
+
+class Reader(Protocol):
+    """A stream of bytes, read once."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; the empty string at the end."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes that can be opened again and again, so that a failed transfer can start over."""
+
+    descriptor: Descriptor
+    open: Callable[[], Reader]
+
+
+class Store(Protocol):
+    """A place where content lies under its digest, and names point at it."""
+
+    @property
+    def label(self) -> str:
+        """The place as a person would write it: what errors and progress show."""
+        ...
+
+    def resolve(self, name: str) -> Descriptor:
+        """The descriptor of the manifest that ``name``, a tag or a digest, points at.
+
+        Raises :class:`~manyfest.errors.NotFound` if there is none.
+        """
+        ...
+
+    def open(self, descriptor: Descriptor) -> Reader:
+        """The content, unverified: wrap it in :class:`VerifyingReader` before trusting it."""
+        ...
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the content is here. An error is raised, never answered as no."""
+        ...
+
+    def put(self, content: Content) -> None:
+        """Store the content under its digest, whole or not at all.
+
+        Raises :class:`~manyfest.errors.DigestMismatch` if the bytes are not the descriptor's.
+        """
+        ...
+
+    def tag(self, name: str, manifest: Content) -> None:
+        """Store the manifest, if it is not here, and point ``name`` at it."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was written and let go of files and connections."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@runtime_checkable
+class Lists(Protocol):
+    """A store that can name its tags."""
+
+    def tags(self) -> Iterator[str]:
+        """Every tag, in the store's own order."""
+        ...
+
+
+@runtime_checkable
+class Mounts(Protocol):
+    """A store that can take a blob from a neighbour without moving its bytes."""
+
+    def mount(self, descriptor: Descriptor, source: Store) -> bool:
+        """Take the blob from ``source``; ``False`` if it must be transferred after all."""
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """A store whose other side hashes what it receives and refuses what does not match.
+
+    What is sent there need not be hashed a second time on this side.
+    """
+
+    verifies: bool
+
+
+@runtime_checkable
+class Plans(Protocol):
+    """A store that wants to know what will come before it comes.
+
+    An archive lays its blobs out in this order, whichever arrives first.
+    """
+
+    def plan(self, descriptors: Sequence[Descriptor]) -> None: ...
+
+
+class VerifyingReader:
+    """Passes bytes through and raises unless, at the end, size and digest are the descriptor's.
+
+    Never gives out more bytes than the descriptor promises.
+    """
+
+    def __init__(self, reader: Reader, descriptor: Descriptor, *, where: str) -> None:
+        self._reader = reader
+        self._descriptor = descriptor
+        self._where = where
+        self._hash = descriptor.digest.hasher()
+        self._left = descriptor.size
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; raises :class:`~manyfest.errors.DigestMismatch` at the end."""
+        chunk = self._reader.read(size)
+        if not chunk:
+            self._check_end()
+            return b""
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise self._mismatch(f"is longer than the {self._descriptor.size} bytes promised")
+        self._hash.update(chunk)
+        if self._left == 0:
+            self._check_digest()
+        return chunk
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _check_end(self) -> None:
+        if self._left:
+            got = self._descriptor.size - self._left
+            raise self._mismatch(f"ends after {got} of {self._descriptor.size} bytes")
+        self._check_digest()
+
+    def _check_digest(self) -> None:
+        found = self._hash.hexdigest()
+        if found != self._descriptor.digest.hex:
+            raise self._mismatch(f"has the digest {self._descriptor.digest.algorithm}:{found}")
+
+    def _mismatch(self, what: str) -> DigestMismatch:
+        return DigestMismatch(
+            f"{self._descriptor.digest} {what}",
+            where=self._where,
+            mend="the content is damaged: get it again from where it came from",
+        )
+
+
+def read_all(store: Store, descriptor: Descriptor, *, limit: int = MAX_MANIFEST_SIZE) -> bytes:
+    """The whole, verified content of something small: a manifest or a configuration.
+
+    Raises :class:`~manyfest.errors.DigestMismatch` if it is not what the descriptor says or is
+    larger than ``limit`` bytes.
+    """
+    if descriptor.size > limit:
+        raise DigestMismatch(
+            f"{descriptor.digest} is {descriptor.size} bytes, more than the {limit} allowed",
+            where=store.label,
+        )
+    reader = VerifyingReader(store.open(descriptor), descriptor, where=store.label)
+    with closing(reader):
+        return b"".join(iter(lambda: reader.read(CHUNK_SIZE), b""))
