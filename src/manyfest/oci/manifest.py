@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from manyfest.errors import InvalidManifest
 from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.limits import MAX_DESCRIPTORS
@@ -76,6 +77,20 @@ class Manifest:
     def _written(cls, body: Image | Index, media_type: str) -> Manifest:
         raw = json.dumps(body)
         return cls(raw, Descriptor.of(raw, media_type), body)
+
+    @property
+    def index(self) -> Index:
+        """The body, which must be an index; else :class:`~manyfest.errors.InvalidManifest`."""
+        if isinstance(self.body, Index):
+            return self.body
+        raise InvalidManifest(f"{self.descriptor.digest} is an image, not an index")
+
+    @property
+    def image(self) -> Image:
+        """The body, which must be an image; else :class:`~manyfest.errors.InvalidManifest`."""
+        if isinstance(self.body, Image):
+            return self.body
+        raise InvalidManifest(f"{self.descriptor.digest} is an index, not an image")
 
     @property
     def children(self) -> tuple[Descriptor, ...]:

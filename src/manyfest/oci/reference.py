@@ -77,7 +77,7 @@ class Name:
         if not is_tag(tag):
             raise InvalidReference(
                 f"{tag[:140]!r} is not a tag",
-                mend="use at most 128 letters, digits, '_', '.' or '-', not starting with '.' or '-'",
+                mend="use up to 128 letters, digits, '_', '.' and '-', no '.' or '-' in front",
             )
         return replace(self, tag=tag, digest=None)
 
@@ -141,7 +141,8 @@ class Reference:
     def __str__(self) -> str:
         if self.image is not None:
             return str(self.image)
-        return f"{self.transport}:{self.path}:{self.name}" if self.name else self.location
+        separator = "@" if ":" in self.name else ":"
+        return f"{self.location}{separator}{self.name}" if self.name else self.location
 
     @property
     def location(self) -> str:

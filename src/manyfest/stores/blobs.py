@@ -1,0 +1,56 @@
+"""A folder of content under its digests: ``sha256/<hex>``, as in an OCI layout's ``blobs``."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+
+from manyfest.errors import InvalidArchive, NotFound
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.stores.base import CHUNK_SIZE, Content, VerifyingReader
+from manyfest.stores.files import new_file
+
+
+@dataclass(frozen=True, slots=True)
+class BlobFolder:
+    """Nothing gets a digest for a name here unless it was hashed on the way in."""
+
+    root: Path
+
+    def path(self, digest: Digest) -> Path:
+        """Where the content with this digest lies, or would."""
+        return self.root / digest.algorithm / digest.hex
+
+    def size(self, digest: Digest) -> int | None:
+        """Its size in bytes, or ``None`` if it is not here."""
+        try:
+            return self.path(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the content is here in its full size; a torn file does not count."""
+        return self.size(descriptor.digest) == descriptor.size
+
+    def open(self, descriptor: Descriptor) -> FileIO:
+        """The content, unverified, unbuffered."""
+        path = self.path(descriptor.digest)
+        try:
+            return path.open("rb", buffering=0)
+        except FileNotFoundError:
+            raise NotFound(f"{descriptor.digest} is missing", where=str(self.root)) from None
+        except OSError as error:
+            raise InvalidArchive(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+    def put(self, content: Content) -> None:
+        """Write the content, verified. Raises :class:`~manyfest.errors.DigestMismatch`."""
+        if self.has(content.descriptor):
+            return
+        path = self.path(content.descriptor.digest)
+        reader = VerifyingReader(content.open(), content.descriptor, where=str(path.parent))
+        with closing(reader), new_file(path) as file:
+            while chunk := reader.read(CHUNK_SIZE):
+                file.write(chunk)
