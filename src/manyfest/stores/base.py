@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
 from manyfest.errors import DigestMismatch
@@ -37,8 +38,8 @@ class Content:
     open: Callable[[], Reader]
 
 
-class Store(Protocol):
-    """A place where content lies under its digest, and names point at it."""
+class Place(Protocol):
+    """Where content lies under its digest, and names point at it."""
 
     @property
     def label(self) -> str:
@@ -52,13 +53,35 @@ class Store(Protocol):
         """
         ...
 
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the content is here. An error is raised, never answered as no."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was written and let go of files and connections."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
+class Source(Place, Protocol):
+    """A place to read from."""
+
     def open(self, descriptor: Descriptor) -> Reader:
         """The content, unverified: wrap it in :class:`VerifyingReader` before trusting it."""
         ...
 
-    def has(self, descriptor: Descriptor) -> bool:
-        """Whether the content is here. An error is raised, never answered as no."""
-        ...
+
+class Target(Place, Protocol):
+    """A place to write to."""
 
     def put(self, content: Content) -> None:
         """Store the content under its digest, whole or not at all.
@@ -71,13 +94,9 @@ class Store(Protocol):
         """Store the manifest, if it is not here, and point ``name`` at it."""
         ...
 
-    def close(self) -> None:
-        """Finish what was written and let go of files and connections."""
-        ...
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
+class Store(Source, Target, Protocol):
+    """A place to read from and to write to."""
 
 
 @runtime_checkable
@@ -93,7 +112,7 @@ class Lists(Protocol):
 class Mounts(Protocol):
     """A store that can take a blob from a neighbour without moving its bytes."""
 
-    def mount(self, descriptor: Descriptor, source: Store) -> bool:
+    def mount(self, descriptor: Descriptor, source: Source) -> bool:
         """Take the blob from ``source``; ``False`` if it must be transferred after all."""
         ...
 
@@ -106,6 +125,16 @@ class Verifies(Protocol):
     """
 
     verifies: bool
+
+
+@runtime_checkable
+class Local(Protocol):
+    """A store whose content lies on this machine.
+
+    What comes from elsewhere is hashed on arrival, even if the place it goes to hashes it too.
+    """
+
+    local: bool
 
 
 @runtime_checkable
@@ -167,7 +196,7 @@ class VerifyingReader:
         )
 
 
-def read_all(store: Store, descriptor: Descriptor, *, limit: int = MAX_MANIFEST_SIZE) -> bytes:
+def read_all(source: Source, descriptor: Descriptor, *, limit: int = MAX_MANIFEST_SIZE) -> bytes:
     """The whole, verified content of something small: a manifest or a configuration.
 
     Raises :class:`~manyfest.errors.DigestMismatch` if it is not what the descriptor says or is
@@ -176,8 +205,8 @@ def read_all(store: Store, descriptor: Descriptor, *, limit: int = MAX_MANIFEST_
     if descriptor.size > limit:
         raise DigestMismatch(
             f"{descriptor.digest} is {descriptor.size} bytes, more than the {limit} allowed",
-            where=store.label,
+            where=source.label,
         )
-    reader = VerifyingReader(store.open(descriptor), descriptor, where=store.label)
+    reader = VerifyingReader(source.open(descriptor), descriptor, where=source.label)
     with closing(reader):
         return b"".join(iter(lambda: reader.read(CHUNK_SIZE), b""))

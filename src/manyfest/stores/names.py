@@ -46,7 +46,7 @@ def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
     if name:
         return _by_name(entries, name, where)
     if len({entry.digest for entry in entries}) == 1:
-        return entries[0]
+        return _bare(entries[0])
     if entries and all(entry.platform and not named(entry) for entry in entries):
         return top.descriptor  # the platforms lie in index.json itself
     if not entries:
@@ -84,14 +84,19 @@ def _by_name(entries: tuple[Descriptor, ...], name: str, where: str) -> Descript
     for entry in entries:
         full = {entry.annotations.get(REF_NAME), entry.annotations.get(CONTAINERD_NAME)}
         if name in full or named(entry) == name:
-            return entry
+            return _bare(entry)
     if ":" in name:
         digest = Digest.parse(name)
         for entry in entries:
             if entry.digest == digest:
-                return entry
+                return _bare(entry)
     known = _known(entries)
     raise NotFound(f"{name!r} is not in it", where=where, mend=known and f"it holds {known}")
+
+
+def _bare(entry: Descriptor) -> Descriptor:
+    """The descriptor without what ``index.json`` says of it: its name is not part of it."""
+    return Descriptor(media_type=entry.media_type, digest=entry.digest, size=entry.size)
 
 
 def _known(entries: tuple[Descriptor, ...]) -> str:

@@ -1,0 +1,220 @@
+"""The one copy over a graph of content, from any store to any store.
+
+Every command that moves content calls :func:`copy_graph`. Blobs go first, all at once; then
+manifests, children before parents; a name is set last. So a name in the target never points at
+something incomplete, and a copy that was interrupted can be run again: what is there is not sent
+again, and what is missing below something that is there is.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from manyfest.errors import DigestMismatch, ManyfestError, NotFound
+from manyfest.graph import Graph, read_graph
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.manifest import Manifest
+from manyfest.progress import NoProgress, Outcome, Progress
+from manyfest.stores.base import (
+    CHUNK_SIZE,
+    Content,
+    Local,
+    Mounts,
+    Plans,
+    Reader,
+    Source,
+    Target,
+    Verifies,
+    VerifyingReader,
+)
+
+T = TypeVar("T")
+
+JOBS = 8
+"""Transfers at the same time. The registry client has its own limit for each host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy did: bytes that were moved, and how many things were not, as they were there
+    already or came from a neighbouring repository."""
+
+    root: Descriptor
+    sent: int
+    present: int
+    mounted: int
+
+
+class Stopped(ManyfestError):
+    """A transfer was given up because another one failed, or the user interrupted."""
+
+
+def copy(
+    source: Source,
+    name: str,
+    target: Target,
+    tags: Sequence[str] = (),
+    *,
+    progress: Progress | None = None,
+) -> Copied:
+    """Copy what ``name`` means in ``source``, whole, to ``target``, and set ``tags`` there.
+
+    Raises what the stores raise; the target then has no new name.
+    """
+    graph = read_graph(source, source.resolve(name))
+    return copy_graph(source, graph, target, tags, progress=progress)
+
+
+def copy_graph(
+    source: Source,
+    graph: Graph,
+    target: Target,
+    tags: Sequence[str] = (),
+    *,
+    progress: Progress | None = None,
+) -> Copied:
+    """Copy a graph that was read from ``source``; see :func:`copy`."""
+    if isinstance(target, Plans):
+        target.plan(graph.descriptors)
+    run = _Run(source, target, progress or NoProgress())
+    with ThreadPoolExecutor(JOBS, thread_name_prefix="copy") as pool:
+        run.each(pool, run.blob, sorted(graph.blobs, key=lambda blob: -blob.size))
+        groups = graph.bottom_up()
+        # A registry takes the root under its first tag: one request less.
+        for group in groups[:-1] if tags else groups:
+            run.each(pool, run.manifest, group)
+    for tag in tags:
+        run.tag(tag, graph.root)
+    return Copied(graph.root.descriptor, run.sent, run.present, run.mounted)
+
+
+def point(target: Target, tag: str, manifest: Manifest) -> bool:
+    """Make ``tag`` in ``target`` name the manifest; ``False`` if it did already.
+
+    What is below the manifest must be there.
+    """
+    with suppress(NotFound):
+        if target.resolve(tag).digest == manifest.descriptor.digest:
+            return False
+    target.tag(tag, manifest_content(manifest))
+    return True
+
+
+def manifest_content(manifest: Manifest) -> Content:
+    """A manifest's own bytes, to be stored."""
+    return Content(manifest.descriptor, lambda: io.BytesIO(manifest.raw))
+
+
+@dataclass
+class _Run:
+    """One copy under way."""
+
+    source: Source
+    target: Target
+    progress: Progress
+    sent: int = 0
+    present: int = 0
+    mounted: int = 0
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def each(self, pool: ThreadPoolExecutor, work: Callable[[T], None], items: Iterable[T]) -> None:
+        """``work`` on all items at once. The first failure stops the others and is raised."""
+        tasks = [pool.submit(work, item) for item in items]
+        try:
+            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+            failures = [error for task in done if (error := task.exception())]
+        except BaseException:  # Ctrl-C: the others must not go on behind the user's back
+            self._give_up(pool)
+            raise
+        if failures:
+            self._give_up(pool)
+            raise next((e for e in failures if not isinstance(e, Stopped)), failures[0])
+
+    def blob(self, descriptor: Descriptor) -> None:
+        """Bring one configuration or layer into the target."""
+        if self._stop.is_set():
+            raise Stopped("another transfer failed")
+        if self.target.has(descriptor):
+            self._finished(descriptor, "present")
+        elif isinstance(self.target, Mounts) and self.target.mount(descriptor, self.source):
+            self._finished(descriptor, "mounted")
+        else:
+            self._send(Content(descriptor, lambda: self._open(descriptor)))
+
+    def manifest(self, manifest: Manifest) -> None:
+        """Bring one manifest into the target; all below it is there."""
+        if self.target.has(manifest.descriptor):
+            self._finished(manifest.descriptor, "present")
+        else:
+            self._send(manifest_content(manifest))
+
+    def tag(self, tag: str, root: Manifest) -> None:
+        """Point a name at the root, unless it does already."""
+        if point(self.target, tag, root):
+            self._finished(root.descriptor, "done")
+        else:
+            self._finished(root.descriptor, "present")
+
+    def _send(self, content: Content) -> None:
+        try:
+            self.target.put(content)
+        except DigestMismatch:
+            # The other side refused it: if it is damaged here, that is the better message.
+            self._check_source(content)
+            raise
+        self._finished(content.descriptor, "done")
+
+    def _open(self, descriptor: Descriptor) -> Reader:
+        item = str(descriptor.digest)
+        self.progress.begin(item, descriptor.digest.short, descriptor.size)
+        reader: Reader = self.source.open(descriptor)
+        if isinstance(self.target, Verifies) and not isinstance(self.source, Local):
+            reader = VerifyingReader(reader, descriptor, where=self.source.label)
+        return _Reported(reader, self._stop, lambda amount: self.progress.advance(item, amount))
+
+    def _check_source(self, content: Content) -> None:
+        reader = VerifyingReader(content.open(), content.descriptor, where=self.source.label)
+        try:
+            while reader.read(CHUNK_SIZE):
+                pass
+        finally:
+            reader.close()
+
+    def _finished(self, descriptor: Descriptor, outcome: Outcome) -> None:
+        with self._lock:
+            self.sent += descriptor.size if outcome == "done" else 0
+            self.present += outcome == "present"
+            self.mounted += outcome == "mounted"
+        self.progress.finish(str(descriptor.digest), outcome)
+
+    def _give_up(self, pool: ThreadPoolExecutor) -> None:
+        self._stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Reported:
+    """A reader that tells how much went through it and ends when the copy is given up."""
+
+    def __init__(
+        self, reader: Reader, stop: threading.Event, advance: Callable[[int], None]
+    ) -> None:
+        self._reader = reader
+        self._stop = stop
+        self._advance = advance
+
+    def read(self, size: int, /) -> bytes:
+        if self._stop.is_set():
+            raise Stopped("another transfer failed")
+        chunk = self._reader.read(size)
+        self._advance(len(chunk))
+        return chunk
+
+    def close(self) -> None:
+        self._reader.close()
