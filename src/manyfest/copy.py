@@ -19,6 +19,7 @@ from typing import TypeVar
 from manyfest.errors import DigestMismatch, ManyfestError, NotFound
 from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.progress import NoProgress, Outcome, Progress
 from manyfest.stores.base import (
@@ -82,7 +83,8 @@ def copy_graph(
     """Copy a graph that was read from ``source``; see :func:`copy`."""
     if isinstance(target, Plans):
         target.plan(graph.descriptors)
-    run = _Run(source, target, progress or NoProgress())
+    run = _Run(source, target, progress or NoProgress(), graph.labels())
+    run.announce(graph)
     with ThreadPoolExecutor(JOBS, thread_name_prefix="copy") as pool:
         run.each(pool, run.blob, sorted(graph.blobs, key=lambda blob: -blob.size))
         groups = graph.bottom_up()
@@ -106,6 +108,13 @@ def point(target: Target, tag: str, manifest: Manifest) -> bool:
     return True
 
 
+def missing(target: Target, graph: Graph) -> list[Descriptor]:
+    """The parts of the graph that ``target`` does not have; asked several at a time."""
+    with ThreadPoolExecutor(JOBS, thread_name_prefix="look") as pool:
+        held = pool.map(target.has, graph.descriptors)
+        return [part for part, here in zip(graph.descriptors, held, strict=True) if not here]
+
+
 def manifest_content(manifest: Manifest) -> Content:
     """A manifest's own bytes, to be stored."""
     return Content(manifest.descriptor, lambda: io.BytesIO(manifest.raw))
@@ -118,11 +127,17 @@ class _Run:
     source: Source
     target: Target
     progress: Progress
+    labels: dict[Digest, str]
     sent: int = 0
     present: int = 0
     mounted: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def announce(self, graph: Graph) -> None:
+        """Tell how much there is to do before doing it."""
+        for descriptor in graph.descriptors:
+            self._begin(descriptor)
 
     def each(self, pool: ThreadPoolExecutor, work: Callable[[T], None], items: Iterable[T]) -> None:
         """``work`` on all items at once. The first failure stops the others and is raised."""
@@ -171,9 +186,13 @@ class _Run:
             raise
         self._finished(content.descriptor, "done")
 
+    def _begin(self, descriptor: Descriptor) -> None:
+        label = self.labels[descriptor.digest]
+        self.progress.begin(str(descriptor.digest), label, descriptor.size)
+
     def _open(self, descriptor: Descriptor) -> Reader:
         item = str(descriptor.digest)
-        self.progress.begin(item, descriptor.digest.short, descriptor.size)
+        self._begin(descriptor)
         reader: Reader = self.source.open(descriptor)
         if isinstance(self.target, Verifies) and not isinstance(self.source, Local):
             reader = VerifyingReader(reader, descriptor, where=self.source.label)

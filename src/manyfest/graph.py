@@ -10,7 +10,7 @@ from manyfest.errors import InvalidManifest, ManyfestError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_INDEX_DEPTH
-from manyfest.oci.manifest import Manifest
+from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.parse import parse_manifest
 from manyfest.stores.base import Source, read_all
 
@@ -50,6 +50,29 @@ class Graph:
             groups.extend([] for _ in range(level + 1 - len(groups)))
             groups[level].append(manifest)
         return groups
+
+    def labels(self) -> dict[Digest, str]:
+        """For each part the platform it belongs to, for people; the first one, where several
+        share it."""
+        found = {self.root.descriptor.digest: "index" if self.root.is_index else "image"}
+        platforms = {
+            entry.digest: _label(entry)
+            for manifest in self.manifests
+            if isinstance(manifest.body, Index)
+            for entry in manifest.body.manifests
+        }
+        for manifest in self.manifests:
+            digest = manifest.descriptor.digest
+            own = found.setdefault(digest, platforms.get(digest, "image"))
+            for child in manifest.children:
+                found.setdefault(child.digest, platforms.get(child.digest, own))
+        return found
+
+
+def _label(entry: Descriptor) -> str:
+    if entry.is_attestation:
+        return "attestations"
+    return str(entry.platform.normalised()) if entry.platform else "image"
 
 
 def read_manifest(source: Source, descriptor: Descriptor) -> Manifest:

@@ -15,7 +15,8 @@ class Progress(Protocol):
     """Told of items of work; its methods may be called from several threads."""
 
     def begin(self, item: str, label: str, total: int) -> None:
-        """Work on ``item`` of ``total`` bytes starts, or starts over; ``label`` is for people."""
+        """``item``, of ``total`` bytes, is to be done, or starts over. Items with one ``label``
+        belong together for a person: the layers of one platform."""
         ...
 
     def advance(self, item: str, amount: int) -> None:

@@ -41,7 +41,7 @@ class Digest:
             )
         if len(hexadecimal) != length or not _HEX.fullmatch(hexadecimal):
             raise InvalidDigest(
-                f"{algorithm}:{hexadecimal[:140]} is not a digest:"
+                f"{f'{algorithm}:{hexadecimal[:140]}'!r} is not a digest:"
                 f" {algorithm} has {length} lower-case hexadecimal digits"
             )
         self.algorithm = algorithm

@@ -7,6 +7,8 @@ take for the same field, are refused, since two programs could see two different
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -17,22 +19,32 @@ from manyfest.oci.limits import MAX_MANIFEST_SIZE
 
 T = TypeVar("T")
 
+Members = list[tuple[str, Any]]
+"""An object's keys and values, as they stand in the text."""
+
 _DECISIVE = (
     "annotations",
+    "architecture",
     "artifactType",
     "config",
+    "data",
+    "diff_ids",
     "digest",
     "layers",
     "manifests",
     "mediaType",
+    "os",
     "platform",
+    "rootfs",
     "schemaVersion",
     "subject",
     "urls",
+    "variant",
 )
-"""Keys that decide what a document is. In another case Go sees them and Python does not."""
+"""Keys that decide what a document is. In another case Go sees them and Python does not.
+``size`` is left out: old configurations of Docker's have a ``Size`` of their own."""
 
-_SPELLING = {key.lower(): key for key in _DECISIVE}
+_SPELLING = {key.casefold(): key for key in _DECISIVE}
 
 _USER_KEYS = frozenset({"annotations", "Labels", "ExposedPorts", "Volumes"})
 """Objects whose keys are the user's own."""
@@ -44,11 +56,7 @@ def loads(raw: bytes, what: str) -> dict[str, Any]:
     Raises :class:`~manyfest.errors.InvalidManifest` for anything but one object within the
     limits, without duplicate keys.
     """
-    if len(raw) > MAX_MANIFEST_SIZE:
-        raise InvalidManifest(
-            f"{what} is {len(raw)} bytes, more than the {MAX_MANIFEST_SIZE} allowed"
-        )
-    document = _parse(raw, what)
+    document = decode(raw, what, _object)
     if not isinstance(document, dict):
         raise InvalidManifest(f"{what} is not a JSON object")
     _check_case(document, what)
@@ -71,10 +79,29 @@ def dumps(value: object) -> bytes:
     return msgspec.json.encode(value, enc_hook=_encode)
 
 
-def _parse(raw: bytes, what: str) -> object:
+def decode(raw: bytes, what: str, make_object: Callable[[Members], object]) -> object:
+    """The JSON value in ``raw``, each of whose objects ``make_object`` makes of its members.
+
+    Raises :class:`~manyfest.errors.InvalidManifest` for more bytes than allowed and for what is
+    not I-JSON (RFC 7493); duplicate keys are left to ``make_object``.
+    """
+    if len(raw) > MAX_MANIFEST_SIZE:
+        raise InvalidManifest(
+            f"{what} is {len(raw)} bytes, more than the {MAX_MANIFEST_SIZE} allowed"
+        )
+    value = _parse(raw, what, make_object)
+    if b"\\u" in raw:
+        _check_characters(value, what)
+    return value
+
+
+def _parse(raw: bytes, what: str, make_object: Callable[[Members], object]) -> object:
     try:
         return json.loads(
-            raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant
+            raw.decode("utf-8"),
+            object_pairs_hook=make_object,
+            parse_constant=_no_constant,
+            parse_int=_integer,
         )
     except RecursionError:
         raise InvalidManifest(f"{what} is nested too deeply") from None
@@ -87,10 +114,9 @@ def _parse(raw: bytes, what: str) -> object:
         raise InvalidManifest(f"{what} is not acceptable JSON: {error}") from None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) != len(keys):
-        twice = next(key for position, key in enumerate(keys) if key in keys[:position])
+def _object(pairs: Members) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"key {twice[:80]!r} appears twice")
     # Go writes null for what is not set, and reads it so.
     return {key: value for key, value in pairs if value is not None}
@@ -98,6 +124,24 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20:
+        raise ValueError(f"a number has {len(text)} digits, more than 64 bits hold")
+    return int(text)
+
+
+def _check_characters(value: object, what: str) -> None:
+    """Refuse half of a surrogate pair: it is no character, and no file or terminal takes it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except RecursionError:
+        raise InvalidManifest(f"{what} is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise InvalidManifest(
+            f"{what} has an escape that is no character (half of a surrogate pair)"
+        ) from None
 
 
 def _check_case(document: dict[str, Any], what: str) -> None:
@@ -108,7 +152,7 @@ def _check_case(document: dict[str, Any], what: str) -> None:
             todo.extend(item)
         elif isinstance(item, dict):
             for key, value in item.items():
-                meant = _SPELLING.get(key.lower(), key)
+                meant = _SPELLING.get(key.casefold(), key)
                 if meant != key:
                     raise InvalidManifest(f"{what} has the key {key!r} where it means {meant!r}")
                 if key not in _USER_KEYS:

@@ -79,6 +79,11 @@ class Manifest:
         return cls(raw, Descriptor.of(raw, media_type), body)
 
     @property
+    def is_index(self) -> bool:
+        """Whether it is an index or a manifest list."""
+        return isinstance(self.body, Index)
+
+    @property
     def index(self) -> Index:
         """The body, which must be an index; else :class:`~manyfest.errors.InvalidManifest`."""
         if isinstance(self.body, Index):

@@ -28,6 +28,8 @@ def parse_manifest(raw: bytes, *, media_type: str = "", algorithm: str = "sha256
     what = "the index" if media_type in INDEXES else "the manifest"
     document = json.loads(raw, what)
     actual = manifest_type(document, media_type)
+    # Go writes an empty list as null.
+    document.setdefault("manifests" if actual in INDEXES else "layers", [])
     body: Image | Index
     if actual in INDEXES:
         body = json.convert(document, Index, "the index")
@@ -48,30 +50,39 @@ def manifest_type(document: dict[str, Any], declared: str = "") -> str:
     Raises :class:`~manyfest.errors.InvalidManifest` if the two differ, or if the body could be
     read as an index and as an image (CVE-2021-41190).
     """
-    is_index, is_image = "manifests" in document, bool({"config", "layers"} & document.keys())
-    if is_index and is_image:
-        raise InvalidManifest("the manifest is at once an index and an image")
-    if not (is_index or is_image):
-        if document.get("schemaVersion") == 1 or declared.startswith(_DOCKER_SCHEMA_1):
-            raise InvalidManifest(
-                "the manifest has Docker's schema 1, which was retired in 2020",
-                mend="push the image again with a current tool",
-            )
-        raise InvalidManifest('the manifest has neither "manifests" nor "config" and "layers"')
     inside = document.get("mediaType", "")
     if not isinstance(inside, str):
         raise InvalidManifest("the manifest's mediaType is not a string")
+    is_index = "manifests" in document
+    is_image = bool({"config", "layers"} & document.keys())
+    if is_index and is_image:
+        raise InvalidManifest("the manifest is at once an index and an image")
+    if not (is_index or is_image):
+        is_index = (inside or declared) in INDEXES
+        if not is_index:
+            raise _shapeless(document, declared)
     if inside and declared in MANIFESTS and inside != declared:
         raise InvalidManifest(f"the manifest says it is {inside[:80]!r}, but came as {declared!r}")
-    return _checked_type(inside or declared, is_index=is_index)
+    return _checked_type(inside, declared, is_index=is_index)
 
 
-def _checked_type(media_type: str, *, is_index: bool) -> str:
-    expected = INDEXES if is_index else IMAGES
+def _shapeless(document: dict[str, Any], declared: str) -> InvalidManifest:
+    if document.get("schemaVersion") == 1 or declared.startswith(_DOCKER_SCHEMA_1):
+        return InvalidManifest(
+            "the manifest has Docker's schema 1, which was retired in 2020",
+            mend="push the image again with a current tool",
+        )
+    return InvalidManifest('the manifest has neither "manifests" nor "config" and "layers"')
+
+
+def _checked_type(inside: str, declared: str, *, is_index: bool) -> str:
+    media_type, expected = inside or declared, INDEXES if is_index else IMAGES
     if media_type in expected:
         return media_type
-    if media_type in MANIFESTS:
-        form = "an index" if is_index else "an image"
-        raise InvalidManifest(f"the manifest has the form of {form}, but says it is {media_type!r}")
+    form = "an index" if is_index else "an image"
+    if inside or media_type in MANIFESTS:
+        raise InvalidManifest(
+            f"the manifest has the form of {form}, but says it is {media_type[:80]!r}"
+        )
     # A missing type, or a registry that answered with application/json.
     return OCI_INDEX if is_index else OCI_MANIFEST

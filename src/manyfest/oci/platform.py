@@ -33,14 +33,21 @@ _SILENT_VARIANT = {"amd64": "v1", "arm64": "v8"}
 _IMPLIED_VARIANT = {"arm": "v7"}
 """What an architecture means when no variant is named."""
 
-_ARCHITECTURES = frozenset(
+ARCHITECTURES = frozenset(
     "386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x"
     " wasm".split()
 )
-_SYSTEMS = frozenset(
+"""Processors, by Go's names (``GOARCH``)."""
+
+SYSTEMS = frozenset(
     "aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris"
     " wasip1 windows".split()
 )
+"""Operating systems, by Go's names (``GOOS``)."""
+
+_NUMBERED_VARIANT = re.compile(r"v?([0-9]+(?:\.[0-9]+)?)")
+"""People write arm64's variants as ``v8``, ``8`` and ``v8.0``, and mean the same."""
+
 _PART = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -78,9 +85,9 @@ class Platform(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
         architecture, variant = self.architecture.lower(), self.variant.lower()
         if architecture in _ALIASES:
             architecture, implied = _ALIASES[architecture]
-            variant = variant or implied
-        if variant.isdigit():
-            variant = f"v{variant}"
+            variant = implied or variant
+        if number := _NUMBERED_VARIANT.fullmatch(variant):
+            variant = f"v{number[1].removesuffix('.0')}"
         variant = variant or _IMPLIED_VARIANT.get(architecture, "")
         if variant == _SILENT_VARIANT.get(architecture):
             variant = ""
@@ -103,17 +110,22 @@ class Platform(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
 
 
 def _is_architecture(text: str) -> bool:
-    return text.lower() in _ARCHITECTURES or text.lower() in _ALIASES
+    return text.lower() in ARCHITECTURES or text.lower() in _ALIASES
 
 
 def _check_known(platform: Platform, text: str) -> None:
-    if platform.os not in _SYSTEMS:
+    if platform.os not in SYSTEMS:
         raise InvalidPlatform(
             f"unknown operating system in platform {text!r}",
-            mend=f"use one of {', '.join(sorted(_SYSTEMS))}",
+            mend=f"use one of {', '.join(sorted(SYSTEMS))}",
         )
-    if platform.architecture not in _ARCHITECTURES:
+    if platform.architecture not in ARCHITECTURES:
         raise InvalidPlatform(
             f"unknown architecture in platform {text!r}",
-            mend=f"use one of {', '.join(sorted(_ARCHITECTURES))}",
+            mend=f"use one of {', '.join(sorted(ARCHITECTURES))}",
+        )
+    if platform.variant in SYSTEMS:
+        raise InvalidPlatform(
+            f"{text!r} is not a platform: the operating system comes first",
+            mend=f"write {platform.variant}/{platform.architecture}",
         )

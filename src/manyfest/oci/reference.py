@@ -22,7 +22,11 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LABEL = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_IPV6 = re.compile(r"\[[0-9A-Fa-f:]+\]")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_PATH_DIGEST = re.compile(r"@(?=sha(?:256|512):)")
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _MAX_REPOSITORY = 255
 
@@ -55,6 +59,13 @@ class Name:
         No tag is added: a name without tag and digest is a repository. Raises
         :class:`~manyfest.errors.InvalidReference`.
         """
+        if not text:
+            raise InvalidReference("the reference is empty", mend="name an image: host/name:tag")
+        if _IMAGE_ID.fullmatch(text):
+            raise InvalidReference(
+                f"{text!r} is an image's id to Docker, and no repository's name",
+                mend=f"write REPOSITORY@sha256:{text[:6]}…",
+            )
         rest, digest = _split_digest(text)
         rest, tag = _split_tag(rest, text)
         registry, repository = _split_registry(rest)
@@ -194,10 +205,11 @@ def check_registry(text: str) -> str:
     """
     host, port = _split_port(text)
     if host.startswith("["):
-        _check_ipv6(host, text)
+        if not _is_ipv6(host):
+            raise InvalidReference(f"{text[:260]!r} is not an IPv6 address in brackets")
     elif not _HOST.fullmatch(host) or len(host) > 253:
         raise InvalidReference(f"{text[:260]!r} is not a registry's host name")
-    if port is not None and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+    if port is not None and not (_PORT.fullmatch(port) and int(port) < 65536):
         raise InvalidReference(f"{text[:260]!r} has no valid port", mend="use 1 to 65535")
     registry = text.lower()
     return DOCKER_HUB if registry in _HUB_ALIASES else registry
@@ -209,25 +221,38 @@ def _split_port(text: str) -> tuple[str, str | None]:
     return text[:end] + host, port if colon else None
 
 
-def _check_ipv6(host: str, text: str) -> None:
+def _is_ipv6(host: str) -> bool:
+    """Docker's rule: hexadecimal groups in brackets, without a zone or an IPv4 address in them."""
+    if not _IPV6.fullmatch(host):
+        return False
     try:
         ipaddress.IPv6Address(host[1:-1])
     except ValueError:
-        raise InvalidReference(f"{text[:260]!r} is not an IPv6 address in brackets") from None
+        return False
+    return True
 
 
 def _split_path(rest: str, text: str) -> tuple[str, str]:
     """``PATH[:TAG]`` or ``PATH@DIGEST``, as skopeo splits it: at the first colon."""
-    path, at, digest = rest.partition("@sha")
-    if at and ":" in digest and "/" not in digest:
-        try:
-            return path, str(Digest.parse(f"sha{digest}"))
-        except InvalidDigest as error:
-            raise InvalidReference(error.what, where=text[:300]) from None
-    path, _, name = rest.partition(":")
+    found = _PATH_DIGEST.search(rest)
+    if found is None:
+        path, _, name = rest.partition(":")
+    else:
+        path, name = rest[: found.start()], _path_digest(rest[found.end() :], text)
     if not path:
         raise InvalidReference(f"{text[:300]!r} names no path")
+    if ":" in path:
+        raise InvalidReference(
+            f"{text[:300]!r} has a tag and a digest", mend="keep one of the two after the path"
+        )
     return path, name
+
+
+def _path_digest(digest: str, text: str) -> str:
+    try:
+        return str(Digest.parse(digest))
+    except InvalidDigest as error:
+        raise InvalidReference(error.what, where=text[:300]) from None
 
 
 def _bad_repository(repository: str, text: str) -> InvalidReference:

@@ -1,0 +1,52 @@
+"""Where an instruction stands, and the errors that point there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from manyfest.errors import DockerfileError
+
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A range of lines in a Dockerfile; lines count from 1 and ``end_line`` is included."""
+
+    file: str
+    line: int
+    end_line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def fault(self, keyword: str, what: str, mend: str = "") -> DockerfileError:
+        """The error to raise for the instruction ``keyword`` that stands here."""
+        return DockerfileError(f"{keyword}: {what}", where=str(self), mend=mend)
+
+
+@contextmanager
+def blamed_on(place: Place, keyword: str) -> Iterator[None]:
+    """Give errors that know no place (a word did not expand, a number is wrong) this one."""
+    try:
+        yield
+    except DockerfileError as error:
+        if error.where:
+            raise
+        raise place.fault(keyword, error.what, error.mend) from None
+
+
+def shown(text: str) -> str:
+    """``text`` as an error shows it: quoted, on one line, without control characters, short."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """How to mend a misspelt ``word``: the closest of ``names``, or all of them."""
+    names = sorted(names)
+    if close := get_close_matches(word, names, n=1):
+        return f"did you mean {close[0]}?"
+    return f"use one of {', '.join(names)}" if names else ""

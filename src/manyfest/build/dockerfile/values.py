@@ -1,0 +1,95 @@
+"""Small values written in instructions: times, numbers, ports and signals.
+
+Errors are :class:`~manyfest.errors.DockerfileError` without a place; callers add it.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from manyfest.build.dockerfile.place import shown
+from manyfest.errors import DockerfileError
+
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,  # U+00B5, the micro sign
+    "μs": 1_000,  # U+03BC, the Greek letter
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_LONGEST = (1 << 63) - 1
+_SHORTEST = 1_000_000
+
+_SIGNALS = frozenset(
+    "ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT RTMAX RTMIN"
+    " SEGV STKFLT STOP SYS TERM TRAP TSTP TTIN TTOU URG USR1 USR2 VTALRM WINCH XCPU XFSZ".split()
+) | frozenset(
+    [f"RTMIN+{n}" for n in range(1, 16)] + [f"RTMAX-{n}" for n in range(1, 15)],
+)
+
+
+def parse_duration(text: str) -> int:
+    """Go's durations (``1m30s``, ``1.5h``) in nanoseconds; at least a millisecond, or zero."""
+    unsigned = text.removeprefix("+")
+    if unsigned == "0":
+        return 0
+    amounts = _AMOUNT.findall(unsigned)
+    if not amounts or "".join(number + unit for number, unit in amounts) != unsigned:
+        raise DockerfileError(f"{shown(text)} is not a duration", mend="write it as 30s or 1m30s")
+    total = sum(int(Decimal(number) * _NANOSECONDS[unit]) for number, unit in amounts)
+    if total > _LONGEST:
+        raise DockerfileError(f"the duration {shown(text)} is too long", mend="use a shorter one")
+    if 0 < total < _SHORTEST:
+        raise DockerfileError(f"the duration {shown(text)} is under 1ms", mend="use 1ms or more")
+    return total
+
+
+def parse_count(text: str) -> int:
+    """A whole number from 0 to 2**31 - 1."""
+    if not _DIGITS.fullmatch(text) or int(text) >= 1 << 31:
+        raise DockerfileError(
+            f"{shown(text)} is not a count", mend="write a whole number, 0 or more"
+        )
+    return int(text)
+
+
+def parse_ports(text: str) -> list[str]:
+    """``8080``, ``53/udp`` or ``8000-8010/tcp`` as ``NUMBER/PROTOCOL``, one for each port.
+
+    An address or a port of the host, ``127.0.0.1:80:8080``, is accepted and left out as Docker
+    does: EXPOSE publishes nothing.
+    """
+    port_range, _, protocol = text.rpartition(":")[2].partition("/")
+    protocol = protocol.lower() or "tcp"
+    if protocol not in {"tcp", "udp", "sctp"}:
+        raise DockerfileError(
+            f"unknown protocol {shown(protocol)} in port {shown(text)}", mend="use tcp, udp or sctp"
+        )
+    first, dash, last = port_range.partition("-")
+    low = _parse_port(first, text)
+    high = _parse_port(last, text) if dash else low
+    if high < low:
+        raise DockerfileError(f"port range {shown(text)} runs backwards", mend="swap its ends")
+    return [f"{port}/{protocol}" for port in range(low, high + 1)]
+
+
+def check_signal(text: str) -> None:
+    """Raise unless ``text`` is a signal of Linux: a number, or a name with or without SIG."""
+    if _DIGITS.fullmatch(text) and int(text) > 0:
+        return
+    if text.upper().removeprefix("SIG") not in _SIGNALS:
+        raise DockerfileError(f"unknown signal {shown(text)}", mend="use a name such as SIGTERM")
+
+
+def _parse_port(text: str, whole: str) -> int:
+    if not _DIGITS.fullmatch(text) or int(text) > 65535:
+        raise DockerfileError(
+            f"{shown(whole)} is not a port", mend="write a number from 0 to 65535, or a range"
+        )
+    return int(text)

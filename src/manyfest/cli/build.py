@@ -1,0 +1,101 @@
+"""``manyfest build``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from manyfest.cli.session import Session, with_session
+from manyfest.cli.text import seconds
+
+if TYPE_CHECKING:
+    from manyfest.build.native import BuildRequest
+
+
+@click.command()
+@click.argument("context", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option(
+    "-f",
+    "--file",
+    "dockerfile",
+    type=click.Path(path_type=Path),
+    help="[default: CONTEXT/Dockerfile]",
+)
+@click.option("--platform", "platforms", multiple=True, metavar="P", help="May be repeated.")
+@click.option("--build-arg", "build_args", multiple=True, metavar="KEY=VALUE")
+@click.option("--target", default="", help="The stage to build; the last by default.")
+@click.option("-o", "--output", metavar="REF", required=True, help="Where the image goes.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; write nothing.")
+@with_session
+def command(
+    session: Session,
+    context: Path,
+    dockerfile: Path | None,
+    platforms: tuple[str, ...],
+    build_args: tuple[str, ...],
+    target: str,
+    output: str,
+    *,
+    dry_run: bool,
+) -> None:
+    """Build CONTEXT for every platform into one image, at REF: oci-archive:FILE:TAG, oci:DIR:TAG
+    or a name in a registry.
+
+    Needs no daemon, and so no RUN in the Dockerfile. Prints the digest.
+    """
+    from manyfest.build.native import build, plan
+    from manyfest.build.workspace import workspace
+    from manyfest.copy import copy_graph
+    from manyfest.oci.reference import Reference
+    from manyfest.stores.open import tags_of
+
+    where = Reference.parse(output)
+    tags = tags_of(where)
+    request = _request(context, dockerfile, platforms, build_args, target)
+    if dry_run:
+        session.out(str(plan(request)))
+        return
+    with session.stores() as stores, workspace() as room, session.progress() as progress:
+        built = build(request, workspace=room, open_image=stores.registry, progress=progress)
+        for warning in built.warnings:
+            progress.say(f"warning: {warning}")
+        with stores.target(where) as there:
+            copy_graph(built.source, built.graph, there, tags, progress=progress)
+        for each in built.platforms:
+            progress.say(f"{each.platform}: built in {seconds(each.seconds)}")
+    session.out(str(built.graph.root.descriptor.digest))
+
+
+def _request(
+    context: Path,
+    dockerfile: Path | None,
+    platforms: tuple[str, ...],
+    build_args: tuple[str, ...],
+    target: str,
+) -> BuildRequest:
+    import platform as this
+
+    from manyfest.build.native import BuildRequest
+    from manyfest.errors import UsageError
+    from manyfest.oci.machine import platform_of_machine
+    from manyfest.oci.platform import Platform
+    from manyfest.release.version import source_date
+
+    wanted = tuple(Platform.parse(platform) for platform in platforms)
+    here = platform_of_machine(this.machine())
+    if not wanted and here is None:
+        raise UsageError(f"no platform is known for {this.machine()}", mend="give --platform")
+    pairs = [argument.partition("=") for argument in build_args]
+    return BuildRequest(
+        context=context,
+        dockerfile=dockerfile or context / "Dockerfile",
+        platforms=wanted or ((here,) if here else ()),
+        build_args={key: value if eq else os.environ.get(key, "") for key, eq, value in pairs},
+        target=target,
+        epoch=source_date(context, os.environ),
+        labels={},
+        annotations={},
+    )

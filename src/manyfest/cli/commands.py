@@ -1,0 +1,33 @@
+"""The verbs: where each is, and its one line of help.
+
+Only the verb that was typed is imported, so that ``manyfest --help`` is quick.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A verb's group in ``--help``, its module under ``manyfest.cli`` and its summary."""
+
+    group: str
+    module: str
+    summary: str
+
+
+COMMANDS: dict[str, Command] = {
+    "init": Command("Releases", "init", "Write a manyfest.yaml for this project"),
+    "version": Command("Releases", "version", "Show the version and tags of this commit"),
+    "build": Command("Releases", "build", "Build a multi-platform image from a Dockerfile"),
+    "release": Command("Releases", "release", "Build, check and publish a version, whole"),
+    "inspect": Command("Images", "inspect", "Show an image and its platforms"),
+    "copy": Command("Images", "copy", "Copy an image, whole, from anywhere to anywhere"),
+    "tag": Command("Images", "tag", "Give an image in a registry more tags"),
+    "ls": Command("Images", "ls", "List the tags of a repository, layout or archive"),
+    "check": Command("Readiness", "check", "Check that an image is whole and true"),
+    "serve": Command("Registry", "serve", "Serve a folder as a registry"),
+    "login": Command("Registry", "login", "Store credentials for a registry"),
+    "logout": Command("Registry", "logout", "Remove credentials for a registry"),
+    "completion": Command("Shell", "completion", "Print the completion script for a shell"),
+}

@@ -1,0 +1,105 @@
+"""The command line's entry: finds the verb, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import cast
+
+import click
+
+from manyfest import __version__
+from manyfest.cli.commands import COMMANDS
+from manyfest.cli.text import escaped
+from manyfest.errors import ManyfestError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Verbs(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"manyfest.cli.{COMMANDS[cmd_name].module}")
+        return cast(click.Command, module.command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(_unknown(args[0]))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for group in dict.fromkeys(command.group for command in COMMANDS.values()):
+            rows = [
+                (name, command.summary)
+                for name, command in COMMANDS.items()
+                if command.group == group
+            ]
+            with formatter.section(group):
+                formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="manyfest VERB --help tells more of each.",
+)
+@click.version_option(__version__, "-V", "--version", message="manyfest %(version)s")
+def cli() -> None:
+    """Multi-architecture container images, released whole."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit: 0 done, 1 failed, 2 wrong usage, 3 no, 130 interrupted."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code. Errors become one line on stderr."""
+    try:
+        return cast(int | None, cli.main(arguments, "manyfest", standalone_mode=False)) or 0
+    except ManyfestError as error:
+        return _failed(str(error), error.exit_code)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        return _failed(_click_message(error), EXIT_USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        return _failed("interrupted; run the same command again to go on", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away, as head does: nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{where}{error.strerror or error}", 1)
+
+
+def _failed(message: str, code: int) -> int:
+    one_line = " ".join(escaped(message).split())
+    click.echo(f"manyfest: {one_line}", err=True)
+    return code
+
+
+def _click_message(error: click.ClickException) -> str:
+    message = error.format_message().rstrip(".")
+    message = message[:1].lower() + message[1:]
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return f"{message}; see: {context.command_path} --help" if context else message
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(COMMANDS)}"
+    return f"no such verb: {name!r}; {hint}"

@@ -1,0 +1,181 @@
+"""How progress is shown: bars on a terminal, plain lines elsewhere, nothing when told so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from manyfest.cli.text import escaped, seconds, size
+from manyfest.progress import NoProgress, Outcome
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+
+@dataclass
+class _Group:
+    """The items of one label: a platform's layers."""
+
+    started: float = field(default_factory=time.monotonic)
+    totals: dict[str, int] = field(default_factory=dict)
+    done: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return sum(self.totals.values())
+
+    @property
+    def completed(self) -> int:
+        return sum(self.done.values())
+
+    @property
+    def is_complete(self) -> bool:
+        return self.totals.keys() == self.outcomes.keys()
+
+    @property
+    def moved(self) -> int:
+        """Bytes of the items that were not there before."""
+        return sum(self.totals[item] for item, how in self.outcomes.items() if how == "done")
+
+
+class Board:
+    """Keeps the figures, item by item and group by group. A display draws them."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, _Group] = {}
+        self._label: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def begin(self, item: str, label: str, total: int) -> None:
+        with self._lock:
+            label = self._label.setdefault(item, label)
+            group = self.groups.setdefault(label, _Group())
+            group.totals[item] = total
+            group.done[item] = 0
+            self._changed(label, group)
+
+    def advance(self, item: str, amount: int) -> None:
+        with self._lock:
+            label = self._label.get(item)
+            if label is not None:
+                group = self.groups[label]
+                group.done[item] += amount
+                self._changed(label, group)
+
+    def finish(self, item: str, outcome: Outcome) -> None:
+        with self._lock:
+            label = self._label.get(item)
+            if label is not None:
+                group = self.groups[label]
+                group.done[item] = group.totals[item]
+                group.outcomes[item] = outcome
+                self._changed(label, group)
+                if group.is_complete:
+                    self._completed(label, group)
+
+    def say(self, message: str) -> None:
+        click.echo(escaped(message), err=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing is drawn, so nothing is taken down."""
+
+    def _changed(self, label: str, group: _Group) -> None:
+        """Called with the lock held."""
+
+    def _completed(self, label: str, group: _Group) -> None:
+        """Called with the lock held."""
+
+
+class Lines(Board):
+    """One line for each platform when it is complete: for logs and pipes."""
+
+    def _completed(self, label: str, group: _Group) -> None:
+        took = seconds(time.monotonic() - group.started)
+        if group.moved:
+            click.echo(f"{label}: {size(group.moved)} in {took}", err=True)
+        else:
+            click.echo(f"{label}: nothing to do", err=True)
+
+
+class Terminal(Board):
+    """A bar for each platform, with bytes and rate, redrawn in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bars: Bars | None = None
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TransferSpeedColumn,
+        )
+
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+        )
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def say(self, message: str) -> None:
+        if self._bars is None:
+            super().say(message)
+        else:
+            self._bars.console.print(escaped(message), markup=False, highlight=False)
+
+    def _changed(self, label: str, group: _Group) -> None:
+        if self._bars is None:
+            return
+        if label not in self._tasks:
+            self._tasks[label] = self._bars.add_task(escaped(label), total=None)
+        self._bars.update(self._tasks[label], completed=group.completed, total=group.total)
+
+
+class Quiet(NoProgress):
+    """Says nothing; errors are still printed where they end the command."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing was shown."""

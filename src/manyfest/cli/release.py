@@ -1,0 +1,114 @@
+"""``manyfest release``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from manyfest.cli.project import config_option, load_config, version_option
+from manyfest.cli.session import Session, with_session
+from manyfest.cli.text import seconds
+
+if TYPE_CHECKING:
+    from manyfest.oci.reference import Reference
+    from manyfest.release.config import Config
+    from manyfest.release.steps.step import Outcome, Release
+    from manyfest.release.version import Version
+    from manyfest.stores.open import Stores
+
+
+@click.command()
+@config_option
+@version_option
+@click.option("--from", "from_", metavar="REF", help="Release this image instead of building.")
+@click.option("--to", multiple=True, metavar="REPO", help="Publish here, not where 'publish' says.")
+@click.option("--allow-dirty", is_flag=True, help="Release a work tree that differs from git.")
+@click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@with_session
+def command(
+    session: Session,
+    config_file: Path,
+    told: str,
+    from_: str | None,
+    to: tuple[str, ...],
+    *,
+    allow_dirty: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Build every platform, check the image, and publish it under its tags: whole, or not at all.
+
+    Interrupted at any point, the same command goes on. Prints a report and, last, the digest.
+    """
+    from manyfest.cli.release_report import as_table, plan_text
+    from manyfest.release.report import plan_report, release_report
+    from manyfest.release.run import run
+    from manyfest.release.version import find_version
+
+    config = load_config(config_file)
+    version = find_version(config.root, told)
+    with session.stores() as stores:
+        release = _release(config, version, stores, to=to, from_=from_)
+        release.allow_dirty = allow_dirty
+        if dry_run:
+            plan = plan_report(release)
+            if as_json:
+                session.out_json(plan)
+            else:
+                session.out(plan_text(plan))
+            return
+        outcomes = []
+        with session.progress() as progress:
+            release.progress = progress
+            for outcome in run(release):
+                outcomes.append(outcome)
+                progress.say(_line(outcome))
+        report = release_report(release, outcomes)
+    if as_json:
+        session.out_json(report)
+    else:
+        session.out(as_table(report))
+        session.out(report.digest)
+
+
+def _release(
+    config: Config,
+    version: Version,
+    stores: Stores,
+    *,
+    to: tuple[str, ...],
+    from_: str | None,
+) -> Release:
+    from manyfest.oci.reference import Name
+    from manyfest.progress import NoProgress
+    from manyfest.release.steps.step import Release
+    from manyfest.release.tags import plan_tags
+
+    return Release(
+        config=config,
+        version=version,
+        tags=plan_tags(config, version),
+        destinations=tuple(Name.parse(text) for text in to) or config.publish,
+        archive=config.archive_path(version),
+        stores=stores,
+        progress=NoProgress(),
+        taken_from=_image(from_) if from_ else None,
+    )
+
+
+def _image(text: str) -> Reference:
+    """A reference, or simply an archive's path."""
+    from manyfest.oci.reference import Reference
+
+    if ":" not in text.partition("/")[0] and Path(text).is_file():
+        return Reference("oci-archive", path=text)
+    return Reference.parse(text)
+
+
+def _line(outcome: Outcome) -> str:
+    if outcome.skipped:
+        return f"{outcome.step}: skipped, because {outcome.what}"
+    return f"{outcome.step}: {outcome.what} ({seconds(outcome.seconds)})"

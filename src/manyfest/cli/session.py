@@ -1,0 +1,91 @@
+"""What every verb is given: its options of output and of registries, made ready to use."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from manyfest.cli.progress import Board, Lines, Quiet, Terminal
+from manyfest.oci import json
+from manyfest.stores.open import Stores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of a verb."""
+
+    quiet: bool
+    verbose: bool
+    plain_http: tuple[str, ...]
+    ca_file: Path | None
+
+    def progress(self) -> Board | Quiet:
+        """To be entered around long work, and given to it."""
+        if self.quiet:
+            return Quiet()
+        return Terminal() if sys.stderr.isatty() else Lines()
+
+    def stores(self) -> Stores:
+        """Opens references; to be entered, so that connections are closed at the end."""
+        log = self.trace if self.verbose else None
+        return Stores(plain_http=self.plain_http, ca_file=self.ca_file, log=log)
+
+    def say(self, message: str) -> None:
+        """One line on stderr, unless ``--quiet``."""
+        if not self.quiet:
+            from manyfest.cli.text import escaped
+
+            click.echo(escaped(message), err=True)
+
+    def trace(self, message: str) -> None:
+        """One line on stderr if ``--verbose``."""
+        if self.verbose:
+            self.say(message)
+
+    @staticmethod
+    def out(text: str) -> None:
+        """Data on stdout."""
+        click.echo(text)
+
+    @staticmethod
+    def out_json(value: object) -> None:
+        """Data on stdout, as JSON."""
+        import msgspec
+
+        click.echo(msgspec.json.format(json.dumps(value), indent=2).decode())
+
+
+def with_session(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb the common options, and its function a :class:`Session` for them first."""
+
+    @click.option("-q", "--quiet", is_flag=True, help="Print errors and data only.")
+    @click.option("-v", "--verbose", is_flag=True, help="Print each request and decision.")
+    @click.option(
+        "--plain-http",
+        metavar="HOST[:PORT]",
+        multiple=True,
+        help="Speak plain http to this registry. Loopback ones may without being named.",
+    )
+    @click.option(
+        "--ca-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Trust the certificates in this PEM file too.",
+    )
+    @functools.wraps(function)
+    def wrapped(
+        *,
+        quiet: bool,
+        verbose: bool,
+        plain_http: tuple[str, ...],
+        ca_file: Path | None,
+        **arguments: object,
+    ) -> None:
+        session = Session(quiet=quiet, verbose=verbose, plain_http=plain_http, ca_file=ca_file)
+        function(session, **arguments)
+
+    return wrapped

@@ -1,0 +1,46 @@
+"""Text for people: sizes, times, and bytes from elsewhere made harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def escaped(text: str) -> str:
+    """``text`` with control characters shown, not obeyed: a registry's words cannot move the
+    cursor or recolour the terminal. Line breaks stay."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def size(count: int) -> str:
+    """Bytes as people write them: ``812 B``, ``9.8 MB``; powers of 1000, as registries bill."""
+    if count < 1000:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("kB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value:.0f} TB"
+
+
+def seconds(value: float) -> str:
+    """A duration: ``0.42 s``, ``3 min 5 s``."""
+    if value < 60:
+        return f"{value:.2f} s"
+    return f"{int(value // 60)} min {int(value % 60)} s"
+
+
+def table(rows: Sequence[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> str:
+    """Rows in aligned columns, the first row being the head; columns in ``right`` are numbers."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

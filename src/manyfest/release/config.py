@@ -1,0 +1,261 @@
+"""``manyfest.yaml``: what a project releases, and how.
+
+:class:`ConfigFile` is the file's shape; the JSON Schema in the documentation is made of it.
+:class:`Config` adds where it was read, so that a fault found later can still name its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+
+from manyfest.errors import ConfigError
+from manyfest.oci.platform import Platform
+from manyfest.oci.reference import Name, is_repository, is_tag
+from manyfest.release.template import Template, values
+
+if TYPE_CHECKING:
+    from manyfest.release.version import Version
+
+FILE_NAME = "manyfest.yaml"
+
+NAME_PATTERN = r"^[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*$"
+"""One component of a repository's name (distribution specification, "Pulling manifests")."""
+
+_SAMPLE = {
+    "version": "1000001.1000002.1000003",
+    "major": "1000001",
+    "minor": "1000002",
+    "patch": "1000003",
+    "sha": "0" * 40,
+    "short_sha": "0" * 7,
+}
+"""A release that tags are tried with. Its numbers are none that a tag would spell out."""
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the image is built, once for each platform."""
+
+    platforms: Annotated[
+        tuple[Platform, ...],
+        Meta(
+            description="The platforms, as os/arch[/variant].",
+            min_length=1,
+            examples=[["linux/amd64", "linux/arm64"]],
+        ),
+    ]
+    context: Annotated[str, Meta(description="The folder that COPY copies from.")] = "."
+    dockerfile: Annotated[str, Meta(description="The Dockerfile.")] = "Dockerfile"
+    target: Annotated[str, Meta(description="The stage to build; the last if left out.")] = ""
+    args: Annotated[
+        dict[str, Template],
+        Meta(description="Build arguments. Templates: {{version}}, {{sha}} and so on."),
+    ] = {}
+    before: Annotated[
+        str,
+        Meta(
+            description="A shell command run before the build, once for each platform, with"
+            " TARGETOS, TARGETARCH, TARGETVARIANT, TARGETPLATFORM, VERSION and REVISION in its"
+            " environment."
+        ),
+    ] = ""
+
+
+class Smoke(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A command that is run in the image of each platform, and what it must print."""
+
+    command: Annotated[tuple[str, ...], Meta(examples=[["--version"]])]
+    expect: Annotated[str, Meta(description="Text that its output must hold.")] = ""
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Checks before anybody sees the image, besides those that are always made."""
+
+    smoke: Smoke | None = None
+
+
+class Sign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the release is signed with."""
+
+    key: Annotated[
+        str,
+        Meta(
+            description="The private key: a file, or env:NAME for an environment variable.",
+            examples=["env:MANYFEST_KEY"],
+        ),
+    ]
+
+
+class Layers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How layers are laid out."""
+
+    optimize: Annotated[bool, Meta(description="Lay layers out for small downloads.")] = False
+
+
+class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a project releases, and how. Paths are relative to the file's folder."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="The release's name, used in file names and templates.",
+            pattern=NAME_PATTERN,
+            examples=["gotify-server"],
+        ),
+    ]
+    build: Annotated[Build, Meta(examples=[{"platforms": ["linux/amd64", "linux/arm64"]}])]
+    tags: Annotated[
+        tuple[Template, ...],
+        Meta(
+            description="The tags. Those with {{version}}, {{sha}} or {{short_sha}} are set once;"
+            " others, such as latest, move from release to release, and not to a pre-release.",
+            min_length=1,
+        ),
+    ] = (Template("{{version}}"),)
+    arch_tags: Annotated[
+        bool, Meta(description="Also set 2.6.1-arm64 and the like, one for each platform.")
+    ] = False
+    publish: Annotated[
+        tuple[Name, ...],
+        Meta(
+            description="The repositories to publish to.",
+            examples=[["ghcr.io/gotify/server"]],
+        ),
+    ] = ()
+    archive: Annotated[Template, Meta(description="The OCI archive that the build writes.")] = (
+        Template("dist/{{name}}-{{version}}.tar")
+    )
+    check: Check = Check()
+    sign: Sign | None = None
+    layers: Layers = Layers()
+    notify: Annotated[
+        tuple[str, ...],
+        Meta(description="Whom to tell, as Apprise URLs.", examples=[["gotify://host/TOKEN"]]),
+    ] = ()
+
+
+class Config(ConfigFile, frozen=True, kw_only=True):
+    """A :class:`ConfigFile`, the path it was read from, and the line of each of its keys."""
+
+    path: Path = Path(FILE_NAME)
+    lines: Mapping[str, int] = {}
+
+    @property
+    def root(self) -> Path:
+        """The folder that the paths in the file are relative to."""
+        return self.path.parent
+
+    @property
+    def context(self) -> Path:
+        """The build context."""
+        return self.root / self.build.context
+
+    @property
+    def dockerfile(self) -> Path:
+        """The Dockerfile."""
+        return self.root / self.build.dockerfile
+
+    def archive_path(self, version: Version) -> Path:
+        """The archive that a release of ``version`` writes."""
+        return self.root / self.archive.render(values(self.name, version))
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """Keys that ask for what this version does not do, such as ``check.smoke``."""
+        asked = {
+            "check.smoke": self.check.smoke,
+            "sign": self.sign,
+            "layers.optimize": self.layers.optimize,
+            "notify": self.notify,
+        }
+        return tuple(key for key, value in asked.items() if value)
+
+    def where(self, key: str = "") -> str:
+        """The file, and the line of ``key`` (written ``build.platforms[0]``) if it has one."""
+        line = self.lines.get(key)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+    def require_supported(self) -> None:
+        """Raises :class:`~manyfest.errors.ConfigError` if the file asks for what this version
+        does not do: a release must not leave out a part of what it was asked for."""
+        from manyfest import __version__
+
+        for key in self.unsupported:
+            raise ConfigError(
+                f"manyfest {__version__} does not do {key!r}",
+                where=self.where(key),
+                mend="take it out, or use a later version",
+            )
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file.
+
+    Raises :class:`~manyfest.errors.ConfigError`, with file, line and key, for the first fault.
+    """
+    from manyfest.release.decode import decode
+    from manyfest.release.document import read
+
+    readers = {Platform: Platform.parse, Name: _repository, Template: Template.parse}
+    file, lines = decode(read(path), ConfigFile, path, readers)
+    config = Config(path=path, lines=lines, **msgspec.structs.asdict(file))
+    _check_name(config)
+    _check_platforms(config)
+    _check_tags(config)
+    _check_publish(config)
+    return config
+
+
+def _repository(text: str) -> Name:
+    name = Name.parse(text.removeprefix("docker://"))
+    if not name.is_repository:
+        raise ConfigError(
+            f"{text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
+        )
+    return name
+
+
+def _check_name(config: Config) -> None:
+    if "/" in config.name or not is_repository(config.name):
+        raise ConfigError(
+            f"'name': {config.name[:80]!r} is not a name",
+            where=config.where("name"),
+            mend="use lower-case letters and digits, joined by '.', '_' or '-'",
+        )
+
+
+def _check_platforms(config: Config) -> None:
+    _check_distinct(config, "build.platforms", [str(item) for item in config.build.platforms])
+
+
+def _check_publish(config: Config) -> None:
+    _check_distinct(config, "publish", [name.place for name in config.publish])
+
+
+def _check_tags(config: Config) -> None:
+    """What no version can make a tag of, or a second one, is found before there is a version."""
+    tags = [template.render({"name": config.name, **_SAMPLE}) for template in config.tags]
+    for position, tag in enumerate(tags):
+        if not is_tag(tag):
+            raise ConfigError(
+                f"'tags': {config.tags[position].text[:80]!r} cannot be an image's tag",
+                where=config.where(f"tags[{position}]"),
+                mend="use letters, digits, '_', '.' and '-', not starting with '.' or '-'",
+            )
+    _check_distinct(config, "tags", tags, [template.text for template in config.tags])
+
+
+def _check_distinct(
+    config: Config, key: str, items: list[str], shown: list[str] | None = None
+) -> None:
+    for position, item in enumerate(items):
+        if item in items[:position]:
+            first, again = ((shown or items)[at] for at in (items.index(item), position))
+            same = f"names {again} twice" if first == again else f"{first} and {again} are the same"
+            raise ConfigError(
+                f"{key!r}: {same}", where=config.where(f"{key}[{position}]"), mend="take one out"
+            )

@@ -1,0 +1,68 @@
+"""The JSON Schema of ``manyfest.yaml``, for editors and for the documentation.
+
+``python -m manyfest.release.schema`` prints it; a test compares
+``docs/reference/manyfest.schema.json`` with what it prints.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import msgspec
+
+from manyfest.release.config import ConfigFile
+from manyfest.release.template import VARIABLES
+
+_TEXT_FORMS: dict[str, dict[str, Any]] = {
+    "Name": {
+        "description": "A repository in a registry, without a tag.",
+        "type": "string",
+        "examples": ["ghcr.io/gotify/server"],
+    },
+    "Platform": {
+        "description": "A platform, as os/arch[/variant].",
+        "type": "string",
+        "examples": ["linux/amd64", "linux/arm64", "linux/arm/v7"],
+    },
+    "Template": {
+        "description": "Text with variables: "
+        + ", ".join(f"{{{{{name}}}}}" for name in VARIABLES)
+        + ".",
+        "type": ["string", "number", "boolean"],
+    },
+}
+"""Types that have fields in Python and are one piece of text in the file."""
+
+
+def schema() -> dict[str, Any]:
+    """The schema, as JSON Schema 2020-12."""
+    (root,), definitions = msgspec.json.schema_components(
+        [ConfigFile], schema_hook=lambda _: {"type": "string"}
+    )
+    for definition in definitions.values():
+        for field in definition["properties"].values():
+            if "default" in field:
+                field["default"] = _as_written(field["default"])
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **root,
+        "$defs": {**definitions, **_TEXT_FORMS},
+    }
+
+
+def text() -> str:
+    """The schema as the file has it."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def _as_written(default: Any) -> Any:
+    """msgspec shows a default template by its fields; the file has its text."""
+    if isinstance(default, (list, tuple)):
+        return [_as_written(item) for item in default]
+    return default["text"] if isinstance(default, dict) and "text" in default else default
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())

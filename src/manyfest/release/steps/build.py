@@ -1,0 +1,100 @@
+"""All platforms are built and joined into one index, which goes into the archive."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from manyfest.build.native import BuildRequest, Built, build
+from manyfest.build.workspace import workspace
+from manyfest.copy import copy_graph
+from manyfest.errors import ManyfestError
+from manyfest.graph import read_graph
+from manyfest.oci.reference import Reference
+from manyfest.release.steps.step import Image, Release, Step
+from manyfest.release.template import values
+from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archive_writer import ArchiveWriter
+
+
+def _check(release: Release) -> str:
+    """Nothing tells whether an archive was built from what the files hold now, so only an image
+    that was named is taken as it is."""
+    if release.taken_from is None:
+        return ""
+    release.image = _taken(release, release.taken_from)
+    return f"{release.image.digest} is taken from {release.taken_from}"
+
+
+def _run(release: Release) -> str:
+    with workspace(_output_folder(release)) as room:
+        built = build(
+            request(release),
+            workspace=room,
+            open_image=release.stores.registry,
+            progress=release.progress,
+        )
+        for warning in built.warnings:
+            release.progress.say(f"warning: {warning}")
+        written = _archive(release, built)
+    archive = ArchiveStore(release.archive)
+    release.image = Image(archive, read_graph(archive, built.graph.root.descriptor))
+    release.build_seconds = {str(each.platform): each.seconds for each in built.platforms}
+    how = "written" if written else "already held it"
+    return f"{len(built.platforms)} platforms; {release.archive} {how}"
+
+
+def request(release: Release) -> BuildRequest:
+    """What the builder is asked for."""
+    config, version = release.config, release.version
+    known = values(config.name, version)
+    labels = {"org.opencontainers.image.version": version.text}
+    if version.revision:
+        labels["org.opencontainers.image.revision"] = version.revision
+    return BuildRequest(
+        context=config.context,
+        dockerfile=config.dockerfile,
+        platforms=config.build.platforms,
+        build_args={key: value.render(known) for key, value in config.build.args.items()},
+        target=config.build.target,
+        epoch=version.commit_time,
+        labels=labels,
+        annotations=labels,
+    )
+
+
+def _output_folder(release: Release) -> Path:
+    """The archive's folder. A folder that is made here keeps itself out of git, so that a release
+    does not make the work tree differ from the commit."""
+    folder = release.archive.parent
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / ".gitignore").write_text("*\n")
+    return folder
+
+
+def _archive(release: Release, built: Built) -> bool:
+    """Write the archive, unless the one that is there holds the same; then ``False``."""
+    tag = release.version.text
+    if _holds(release.archive, tag, built):
+        return False
+    with ArchiveWriter(release.archive) as target:
+        copy_graph(built.source, built.graph, target, [tag], progress=release.progress)
+    return True
+
+
+def _holds(path: Path, tag: str, built: Built) -> bool:
+    """Whether the archive at ``path`` is this image. One that cannot be read is written anew;
+    its content is checked in the next step in any case."""
+    with suppress(ManyfestError), ArchiveStore(path) as archive:
+        same = archive.resolve(tag).digest == built.graph.root.descriptor.digest
+        return same and all(archive.has(part) for part in built.graph.descriptors)
+    return False
+
+
+def _taken(release: Release, reference: Reference) -> Image:
+    source = release.stores.source(reference)
+    return Image(source, read_graph(source, source.resolve(reference.target)))
+
+
+BUILD = Step("build", _check, _run)

@@ -1,0 +1,43 @@
+"""Before the first side effect: can this release succeed at all?"""
+
+from __future__ import annotations
+
+from manyfest.errors import ReleaseError, UsageError
+from manyfest.release.steps.step import Release, Step
+from manyfest.release.steps.tags import held_by
+
+
+def _check(_: Release) -> str:
+    return ""
+
+
+def _run(release: Release) -> str:
+    release.config.require_supported()
+    _refuse_dirty(release)
+    _require_destinations(release)
+    for name in release.destinations:
+        # Whether the registry answers, and lets us read; what the tags hold is looked at later.
+        held_by(release.stores.registry(name), release.version.text)
+    count = len(release.destinations)
+    return f"{count} {'repository' if count == 1 else 'repositories'} in reach"
+
+
+def _refuse_dirty(release: Release) -> None:
+    if release.version.dirty and not release.allow_dirty and release.taken_from is None:
+        raise ReleaseError(
+            f"the work tree differs from commit {release.version.short_revision}",
+            where=str(release.config.root),
+            mend="commit or stash the changes, or release them with --allow-dirty",
+        )
+
+
+def _require_destinations(release: Release) -> None:
+    if not release.destinations:
+        raise UsageError(
+            "'publish' names no repository",
+            where=release.config.where("publish"),
+            mend="name one there or with --to; `manyfest build` only builds",
+        )
+
+
+PREFLIGHT = Step("preflight", _check, _run)

@@ -1,0 +1,90 @@
+"""What a step of a release is, and what all steps share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from manyfest.errors import ReleaseError
+from manyfest.graph import Graph
+from manyfest.oci.digest import Digest
+from manyfest.oci.platform import Platform
+from manyfest.oci.reference import Name, Reference
+from manyfest.progress import Progress
+from manyfest.release.config import Config
+from manyfest.release.tags import PlannedTag
+from manyfest.release.version import Version
+from manyfest.stores.base import Source
+from manyfest.stores.open import Stores
+
+
+@dataclass
+class Release:
+    """One release under way: what was asked for, and what the steps have found out so far."""
+
+    config: Config
+    version: Version
+    tags: tuple[PlannedTag, ...]
+    destinations: tuple[Name, ...]
+    archive: Path
+    stores: Stores
+    progress: Progress
+    taken_from: Reference | None = None
+    """An image that somebody built before; then nothing is built."""
+    allow_dirty: bool = False
+
+    image: Image | None = None
+    build_seconds: dict[str, float] = field(default_factory=dict)
+    """How long each platform took to build."""
+    sent: dict[str, int] = field(default_factory=dict)
+    """Bytes that were uploaded to each repository."""
+    changed_tags: list[str] = field(default_factory=list)
+    """References that were made to point at this release, in order."""
+
+    @property
+    def built(self) -> Image:
+        """The image; only steps after the one that makes it ask."""
+        if self.image is None:
+            raise ReleaseError("there is no image yet")
+        return self.image
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The image that is released, and where its parts are read from."""
+
+    source: Source
+    graph: Graph
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the index."""
+        return self.graph.root.descriptor.digest
+
+    def entry(self, platform: Platform) -> Digest:
+        """The digest of one platform's image."""
+        for entry in self.graph.root.index.images:
+            if entry.platform and entry.platform.same_as(platform):
+                return entry.digest
+        raise ReleaseError(f"the image has no {platform}", where=str(self.digest))
+
+
+class Step(NamedTuple):
+    """``check`` says why there is nothing to do, or the empty string if there is; ``run`` does it
+    and says in a few words what was done. Both raise when they cannot tell or cannot do it."""
+
+    name: str
+    check: Callable[[Release], str]
+    run: Callable[[Release], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a step ended."""
+
+    step: str
+    skipped: bool
+    what: str
+    seconds: float

@@ -1,0 +1,188 @@
+"""The little of HTTP that a registry needs, on bare ASGI.
+
+A framework would route by patterns that repository names do not fit, and would cost more time for
+a small request than the registry itself does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from manyfest.errors import ConnectionFailed
+from manyfest.oci import json
+from manyfest.serve.errors import Refusal
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+PART_SIZE = 512 * 1024
+"""Bytes of a body that go to a thread at a time; smaller parts cost more to hand over."""
+
+_SENT_AT_ONCE = 1024 * 1024
+_MOST_PARAMETERS = 16
+
+
+class ClientGone(ConnectionFailed):
+    """The client broke off before the end of its request: there is nobody to answer."""
+
+
+class Request:
+    """A request as the application sees it: the path is decoded, the body is yet to come."""
+
+    __slots__ = ("_receive", "_scope", "method", "path")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope = scope
+        self._receive = receive
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path as it was sent, if the server tells."""
+        raw: bytes = self._scope.get("raw_path") or b""
+        return raw
+
+    @property
+    def sends_files(self) -> bool:
+        """Whether the server can send a file by itself (ASGI, "Path Send")."""
+        return "http.response.pathsend" in (self._scope.get("extensions") or {})
+
+    def header(self, name: str) -> str:
+        """The first value of a field, given in lower case; empty if there is none."""
+        wanted = name.encode()
+        for key, value in self._scope["headers"]:
+            if key == wanted:
+                text: str = value.decode("latin-1")
+                return text
+        return ""
+
+    def query(self) -> dict[str, str]:
+        """The parameters after ``?``; the first of those that are given twice."""
+        raw: bytes = self._scope["query_string"]
+        if not raw:
+            return {}
+        try:
+            pairs = parse_qsl(
+                raw.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS
+            )
+        except ValueError:
+            raise Refusal("UNSUPPORTED", "the query is not one", status=400) from None
+        return dict(reversed(pairs))
+
+    def length(self) -> int | None:
+        """The declared size of the body in bytes, if it was declared."""
+        declared = self.header("content-length")
+        return int(declared[:18]) if declared.isascii() and declared.isdigit() else None
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """The body as it comes, in parts of :data:`PART_SIZE` or a little more.
+
+        Raises :class:`ClientGone` if it breaks off, after what did come was given out.
+        """
+        chunks: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await self._receive()
+            gone = message["type"] == "http.disconnect"
+            chunk: bytes = message.get("body", b"")
+            more = bool(message.get("more_body", False)) and not gone
+            if chunk:
+                chunks.append(chunk)
+                size += len(chunk)
+            if chunks and (size >= PART_SIZE or not more):
+                yield b"".join(chunks)
+                chunks, size = [], 0
+            if gone:
+                raise ClientGone("the client broke off")
+
+    async def body(self, limit: int, what: str) -> bytes:
+        """The whole body; raises a 413 as soon as it is known to be above ``limit`` bytes."""
+        received = bytearray()
+        if (self.length() or 0) <= limit:
+            async for part in self.parts():
+                received += part
+                if len(received) > limit:
+                    break
+            else:
+                return bytes(received)
+        raise Refusal("SIZE_INVALID", f"{what} may have {limit} bytes at most", status=413)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Bytes of a file to send: all of it, or a range within."""
+
+    path: Path
+    size: int
+    part: range | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer. Its length is added when it is sent; HEAD sends all but the body."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | FilePart = b""
+
+    @classmethod
+    def json(cls, value: object, headers: Mapping[str, str] | None = None) -> Response:
+        """200 with a JSON document; ``headers`` may give it another type."""
+        return cls(200, {"Content-Type": "application/json", **(headers or {})}, json.dumps(value))
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        if isinstance(self.body, bytes):
+            return len(self.body)
+        return self.body.size if self.body.part is None else len(self.body.part)
+
+
+async def respond(request: Request, response: Response, send: Send) -> None:
+    """Send the answer, a file without reading it here where the server can do that."""
+    await send(
+        {"type": "http.response.start", "status": response.status, "headers": _fields(response)}
+    )
+    body = response.body
+    if request.method == "HEAD":
+        await send({"type": "http.response.body", "body": b""})
+    elif isinstance(body, bytes):
+        await send({"type": "http.response.body", "body": body})
+    elif body.part is None and request.sends_files:
+        await send({"type": "http.response.pathsend", "path": str(body.path)})
+    else:
+        await _send_file(body, send)
+
+
+def _fields(response: Response) -> list[tuple[bytes, bytes]]:
+    fields = [(b"docker-distribution-api-version", b"registry/2.0")]
+    for name, value in response.headers.items():
+        fields.append((name.lower().encode("ascii"), value.encode("latin-1")))
+    if response.status not in (204, 304):
+        fields.append((b"content-length", str(response.length).encode("ascii")))
+    return fields
+
+
+async def _send_file(content: FilePart, send: Send) -> None:
+    part = content.part or range(content.size)
+    file = await asyncio.to_thread(content.path.open, "rb", 0)
+    with closing(file):
+        file.seek(part.start)
+        left = len(part)
+        while left:
+            chunk = await asyncio.to_thread(file.read, min(left, _SENT_AT_ONCE))
+            if not chunk:
+                raise ConnectionFailed("a file was cut short while it was being sent")
+            left -= len(chunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+        if not part:
+            await send({"type": "http.response.body", "body": b""})

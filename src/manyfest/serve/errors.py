@@ -1,0 +1,78 @@
+"""What the registry refuses, in the form of the distribution specification ("Error Codes")."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+
+import msgspec
+
+from manyfest.errors import (
+    DigestMismatch,
+    InvalidDigest,
+    InvalidManifest,
+    ManyfestError,
+    RegistryError,
+)
+
+STATUS = {
+    "BLOB_UNKNOWN": 404,
+    "BLOB_UPLOAD_INVALID": 400,
+    "BLOB_UPLOAD_UNKNOWN": 404,
+    "DENIED": 403,
+    "DIGEST_INVALID": 400,
+    "MANIFEST_BLOB_UNKNOWN": 400,
+    "MANIFEST_INVALID": 400,
+    "MANIFEST_UNKNOWN": 404,
+    "NAME_INVALID": 400,
+    "NAME_UNKNOWN": 404,
+    "PAGINATION_NUMBER_INVALID": 400,
+    "RANGE_INVALID": 416,
+    "SIZE_INVALID": 400,
+    "TAG_INVALID": 400,
+    "UNKNOWN": 500,
+    "UNSUPPORTED": 405,
+}
+"""The status that usually goes with a code. Those that the specification does not have are the
+reference implementation's (distribution/distribution, ``registry/api/errcode``)."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Refusal(RegistryError):
+    """An answer that is an error: a code, a status, a message, and header fields to go with it."""
+
+    def __init__(
+        self,
+        code: str,
+        what: str,
+        *,
+        status: int = 0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(what, status=status or STATUS[code], code=code)
+        self.headers = dict(headers or {})
+
+    def body(self) -> bytes:
+        """The error as the specification's JSON."""
+        return msgspec.json.encode({"errors": [{"code": self.code, "message": self.what}]})
+
+
+def refusal_of(error: ManyfestError) -> Refusal:
+    """The answer for an error that was not raised as one."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, InvalidManifest):
+        return Refusal("MANIFEST_INVALID", str(error))
+    if isinstance(error, InvalidDigest):
+        return Refusal("DIGEST_INVALID", str(error))
+    if isinstance(error, DigestMismatch):
+        return Refusal("UNKNOWN", f"the registry's own copy is damaged: {error}")
+    return Refusal("UNKNOWN", str(error))
+
+
+def storage_refusal(error: OSError) -> Refusal:
+    """The answer when the disk failed; paths of the server stay in its own log."""
+    if error.errno in _FULL:
+        return Refusal("UNKNOWN", "the registry's disk is full", status=507)
+    return Refusal("UNKNOWN", f"the registry's storage failed: {error.strerror or 'error'}")

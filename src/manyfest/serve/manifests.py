@@ -1,0 +1,97 @@
+"""The endpoints of manifests."""
+
+from __future__ import annotations
+
+import asyncio
+
+from manyfest.errors import InvalidManifest
+from manyfest.oci.digest import Digest
+from manyfest.oci.limits import MAX_MANIFEST_SIZE
+from manyfest.oci.manifest import Manifest
+from manyfest.oci.mediatypes import MANIFESTS, OCI_INDEX, OCI_MANIFEST
+from manyfest.oci.parse import parse_manifest
+from manyfest.oci.reference import is_tag
+from manyfest.serve.asgi import Response
+from manyfest.serve.call import Call
+from manyfest.serve.errors import Refusal
+from manyfest.serve.repository import Repository, unknown_manifest
+
+
+async def get_manifest(call: Call) -> Response:
+    """GET and HEAD by tag or digest. What is stored is the answer, whatever ``Accept`` says."""
+    repository = call.repository
+    digest = await _resolve(repository, call.item)
+    manifest = repository.known_manifest(digest)
+    if manifest is None:
+        manifest = await asyncio.to_thread(repository.manifest, digest)
+    tag = f'"{digest}"'
+    headers = {"Docker-Content-Digest": str(digest), "ETag": tag}
+    if tag in call.request.header("if-none-match"):
+        return Response(304, headers)
+    headers["Content-Type"] = manifest.descriptor.media_type
+    return Response(200, headers, manifest.raw)
+
+
+async def put_manifest(call: Call) -> Response:
+    """PUT by tag or digest: after everything that it points at, and within the limit on size."""
+    digest = _by_digest(call.item)
+    if digest is None and not is_tag(call.item):
+        raise Refusal("TAG_INVALID", f"{call.item[:80]!r} is not a tag")
+    raw = await call.request.body(MAX_MANIFEST_SIZE, "a manifest")
+    media_type = call.request.header("content-type").partition(";")[0].strip()
+    manifest = await asyncio.to_thread(_store, call, raw, media_type)
+    stored = str(manifest.descriptor.digest)
+    headers = {"Location": f"/v2/{call.name}/manifests/{stored}", "Docker-Content-Digest": stored}
+    if manifest.body.subject is not None:
+        headers["OCI-Subject"] = str(manifest.body.subject.digest)
+    return Response(201, headers)
+
+
+async def delete_manifest(call: Call) -> Response:
+    """DELETE: of a tag alone, or of a manifest with all its tags."""
+    repository = call.repository
+    digest = await _resolve(repository, call.item)
+    if _by_digest(call.item) is None:
+        await asyncio.to_thread(repository.tags.remove, call.item)
+    else:
+        await asyncio.to_thread(repository.remove_manifest, digest)
+    return Response(202)
+
+
+def _store(call: Call, raw: bytes, media_type: str) -> Manifest:
+    digest = _by_digest(call.item)
+    algorithm = digest.algorithm if digest else "sha256"
+    declared = media_type if media_type in MANIFESTS else ""
+    manifest = parse_manifest(raw, media_type=declared, algorithm=algorithm)
+    _check_type(manifest)
+    if digest is not None and manifest.descriptor.digest != digest:
+        raise Refusal("DIGEST_INVALID", f"the manifest's digest is {manifest.descriptor.digest}")
+    repository = call.storage.repository(call.name)
+    repository.add_manifest(manifest)
+    if digest is None:
+        repository.tags.point(call.item, manifest.descriptor)
+    return manifest
+
+
+def _check_type(manifest: Manifest) -> None:
+    """What a manifest is must be seen from its bytes alone: nothing else is kept of it."""
+    inside, declared = manifest.body.media_type, manifest.descriptor.media_type
+    if inside == declared or (not inside and declared in (OCI_MANIFEST, OCI_INDEX)):
+        return
+    raise InvalidManifest(f"the manifest must say that it is {declared}, but says {inside[:80]!r}")
+
+
+async def _resolve(repository: Repository, reference: str) -> Digest:
+    """The digest that a tag or digest stands for; 404 for a tag that is not there or is none."""
+    digest = _by_digest(reference)
+    if digest is not None:
+        return digest
+    tags = await repository.tags.current()
+    found = tags.by_name.get(reference)
+    if found is None:
+        raise unknown_manifest(reference, repository.name)
+    return found
+
+
+def _by_digest(reference: str) -> Digest | None:
+    return Digest.parse(reference) if ":" in reference else None

@@ -1,0 +1,118 @@
+"""The blobs that all repositories share, each on disk once.
+
+A repository holds a blob by a hard link to it. So a mount is a link, a repository sees what was
+pushed to it or mounted in it and nothing else, and a shared blob whose only name is the shared one
+belongs to nobody.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from manyfest.errors import StoreError
+from manyfest.oci.digest import Digest
+from manyfest.stores.blobs import BlobFolder
+from manyfest.stores.files import sync_folder
+
+_NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV})
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPool:
+    """``blobs`` has the shared names; ``aside`` is a folder beside it for files on their way."""
+
+    blobs: BlobFolder
+    aside: Path
+
+    def admit(self, file: Path, digest: Digest, target: Path) -> None:
+        """Make the content of ``file``, which has this digest, appear at ``target`` for good.
+
+        ``file`` loses its name. If the pool has the content already, that copy is used. Other
+        processes may admit and release the same blob meanwhile.
+        """
+        shared = self.blobs.path(digest)
+        for folder in (shared.parent, target.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        while not _link(shared, target):
+            _sync_file(file)
+            with suppress(FileExistsError):
+                os.link(file, shared)
+        file.unlink()
+        sync_folder(target.parent)
+
+    def admit_bytes(self, data: bytes, digest: Digest, target: Path) -> None:
+        """The same for something small that is in memory."""
+        self.aside.mkdir(parents=True, exist_ok=True)
+        file = self.aside / f"bytes-{secrets.token_hex(8)}"
+        try:
+            file.write_bytes(data)
+            self.admit(file, digest, target)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def release(self, digest: Digest) -> None:
+        """Give the disk space back if no repository holds the blob any more.
+
+        The name goes away first and comes back if somebody took a link at that moment.
+        """
+        shared = self.blobs.path(digest)
+        moved = self.aside / f"released-{secrets.token_hex(8)}"
+        try:
+            if shared.stat().st_nlink > 1:
+                return
+            shared.rename(moved)
+        except FileNotFoundError:
+            return
+        if moved.stat().st_nlink > 1:
+            with suppress(FileExistsError):
+                os.link(moved, shared)
+        moved.unlink()
+
+    def check_links(self) -> None:
+        """Raises :class:`StoreError` if the file system cannot do what this is built on."""
+        one = self.aside / f"check-{secrets.token_hex(8)}"
+        two = one.with_name(f"{one.name}-link")
+        try:
+            one.touch()
+            os.link(one, two)
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            raise StoreError(
+                "the file system has no hard links, which the registry keeps blobs by",
+                where=str(self.aside.parent),
+                mend="choose a folder on a Linux file system such as ext4, xfs or btrfs",
+            ) from None
+        finally:
+            for path in (one, two):
+                path.unlink(missing_ok=True)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Whether ``target`` now has the content of ``source``; ``False`` if there is no source.
+
+    A file can have only so many names (65,000 on ext4). When that is reached the shared name is
+    given up, and the next copy that arrives starts anew.
+    """
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return True
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        if error.errno != errno.EMLINK:
+            raise
+        source.unlink(missing_ok=True)
+        return False
+    return True

@@ -1,0 +1,239 @@
+"""One repository: an OCI layout, and beside it which of its blobs are manifests.
+
+::
+
+    _oci/oci-layout, index.json        the tags
+    _oci/blobs/sha256/HEX              what was pushed or mounted
+    _oci/manifests/sha256/HEX          those that were pushed as manifests
+    _oci/referrers/sha256/SUBJECT/…    those whose subject is SUBJECT
+
+All but the first two are hard links to the shared blobs: what is in a file never differs from what
+its name says, and pushing a manifest without a tag rewrites nothing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from manyfest.errors import DigestMismatch, ManyfestError
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE
+from manyfest.oci.manifest import Index, Manifest
+from manyfest.oci.mediatypes import INDEXES
+from manyfest.oci.parse import parse_manifest
+from manyfest.serve.errors import Refusal
+from manyfest.serve.memory import ManifestMemory
+from manyfest.serve.pool import BlobPool
+from manyfest.serve.tags import Tags
+from manyfest.stores.files import sync_folder
+from manyfest.stores.layout import LayoutStore
+
+LAYOUT = "_oci"
+"""The folder of a repository's layout; no part of a repository's name begins with ``_``."""
+
+
+class Repository:
+    """The content of one repository. Threads and processes may share it."""
+
+    def __init__(self, name: str, folder: Path, pool: BlobPool, memory: ManifestMemory) -> None:
+        self.name = name
+        self.layout = LayoutStore(folder / LAYOUT)
+        self.tags = Tags(self.layout)
+        self._pool = pool
+        self._memory = memory
+        self._index = f"{self.layout.path}/index.json"
+        self._manifests = f"{self.layout.path}/manifests"
+
+    def exists(self) -> bool:
+        """Whether anything was ever pushed to it."""
+        return os.path.exists(self._index)
+
+    def create(self) -> None:
+        """Make an empty layout, if there is none."""
+        if not self.exists():
+            self.layout.update(lambda index: index)
+
+    # Blobs
+
+    def blob(self, digest: Digest) -> Path:
+        """Where the blob lies, or would."""
+        return self.layout.blobs.path(digest)
+
+    def add_blob(self, file: Path, digest: Digest) -> None:
+        """Take over a file whose content has this digest."""
+        self.create()
+        self._pool.admit(file, digest, self.blob(digest))
+
+    def mount(self, digest: Digest, source: Repository) -> bool:
+        """Take a blob from another repository; ``False`` if that one does not have it."""
+        if not source.blob(digest).exists():
+            return False
+        self.create()
+        try:
+            _link(source.blob(digest), self.blob(digest))
+        except OSError as error:
+            # Gone by now, or it can have no more links: then the client sends it.
+            if error.errno not in (errno.ENOENT, errno.EMLINK):
+                raise
+            return False
+        return True
+
+    def remove_blob(self, digest: Digest) -> None:
+        """Raises :class:`Refusal` if it is not here, or is a manifest."""
+        if os.path.exists(self._marker(digest)):
+            raise Refusal("UNSUPPORTED", f"{digest} is a manifest: delete it as one")
+        try:
+            self.blob(digest).unlink()
+        except FileNotFoundError:
+            raise Refusal("BLOB_UNKNOWN", f"{digest} is not in {self.name}") from None
+        self._pool.release(digest)
+
+    # Manifests
+
+    def known_manifest(self, digest: Digest) -> Manifest | None:
+        """The manifest, if it is in memory and still in the repository. Never waits long."""
+        manifest = self._memory.get(self.name, digest)
+        return manifest if manifest and os.path.exists(self._marker(digest)) else None
+
+    def manifest(self, digest: Digest) -> Manifest:
+        """Raises :class:`Refusal` if it is not here or is only a blob."""
+        known = self.known_manifest(digest)
+        if known is not None:
+            return known
+        if not self._has_manifest(digest):
+            raise unknown_manifest(str(digest), self.name)
+        try:
+            manifest = self._load(digest)
+        except FileNotFoundError:
+            # It was deleted at this moment.
+            raise unknown_manifest(str(digest), self.name) from None
+        self._memory.put(self.name, manifest)
+        return manifest
+
+    def add_manifest(self, manifest: Manifest) -> None:
+        """Store it; what it points at must be here. No tag is set."""
+        self._check_children(manifest)
+        self.create()
+        digest = manifest.descriptor.digest
+        blob, marker = self.blob(digest), Path(self._marker(digest))
+        self._pool.admit_bytes(manifest.raw, digest, blob)
+        if manifest.body.subject is not None:
+            _link(blob, self._referrers(manifest.body.subject.digest) / _file_name(digest))
+        _link(blob, marker)
+        self._memory.put(self.name, manifest)
+
+    def remove_manifest(self, digest: Digest) -> None:
+        """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
+        subject = self.manifest(digest).body.subject
+        self.tags.remove_manifest(digest)
+        names = [Path(self._marker(digest)), self.blob(digest)]
+        if subject is not None:
+            names.insert(0, self._referrers(subject.digest) / _file_name(digest))
+        for path in names:
+            path.unlink(missing_ok=True)
+        self._memory.forget(self.name, digest)
+        self._pool.release(digest)
+
+    def referrers(self, subject: Digest) -> Iterator[Descriptor]:
+        """What points at ``subject``, by digest: artifact type and annotations included."""
+        folder = self._referrers(subject)
+        try:
+            names = sorted(os.listdir(folder))
+        except FileNotFoundError:
+            return
+        for name in names:
+            algorithm, _, hexadecimal = name.partition("-")
+            yield _as_referrer(self.manifest(Digest(algorithm, hexadecimal)))
+
+    def _check_children(self, manifest: Manifest) -> None:
+        """Whole or not at all: a manifest comes after everything it points at."""
+        for child in manifest.children:
+            if child.is_manifest and not self._has_manifest(child.digest):
+                raise Refusal(
+                    "MANIFEST_BLOB_UNKNOWN",
+                    f"manifest {child.digest} is not in {self.name}: push it before the index",
+                )
+            size = self.layout.blobs.size(child.digest)
+            if size is None:
+                raise Refusal(
+                    "MANIFEST_BLOB_UNKNOWN",
+                    f"blob {child.digest} is not in {self.name}: push it before the manifest",
+                )
+            if size != child.size:
+                raise Refusal(
+                    "MANIFEST_INVALID",
+                    f"{child.digest} has {size} bytes, but the manifest says {child.size}",
+                )
+
+    def _has_manifest(self, digest: Digest) -> bool:
+        return os.path.exists(self._marker(digest)) or self._is_listed(digest)
+
+    def _is_listed(self, digest: Digest) -> bool:
+        """Whether another tool put it into the layout: ``index.json`` leads to it."""
+        todo = list(self.tags.read().entries) if self.exists() else []
+        seen: set[Digest] = set()
+        while todo and len(seen) < MAX_GRAPH_NODES:
+            entry = todo.pop()
+            if entry.digest == digest:
+                return entry.is_manifest and self.blob(digest).exists()
+            if entry.media_type in INDEXES and entry.digest not in seen:
+                seen.add(entry.digest)
+                todo.extend(self._entries_of(entry.digest))
+        return False
+
+    def _entries_of(self, index: Digest) -> tuple[Descriptor, ...]:
+        try:
+            return self._load(index).index.manifests
+        except (ManyfestError, OSError):
+            return ()
+
+    def _load(self, digest: Digest) -> Manifest:
+        """Read and check a manifest; its type is what its bytes say."""
+        path = self.blob(digest)
+        if path.stat().st_size > MAX_MANIFEST_SIZE:
+            raise DigestMismatch("it is too large for a manifest", where=str(digest))
+        manifest = parse_manifest(path.read_bytes(), algorithm=digest.algorithm)
+        if manifest.descriptor.digest != digest:
+            raise DigestMismatch(
+                f"it has the digest {manifest.descriptor.digest}", where=str(digest)
+            )
+        return manifest
+
+    def _marker(self, digest: Digest) -> str:
+        return f"{self._manifests}/{digest.algorithm}/{digest.hex}"
+
+    def _referrers(self, subject: Digest) -> Path:
+        return self.layout.path / "referrers" / subject.algorithm / subject.hex
+
+
+def unknown_manifest(reference: str, repository: str) -> Refusal:
+    """The answer for a manifest that is not there."""
+    return Refusal("MANIFEST_UNKNOWN", f"{reference[:140]} is not in {repository}")
+
+
+def _as_referrer(manifest: Manifest) -> Descriptor:
+    body, descriptor = manifest.body, manifest.descriptor
+    return Descriptor(
+        media_type=descriptor.media_type,
+        digest=descriptor.digest,
+        size=descriptor.size,
+        annotations=body.annotations,
+        artifact_type=body.artifact_type if isinstance(body, Index) else body.kind,
+    )
+
+
+def _file_name(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.hex}"
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    sync_folder(target.parent)

@@ -1,0 +1,73 @@
+"""From a request's path to an endpoint.
+
+Repository names contain slashes, so the parts are told apart from the end of the path.
+Everything is checked here, before any of it gets near the file system.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from manyfest.oci.reference import is_repository
+from manyfest.serve.errors import Refusal
+
+Endpoint = Literal[
+    "version", "catalog", "tags", "blob", "uploads", "upload", "manifest", "referrers"
+]
+
+_PATH = re.compile(
+    r"/v2/(?P<name>.+)/"
+    r"(?:(?P<tags>tags/list)"
+    r"|(?P<uploads>blobs/uploads)/?"
+    r"|blobs/uploads/(?P<upload>[^/]+)"
+    r"|blobs/(?P<blob>[^/]+)"
+    r"|manifests/(?P<manifest>[^/]+)"
+    r"|referrers/(?P<referrers>[^/]+))",
+    re.DOTALL,
+)
+_FIXED: dict[str, Endpoint] = {
+    "/v2": "version",
+    "/v2/": "version",
+    "/v2/_catalog": "catalog",
+}
+_ENDPOINTS: dict[str, Endpoint] = {
+    "tags": "tags",
+    "uploads": "uploads",
+    "upload": "upload",
+    "blob": "blob",
+    "manifest": "manifest",
+    "referrers": "referrers",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An endpoint, the repository it is asked of, and the item in it: a digest, tag or upload.
+
+    The name is a valid repository's; the item is still as it was sent.
+    """
+
+    endpoint: Endpoint
+    name: str = ""
+    item: str = ""
+
+
+def find_route(path: str, raw_path: bytes = b"") -> Route:
+    """The route of a decoded ``path``; ``raw_path`` is the path as it was sent.
+
+    Raises :class:`Refusal`: 404 where the interface has no such path, 400 for a repository's name
+    that no repository can have. An encoded slash is refused: a proxy that guards some repositories
+    would not read it as we do.
+    """
+    if path in _FIXED:
+        return Route(_FIXED[path])
+    match = _PATH.fullmatch(path)
+    if match is None:
+        raise Refusal("UNSUPPORTED", "there is nothing at this path", status=404)
+    name = match["name"]
+    if not is_repository(name) or b"%2f" in raw_path.lower():
+        raise Refusal("NAME_INVALID", f"{name[:80]!r} is not a repository's name")
+    kind = str(match.lastgroup)
+    return Route(_ENDPOINTS[kind], name, match[kind])

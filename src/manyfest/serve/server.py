@@ -1,0 +1,184 @@
+"""The registry on a socket, run by granian in this process.
+
+One process keeps all uploads' hashes, and its threads use all cores: hashing and writing let go of
+the interpreter. granian is an extra of the package, and is imported here only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from manyfest.errors import StoreError, UsageError
+from manyfest.serve.app import Registry
+
+_THREADS = 32
+"""For writing, hashing and syncing. Most of them wait for the disk at any time."""
+
+_BACKLOG = 1024
+
+_WRONG_ADDRESS = {
+    errno.EADDRINUSE: "is taken by another program",
+    errno.EACCES: "may not be used by this user",
+    errno.EADDRNOTAVAIL: "is not an address of this machine",
+}
+
+_Started = Callable[[str, Callable[[], None]], None]
+"""Told the address, and given what stops the server from any thread."""
+
+
+def run(
+    root: Path, listen: str, *, on_ready: Callable[[str], None], read_only: bool = False
+) -> None:
+    """Serve ``root`` at ``listen`` until SIGINT or SIGTERM, then answer what is under way.
+
+    ``listen`` is ``HOST:PORT``; port 0 takes a free one. ``on_ready`` is called with the address
+    once connections are accepted. A second signal does not wait. Raises :class:`UsageError` and
+    :class:`StoreError`.
+    """
+
+    def started(address: str, stop: Callable[[], None]) -> None:
+        _on_signals(stop)
+        on_ready(address)
+
+    asyncio.run(_serve(Registry(root, read_only=read_only), listen, started))
+
+
+@contextmanager
+def running(root: Path, listen: str = "127.0.0.1:0", *, read_only: bool = False) -> Iterator[str]:
+    """Serve ``root`` from a thread while the block runs; gives the address."""
+    ready: Future[tuple[str, Callable[[], None]]] = Future()
+
+    def work() -> None:
+        try:
+            asyncio.run(
+                _serve(
+                    Registry(root, read_only=read_only),
+                    listen,
+                    lambda address, stop: ready.set_result((address, stop)),
+                )
+            )
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=work, name="manyfest-serve", daemon=True)
+    thread.start()
+    address, stop = ready.result()
+    try:
+        yield address
+    finally:
+        stop()
+        thread.join()
+
+
+async def _serve(registry: Registry, listen: str, started: _Started) -> None:
+    server_class = _granian()
+    registry.prepare()
+    with closing(_hold(listen)) as held:
+        host, port = held.getsockname()[:2]
+        server = server_class(
+            registry,
+            address=host,
+            port=port,
+            interface="asginl",
+            http="1",
+            websockets=False,
+            backlog=_BACKLOG,
+            log_enabled=False,
+        )
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(_THREADS, "manyfest-serve"))
+        serving = asyncio.create_task(server.serve())
+        await _accepting(host, port, serving)
+
+        def stop() -> None:
+            loop.call_soon_threadsafe(server.stop)
+
+        started(_written(host, port), stop)
+        await serving
+
+
+def _granian() -> Any:
+    try:
+        from granian.server.embed import Server
+    except ImportError:
+        raise UsageError(
+            "the registry runs on granian, which is not installed",
+            mend="pip install 'manyfest[serve]'",
+        ) from None
+    return Server
+
+
+def _hold(listen: str) -> socket.socket:
+    """A socket that has the address and keeps it, without listening.
+
+    granian would share a port with another server that is willing to (SO_REUSEPORT), and tells
+    nobody which free port it took. So the address is taken here, alone, and shared afterwards.
+    """
+    host, port = _address(listen)
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise UsageError(f"{host!r} is not a host: {error.strerror}", where=listen) from None
+    held = socket.socket(family, kind)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(address)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except OSError as error:
+        held.close()
+        why = _WRONG_ADDRESS.get(error.errno or 0, f"cannot be used: {error.strerror}")
+        raise StoreError(f"{listen} {why}", mend="choose another with --listen") from None
+    return held
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port[:6]) < 65536):
+        raise UsageError(f"{listen!r} is not HOST:PORT", mend="write for example 127.0.0.1:5000")
+    return host, int(port)
+
+
+async def _accepting(host: str, port: int, serving: asyncio.Task[None]) -> None:
+    """Return once connections are accepted; raise what ended the server, if that came first."""
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.002)
+        else:
+            writer.close()
+            return
+    await serving
+
+
+def _written(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _on_signals(stop: Callable[[], None]) -> None:
+    """Stop gracefully at the first signal; the second one ends the process as usual."""
+    loop = asyncio.get_running_loop()
+
+    def handle() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        # What granian says of being cut short by the second signal is of no use to anybody.
+        loop.set_exception_handler(lambda _loop, _context: None)
+        stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, handle)

@@ -1,0 +1,85 @@
+"""The registry's folder.
+
+::
+
+    ROOT/blobs/sha256/HEX            every blob once
+    ROOT/repositories/NAME/_oci/     each repository, an OCI layout of links to the blobs
+    ROOT/uploads/                    blobs on their way in
+
+Several processes may serve one folder at the same time.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from manyfest.errors import StoreError, UsageError
+from manyfest.serve.errors import Refusal
+from manyfest.serve.memory import ManifestMemory
+from manyfest.serve.pool import BlobPool
+from manyfest.serve.repository import LAYOUT, Repository
+from manyfest.serve.uploads import Uploads
+from manyfest.stores.blobs import BlobFolder
+
+
+class Storage:
+    """All repositories in ``root``. Threads and processes may share them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.uploads = Uploads(root / "uploads")
+        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads")
+        self._memory = ManifestMemory()
+        self._repositories: dict[str, Repository] = {}
+
+    def prepare(self) -> None:
+        """Make the folder ready for writing, and clear what was given up.
+
+        Raises :class:`UsageError` if the folder is something else, and :class:`StoreError` if it
+        cannot be written to or has no hard links.
+        """
+        if (self.root / "oci-layout").exists():
+            raise UsageError(
+                "this is one OCI layout, not a registry's folder",
+                where=str(self.root),
+                mend="name another folder, and copy the layout's images into the registry",
+            )
+        try:
+            self.uploads.folder.mkdir(parents=True, exist_ok=True)
+            self._pool.check_links()
+            self.uploads.remove_stale()
+        except OSError as error:
+            raise StoreError(
+                f"cannot be used for a registry: {error.strerror}", where=str(self.root)
+            ) from None
+
+    def repository(self, name: str) -> Repository:
+        """The repository of this valid name, whether it exists or not."""
+        known = self._repositories.get(name)
+        if known is not None:
+            return known
+        folder = self.root / "repositories" / name
+        repository = Repository(name, folder, self._pool, self._memory)
+        if repository.exists():
+            # Only what exists is kept, so asking for many names fills no memory.
+            self._repositories[name] = repository
+        return repository
+
+    def existing(self, name: str) -> Repository:
+        """The same; raises :class:`Refusal` unless something was pushed to it."""
+        repository = self.repository(name)
+        if repository.exists():
+            return repository
+        raise Refusal("NAME_UNKNOWN", f"there is no repository {name}")
+
+    def names(self) -> list[str]:
+        """Every repository, in ASCII order."""
+        top = self.root / "repositories"
+        found = []
+        for folder, below, _ in os.walk(top):
+            if LAYOUT in below:
+                below.remove(LAYOUT)
+                if os.path.exists(os.path.join(folder, LAYOUT, "index.json")):
+                    found.append(os.path.relpath(folder, top))
+        return sorted(found)

@@ -1,0 +1,212 @@
+"""Blobs on their way in: one file for each, hashed as it grows.
+
+An upload belongs to a repository and is known by an identity that cannot be guessed. What has
+arrived lies in its file, so an upload outlives a broken connection and a restart; the state of the
+hash is kept in memory and is made anew from the file when it is lost.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections import OrderedDict
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO, Protocol, Self
+
+from manyfest.oci.digest import Digest
+from manyfest.serve.errors import Refusal
+from manyfest.stores.base import CHUNK_SIZE
+
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
+_REMEMBERED = 4096
+"""Uploads whose hash is kept in memory; those beyond it are read again when they go on."""
+
+STALE_AFTER = 24 * 3600.0
+"""Seconds after its last byte that an unfinished upload is given up."""
+
+
+class Hash(Protocol):
+    """A hash that ``hashlib`` makes."""
+
+    @property
+    def name(self) -> str: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
+    def hexdigest(self) -> str: ...
+    def copy(self) -> Self: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """A hash of a file's first ``size`` bytes, while nobody has written to it since ``changed``."""
+
+    size: int
+    changed: int
+    hash: Hash
+
+
+class Uploads:
+    """The unfinished uploads in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._progress: OrderedDict[Path, _Progress] = OrderedDict()
+        self._guard = Lock()
+
+    def begin(self, repository: str, algorithm: str = "sha256") -> str:
+        """Start an upload to the repository; gives its identity.
+
+        ``algorithm`` is what its digest will most likely be of.
+        """
+        identity = secrets.token_hex(16)
+        path = self._path(repository, identity)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+        try:
+            changed = os.fstat(descriptor).st_mtime_ns
+        finally:
+            os.close(descriptor)
+        self._remember(path, _Progress(0, changed, hashlib.new(algorithm)))
+        return identity
+
+    def size(self, repository: str, identity: str) -> int:
+        """Bytes that have arrived."""
+        try:
+            return self._path(repository, identity).stat().st_size
+        except FileNotFoundError:
+            raise unknown_upload() from None
+
+    def discard(self, repository: str, identity: str) -> None:
+        """Give the upload up."""
+        path = self._path(repository, identity)
+        self._recall(path)
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            raise unknown_upload() from None
+
+    def open(self, repository: str, identity: str) -> Writer:
+        """The upload, for one request alone, which must close it.
+
+        Raises :class:`Refusal` if there is no such upload, or another request is writing to it.
+        """
+        path = self._path(repository, identity)
+        try:
+            file = path.open("r+b", buffering=0)
+        except FileNotFoundError:
+            raise unknown_upload() from None
+        try:
+            _lock(file)
+            progress = self._progress_of(path, file)
+        except BaseException:
+            file.close()
+            raise
+        return Writer(self, path, file, progress)
+
+    def keep(self, path: Path, file: BinaryIO, size: int, running: Hash) -> None:
+        """Remember the hash of an upload that may go on."""
+        state = os.fstat(file.fileno())
+        if state.st_nlink == 1:
+            self._remember(path, _Progress(size, state.st_mtime_ns, running))
+
+    def remove_stale(self, *, older_than: float = STALE_AFTER) -> None:
+        """Remove what nobody has written to for so many seconds."""
+        limit = time.time() - older_than
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+
+    def _progress_of(self, path: Path, file: BinaryIO) -> _Progress:
+        state = os.fstat(file.fileno())
+        known = self._recall(path)
+        if known and (known.size, known.changed) == (state.st_size, state.st_mtime_ns):
+            return known
+        running = _hash_of(file, known.hash.name if known else "sha256")
+        return _Progress(state.st_size, state.st_mtime_ns, running)
+
+    def _path(self, repository: str, identity: str) -> Path:
+        """The file's name holds the repository's, so that no other repository finds it."""
+        if not _IDENTITY.fullmatch(identity):
+            raise unknown_upload()
+        owner = hashlib.sha256(repository.encode()).hexdigest()[:16]
+        return self.folder / f"{identity}-{owner}"
+
+    def _remember(self, path: Path, progress: _Progress) -> None:
+        with self._guard:
+            self._progress[path] = progress
+            if len(self._progress) > _REMEMBERED:
+                self._progress.popitem(last=False)
+
+    def _recall(self, path: Path) -> _Progress | None:
+        with self._guard:
+            return self._progress.pop(path, None)
+
+
+class Writer:
+    """An upload that one request writes to, at its end."""
+
+    def __init__(self, uploads: Uploads, path: Path, file: BinaryIO, progress: _Progress) -> None:
+        self.path = path
+        self.size = progress.size
+        self._uploads = uploads
+        self._file = file
+        self._hash = progress.hash
+        self._start = (progress.size, progress.hash.copy())
+        file.seek(progress.size)
+
+    def append(self, data: bytes) -> None:
+        """Write and hash, which both let other threads run meanwhile."""
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self._hash.update(data)
+        self.size += len(data)
+
+    def roll_back(self) -> None:
+        """Take back what this request wrote."""
+        self.size, self._hash = self._start
+        self._file.truncate(self.size)
+        self._file.seek(self.size)
+
+    def digest(self, algorithm: str) -> Digest:
+        """The digest of all that has arrived."""
+        if algorithm != self._hash.name:
+            self._hash = _hash_of(self._file, algorithm)
+        return Digest(algorithm, self._hash.hexdigest())
+
+    def close(self) -> None:
+        """Let other requests go on with the upload, or forget it if it is finished."""
+        with self._file:
+            self._uploads.keep(self.path, self._file, self.size, self._hash)
+
+
+def _lock(file: BinaryIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise Refusal(
+            "BLOB_UPLOAD_INVALID", "another request is writing to this upload", status=409
+        ) from None
+    # A finished upload's file goes on as a blob: it must never be written to again.
+    if os.fstat(file.fileno()).st_nlink != 1:
+        raise unknown_upload()
+
+
+def _hash_of(file: BinaryIO, algorithm: str) -> Hash:
+    running = hashlib.new(algorithm)
+    file.seek(0)
+    while chunk := file.read(CHUNK_SIZE):
+        running.update(chunk)
+    return running
+
+
+def unknown_upload() -> Refusal:
+    """The answer for an upload that is not there, any more or in this repository."""
+    return Refusal("BLOB_UPLOAD_UNKNOWN", "there is no such upload in this repository")

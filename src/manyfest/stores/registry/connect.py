@@ -1,0 +1,95 @@
+"""Repositories in registries, all through one transport, each with the right scheme."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from manyfest.errors import ConnectionFailed
+from manyfest.oci.reference import Name
+from manyfest.stores.registry.addresses import Place, place_of
+from manyfest.stores.registry.client import registry_transport
+from manyfest.stores.registry.credentials import Credentials, default_credential_store
+from manyfest.stores.registry.http import LastingFailure, Request, Response, Transport
+from manyfest.stores.registry.store import RegistryStore, address_of
+
+
+class Registries:
+    """Gives out repositories; see :class:`~manyfest.stores.open.Stores` for the parameters.
+
+    A registry is spoken to by https. One that ``plain_http`` names is spoken to by http. One on
+    this machine is asked which it speaks, the first time it is used.
+    """
+
+    def __init__(
+        self,
+        *,
+        plain_http: tuple[str, ...] = (),
+        ca_file: Path | None = None,
+        log: Callable[[str], None] | None = None,
+        credentials: Credentials | None = None,
+    ) -> None:
+        self._schemes = dict.fromkeys(plain_http, "http")
+        self._lock = threading.Lock()
+        carrier = registry_transport(
+            credentials or default_credential_store(os.environ, Path.home()),
+            plain_http=frozenset(plain_http),
+            ca_file=str(ca_file) if ca_file else "",
+        )
+        self._transport: Transport = _Logged(carrier, log) if log else carrier
+
+    def repository(self, name: Name) -> RegistryStore:
+        """The repository that ``name`` lies in."""
+        return RegistryStore(name, self._transport, scheme=self._scheme(name.registry))
+
+    def ping(self, registry: str) -> Response:
+        """The registry's answer to a look at its root, with our credentials."""
+        return self._transport.send(
+            Request(method="GET", url=f"{address_of(registry, self._scheme(registry))}/v2/")
+        )
+
+    def close(self) -> None:
+        """End all connections."""
+        self._transport.close()
+
+    def _scheme(self, registry: str) -> str:
+        with self._lock:
+            if registry not in self._schemes:
+                local = place_of(host_of(registry)) is Place.LOOPBACK
+                self._schemes[registry] = self._spoken_by(registry) if local else "https"
+            return self._schemes[registry]
+
+    def _spoken_by(self, registry: str) -> str:
+        """``https`` if the registry on this machine speaks TLS, else ``http``."""
+        try:
+            self._transport.send(Request(method="GET", url=f"https://{registry}/v2/")).close()
+        except LastingFailure:
+            return "http"
+        except ConnectionFailed:
+            return "http"
+        return "https"
+
+
+def host_of(registry: str) -> str:
+    """``HOST`` of ``HOST:PORT``; an IPv6 address without its brackets."""
+    if registry.startswith("["):
+        return registry[1 : registry.index("]")]
+    return registry.partition(":")[0]
+
+
+class _Logged:
+    """Tells of each request and how it was answered: no header, no query, so no secret."""
+
+    def __init__(self, inner: Transport, log: Callable[[str], None]) -> None:
+        self._inner = inner
+        self._log = log
+
+    def send(self, request: Request) -> Response:
+        response = self._inner.send(request)
+        self._log(f"{request.method} {request.url.partition('?')[0]} {response.status}")
+        return response
+
+    def close(self) -> None:
+        self._inner.close()

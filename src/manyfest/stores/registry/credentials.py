@@ -1,0 +1,135 @@
+"""Who we are to a registry: credentials, and where they are looked for.
+
+The files are Docker's ``config.json`` and podman's ``auth.json``, which share one form
+(:mod:`.credential_files`); both may point at helper programs (:mod:`.credential_helpers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from manyfest.stores.registry.credential_files import (
+    CredentialFile,
+    read_credential_file,
+    write_credential_file,
+)
+from manyfest.stores.registry.credential_helpers import CredentialHelper
+from manyfest.stores.registry.secret import Credential, Secret
+
+DOCKER_HUB_KEY = "https://index.docker.io/v1/"
+_DOCKER_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
+
+
+class Credentials(Protocol):
+    """Something that knows who we are to a registry."""
+
+    def find(self, host: str, repository: str = "") -> Credential | None:
+        """The credential for ``HOST[:PORT]``, and for the repository if there is one for it alone;
+        ``None`` if there is none."""
+        ...
+
+
+class NoCredentials:
+    """We are nobody."""
+
+    def find(self, host: str, repository: str = "") -> Credential | None:  # noqa: ARG002
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialStore:
+    """The user's own credentials, as docker and podman keep them.
+
+    ``files`` are looked through in order, and the first that has a credential decides. ``login``
+    and ``logout`` change the first one.
+    """
+
+    files: tuple[Path, ...]
+    environ: Mapping[str, str]
+
+    def find(self, host: str, repository: str = "") -> Credential | None:
+        """See :class:`Credentials`. Raises :class:`~manyfest.errors.ConfigError` for a damaged
+        file, with the line, and for a helper that fails."""
+        for path in self.files:
+            file = read_credential_file(path)
+            credential = self._find_in(file, host, repository)
+            if credential is not None:
+                return credential
+        return None
+
+    def login(self, host: str, username: str, secret: Secret) -> str:
+        """Keep the credential as ``docker login`` does, in a helper if one is set for the host.
+
+        Returns where it is kept, for the user to know. Raises
+        :class:`~manyfest.errors.ConfigError`.
+        """
+        key = server_key(host)
+        file = read_credential_file(self.files[0])
+        helper = self._helper(file, host)
+        if helper is None:
+            write_credential_file(file.with_login(key, username, secret))
+            return str(file.path)
+        helper.store(key, username, secret)
+        write_credential_file(file.with_empty_login(key))
+        return helper.program
+
+    def logout(self, host: str) -> bool:
+        """Forget what ``login`` keeps; whether there was anything. Raises
+        :class:`~manyfest.errors.ConfigError`."""
+        file = read_credential_file(self.files[0])
+        known = False
+        helper = self._helper(file, host)
+        if helper is not None:
+            known = helper.get(server_key(host)) is not None
+            if known:
+                helper.erase(server_key(host))
+        remaining = file.without_login(server_names(host))
+        if remaining is None:
+            return known
+        write_credential_file(remaining)
+        return True
+
+    def _find_in(self, file: CredentialFile, host: str, repository: str) -> Credential | None:
+        for name in server_names(host):
+            helper = file.helpers.get(name, "")
+            if helper:
+                return self._named_helper(file, helper).get(name)
+        if file.default_helper:
+            found = self._named_helper(file, file.default_helper).get(server_key(host))
+            if found is not None:
+                return found
+        return file.find(server_names(host), repository)
+
+    def _helper(self, file: CredentialFile, host: str) -> CredentialHelper | None:
+        names = (file.helpers.get(name, "") for name in server_names(host))
+        name = next(filter(None, names), file.default_helper)
+        return self._named_helper(file, name) if name else None
+
+    def _named_helper(self, file: CredentialFile, name: str) -> CredentialHelper:
+        return CredentialHelper(name, named_in=str(file.path), environ=self.environ)
+
+
+def default_credential_store(environ: Mapping[str, str], home: Path) -> CredentialStore:
+    """Where docker and podman keep credentials: what is named in the environment first."""
+    named = environ.get("REGISTRY_AUTH_FILE", "")
+    docker = Path(environ.get("DOCKER_CONFIG") or home / ".docker") / "config.json"
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    configuration = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    podman = (Path(runtime) / "containers/auth.json",) if runtime else ()
+    files = (docker, *podman, configuration / "containers/auth.json")
+    return CredentialStore((Path(named), *files) if named else files, environ)
+
+
+def server_key(host: str) -> str:
+    """The name under which docker keeps a host's credentials; Docker Hub's is a legacy URL."""
+    return DOCKER_HUB_KEY if host in _DOCKER_HUB_HOSTS else host
+
+
+def server_names(host: str) -> tuple[str, ...]:
+    """Every name under which a host's credentials may be found, the usual one first."""
+    if host in _DOCKER_HUB_HOSTS:
+        return (DOCKER_HUB_KEY, "docker.io", "index.docker.io", "registry-1.docker.io")
+    return (host,)

@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from manyfest.errors import ReleaseError, UsageError
+from manyfest.release import git
+from manyfest.release.version import (
+    Version,
+    find_version,
+    highest,
+    parse_version,
+    snapshot,
+    version_order,
+)
+
+Git = Callable[..., str]
+
+FIRST_COMMIT_TIME = 1700000000
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
+    """Runs git in an empty repository, with nobody's settings and a fixed clock."""
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, "/dev/null")
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "A")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
+        monkeypatch.setenv(f"GIT_{who}_DATE", f"{FIRST_COMMIT_TIME} +0000")
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+
+    def git(*arguments: str, cwd: Path = tmp_path) -> str:
+        done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    git("init", "--quiet", "--initial-branch=main")
+    return git
+
+
+def commit(run: Git, *tags: str) -> str:
+    run("commit", "--quiet", "--allow-empty", f"--message=change {tags}")
+    for tag in tags:
+        run("tag", tag)
+    return run("rev-parse", "HEAD")
+
+
+def version_of(folder: Path, told: str = "", **environment: str) -> Version:
+    return find_version(folder, told, environment)
+
+
+def test_an_exact_tag_is_the_version(run: Git, tmp_path: Path) -> None:
+    revision = commit(run, "v2.6.1")
+    assert version_of(tmp_path) == Version(
+        text="2.6.1",
+        revision=revision,
+        major=2,
+        minor=6,
+        patch=1,
+        prerelease=False,
+        commit_time=1700000000,
+        dirty=False,
+        snapshot=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["2.6.1"], "2.6.1"),
+        (["v2.7.0-rc.1"], "2.7.0-rc.1"),
+        (["v2.7.0-rc.1", "v2.7.0"], "2.7.0"),
+        (["v2.9.0", "v2.10.0"], "2.10.0"),
+        (["v2", "latest", "nightly-2030", "v2.6.1"], "2.6.1"),
+    ],
+)
+def test_the_highest_version_among_the_tags_counts(
+    run: Git, tmp_path: Path, tags: list[str], expected: str
+) -> None:
+    commit(run, *tags)
+    assert version_of(tmp_path).text == expected
+
+
+def test_an_annotated_tag_counts_like_any_other(run: Git, tmp_path: Path) -> None:
+    commit(run)
+    run("tag", "--annotate", "--message=release", "v1.0.0")
+    assert version_of(tmp_path).text == "1.0.0"
+
+
+def test_a_tag_of_something_that_is_no_commit_is_passed_over(run: Git, tmp_path: Path) -> None:
+    commit(run, "v1.0.0")
+    (tmp_path / "key").write_text("a public key")
+    run("tag", "v9.0.0", run("hash-object", "-w", "key"))
+    (tmp_path / "key").unlink()
+    assert version_of(tmp_path).text == "1.0.0"
+
+
+def test_a_commit_after_a_tag_is_a_snapshot_of_the_next_patch(run: Git, tmp_path: Path) -> None:
+    commit(run, "v2.6.1", "v2")
+    commit(run)
+    revision = commit(run)
+    version = version_of(tmp_path)
+    assert version.text == f"2.6.2-dev.2-g{revision[:7]}"
+    assert (version.snapshot, version.prerelease) == (True, True)
+    assert (version.major, version.minor, version.patch) == (2, 6, 2)
+
+
+def test_a_snapshot_follows_the_highest_version_it_contains(run: Git, tmp_path: Path) -> None:
+    commit(run, "v2.0.0")
+    commit(run, "v1.9.9")
+    revision = commit(run)
+    assert version_of(tmp_path).text == f"2.0.1-dev.2-g{revision[:7]}"
+
+
+def test_tags_on_other_branches_do_not_count(run: Git, tmp_path: Path) -> None:
+    commit(run, "v1.0.0")
+    run("checkout", "--quiet", "-b", "next")
+    commit(run, "v2.0.0")
+    run("checkout", "--quiet", "main")
+    revision = commit(run)
+    assert version_of(tmp_path).text == f"1.0.1-dev.1-g{revision[:7]}"
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ("2.6.1", "2.6.2-dev.5-gabc1234"),
+        ("2.7.0-rc.1", "2.7.0-rc.1.dev.5-gabc1234"),
+        ("2.7.0-rc1", "2.7.0-rc1.dev.5-gabc1234"),
+        ("2.6.1+build.9", "2.6.2-dev.5-gabc1234"),
+    ],
+)
+def test_a_snapshot_lies_between_its_base_and_the_next_release(base: str, expected: str) -> None:
+    version = parse_version(base)
+    assert version is not None
+    made = snapshot(version, 5, "abc1234def")
+    assert str(made) == expected
+    assert version < made
+
+
+@pytest.mark.parametrize(
+    "tag", ["v1", "1.2", "01.2.3", "v1.2.3.4", "vv1.2.3", "1.2.3\n", "1.٢.3", "release-1.2.3", ""]
+)
+def test_other_names_are_not_versions(tag: str) -> None:
+    assert parse_version(tag) is None
+    assert highest([tag]) is None
+
+
+def test_versions_sort_by_number_after_what_is_no_version() -> None:
+    tags = ["2.10.0", "latest", "2.9.0", "2.10.0-rc.1", "2.9", "v2.9.0"]
+    assert sorted(tags, key=version_order) == [
+        "2.9",
+        "latest",
+        "2.9.0",
+        "v2.9.0",
+        "2.10.0-rc.1",
+        "2.10.0",
+    ]
+
+
+@pytest.mark.parametrize("told", ["v3.0.0", "3.0.0"])
+def test_a_version_that_is_told_wins(run: Git, tmp_path: Path, told: str) -> None:
+    revision = commit(run, "v2.6.1")
+    version = version_of(tmp_path, told)
+    assert (version.text, version.revision, version.snapshot) == ("3.0.0", revision, False)
+
+
+def test_outside_a_repository_a_told_version_has_no_commit(tmp_path: Path) -> None:
+    version = version_of(tmp_path, "1.0.0-rc.1")
+    assert (version.text, version.revision, version.commit_time) == ("1.0.0-rc.1", "", 0)
+    assert (version.prerelease, version.dirty) == (True, False)
+
+
+def test_without_git_a_told_version_has_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert version_of(tmp_path, "1.0.0").revision == ""
+
+
+@pytest.mark.parametrize("told", ["latest", "1.2", "1.2.3-", "1.2.3 ", "-h"])
+def test_what_is_told_must_be_a_version(tmp_path: Path, told: str) -> None:
+    with pytest.raises(UsageError, match=r"is not a version; write 1\.2\.3 or 1\.2\.3-rc\.1"):
+        version_of(tmp_path, told)
+
+
+@pytest.mark.parametrize(
+    ("told", "mend"),
+    [("1.2.3+5", "leave out what follows '\\+'"), ("1.2.3-" + "a" * 130, "at most 128 characters")],
+)
+def test_a_version_that_no_tag_can_hold_is_refused(tmp_path: Path, told: str, mend: str) -> None:
+    with pytest.raises(UsageError, match=mend):
+        version_of(tmp_path, told)
+
+
+def test_source_date_epoch_is_the_time(run: Git, tmp_path: Path) -> None:
+    commit(run, "v1.0.0")
+    assert version_of(tmp_path, SOURCE_DATE_EPOCH="42").commit_time == 42
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "1.5", "٣", "253402300800", "9" * 5000])
+def test_source_date_epoch_must_be_a_time(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="SOURCE_DATE_EPOCH"):
+        version_of(tmp_path, "1.0.0", SOURCE_DATE_EPOCH=text)
+
+
+@pytest.mark.parametrize("name", ["new", "-n", "two\nlines", "caf\xe9", "; rm x"])
+def test_a_file_that_git_does_not_know_makes_the_tree_dirty(
+    run: Git, tmp_path: Path, name: str
+) -> None:
+    commit(run, "v1.0.0")
+    (tmp_path / name).touch()
+    run("config", "status.showUntrackedFiles", "no")
+    assert version_of(tmp_path).dirty
+
+
+def test_a_changed_file_makes_the_tree_dirty_and_an_ignored_one_does_not(
+    run: Git, tmp_path: Path
+) -> None:
+    (tmp_path / ".gitignore").write_text("dist/\n")
+    run("add", ".gitignore")
+    commit(run, "v1.0.0")
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist/image.tar").touch()
+    assert not version_of(tmp_path).dirty
+    (tmp_path / ".gitignore").write_text("dist/\nbin/\n")
+    assert version_of(tmp_path).dirty
+
+
+def test_nothing_that_the_repository_configures_is_run(run: Git, tmp_path: Path) -> None:
+    commit(run, "v1.0.0")
+    witness = tmp_path / ".git/witness"
+    run("config", "core.fsmonitor", f"touch {witness}")
+    run("config", "core.pager", f"touch {witness}; cat")
+    version_of(tmp_path)
+    assert not witness.exists()
+
+
+def test_a_folder_inside_the_repository_will_do(run: Git, tmp_path: Path) -> None:
+    commit(run, "v1.0.0")
+    (tmp_path / "examples").mkdir()
+    assert version_of(tmp_path / "examples").text == "1.0.0"
+
+
+def fails(folder: Path) -> str:
+    with pytest.raises(ReleaseError) as caught:
+        version_of(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_no_repository_is_said(tmp_path: Path) -> None:
+    assert fails(tmp_path) == (
+        f"{tmp_path}: not in a git repository, and the version comes from git;"
+        " run it in a clone, or give --version"
+    )
+
+
+def test_no_commit_is_said(run: Git, tmp_path: Path) -> None:
+    assert fails(tmp_path) == f"{tmp_path}: the repository has no commit yet; commit, then tag it"
+
+
+def test_no_tag_is_said(run: Git, tmp_path: Path) -> None:
+    commit(run)
+    assert "there is no tag to take the version from; fetch them" in fails(tmp_path)
+
+
+def test_tags_that_are_no_versions_are_named(run: Git, tmp_path: Path) -> None:
+    commit(run, "release-7")
+    assert "no tag is a version like v1.2.3: there is 'release-7'" in fails(tmp_path)
+
+
+def test_a_shallow_clone_without_a_tag_says_the_line_that_mends_it(
+    run: Git, tmp_path: Path
+) -> None:
+    commit(run, "v1.0.0")
+    commit(run)
+    run("clone", "--quiet", "--depth=1", f"file://{tmp_path}", "shallow")
+    message = fails(tmp_path / "shallow")
+    assert "the clone is shallow and its commit has no version tag" in message
+    assert "git fetch --unshallow --tags" in message
+    assert "fetch-depth: 0" in message
+
+
+def test_a_shallow_clone_of_a_tag_is_enough(run: Git, tmp_path: Path) -> None:
+    commit(run)
+    commit(run, "v1.0.0")
+    run("clone", "--quiet", "--depth=1", f"file://{tmp_path}", "shallow")
+    assert version_of(tmp_path / "shallow").text == "1.0.0"
+
+
+def test_a_repository_of_somebody_else_is_said_with_gits_own_remedy(
+    run: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(run, "v1.0.0")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    expected = f"safe.directory {tmp_path}"
+    assert expected in fails(tmp_path)
+    with pytest.raises(ReleaseError, match="another user owns it"):
+        version_of(tmp_path, "1.0.0")
+
+
+def test_a_missing_git_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert fails(tmp_path) == (
+        "git is not installed, and the version comes from it; install git, or give --version"
+    )
+
+
+def test_a_missing_folder_is_said(tmp_path: Path) -> None:
+    assert fails(tmp_path / "gone") == f"{tmp_path}/gone: no such folder"
+
+
+def test_any_other_failure_of_git_is_one_line(run: Git, tmp_path: Path) -> None:
+    commit(run, "v1.0.0")
+    (tmp_path / ".git/config").write_text("[core\n\x1b[31m")
+    assert fails(tmp_path).startswith(f"{tmp_path}: git failed: 'fatal: bad config line 1")
+
+
+def test_the_remote_is_the_one_called_origin(run: Git, tmp_path: Path) -> None:
+    assert git.remote(tmp_path) == ""
+    run("remote", "add", "origin", "git@github.com:gotify/server.git")
+    assert git.remote(tmp_path) == "git@github.com:gotify/server.git"
