@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench chaos clean
+.PHONY: help demo demo-stop test lint bench chaos clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "manyfest needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
@@ -26,6 +26,9 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 demo: $(VENV)/.runtime ## Release a real four-platform image to a registry on this machine
 	@$(BIN)/python examples/ruff/demo.py
 
+demo-stop: ## Stop the demo's registry before its time
+	@$(PYTHON) examples/ruff/demo.py stop
+
 test: $(VENV)/.dev ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -39,4 +42,4 @@ bench: $(VENV)/.dev ## Measure against the peers that are installed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) dist examples/ruff/bin examples/ruff/dist
+	rm -rf $(VENV) dist examples/ruff/bin examples/ruff/dist examples/ruff/registry

@@ -158,9 +158,11 @@ def test_a_function_stands_in_for_the_network() -> None:
 
 def test_interim_answers_and_trailers_are_passed_over() -> None:
     head = ResponseHead(where="host")
+    complete = []
     for line in (b"HTTP/1.1 100 Continue\r\n", b"\r\n"):
         head.add(line)
-    assert not head.complete
+        complete.append(head.complete)
+    assert complete == [False, False]
     for line in (b"HTTP/1.1 404 Not Found\r\n", b"A: b\r\n", b"bad name: x\r\n", b"\r\n"):
         head.add(line)
     assert head.complete

@@ -75,7 +75,6 @@ def test_from_http_to_https_is_another_origin_too() -> None:
         "file:///etc/passwd",
         "https://user:password@cdn.example/1",
         "https://cdn.example\\@evil.example/",
-        "https:///nohost",
     ],
 )
 def test_a_redirect_that_breaks_the_rules_is_an_error(location: str) -> None:
@@ -110,7 +109,7 @@ def test_a_registry_may_not_send_to_this_machine_or_to_its_cloud(location: str) 
 def test_a_registry_may_send_to_a_private_network() -> None:
     following = next_request(request(), redirect("https://10.0.0.7/1", peer="93.184.216.34"))
     assert following is not None
-    assert following.places == {Place.PUBLIC, Place.PRIVATE}
+    assert following.places == frozenset({Place.PUBLIC, Place.PRIVATE})
 
 
 def test_a_registry_on_loopback_may_send_to_loopback() -> None:

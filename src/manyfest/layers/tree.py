@@ -61,10 +61,10 @@ Node: TypeAlias = Leaf[Note] | Directory[Note]
 class Tree(Generic[Note]):
     """One layer, or several laid over each other. Not changed once it is made."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("root",)
 
     def __init__(self, root: Directory[Note]) -> None:
-        self._root = root
+        self.root = root
 
     @classmethod
     def of_layer(cls, entries: Iterable[tuple[Entry, Note | None]]) -> Tree[Note]:
@@ -83,7 +83,7 @@ class Tree(Generic[Note]):
         """The tree that ``layers`` make, the lowest first. They may be used again."""
         root: Directory[Note] = Directory()
         for layer in layers:
-            root = _lay_over(root, layer._root)
+            root = _lay_over(root, layer.root)
         return cls(root)
 
     def find(self, path: str, *, follow: bool = True) -> Node[Note] | None:
@@ -92,11 +92,11 @@ class Tree(Generic[Note]):
         Symbolic links are followed, the last one only with ``follow``; ``..`` at the root stays
         there. A path through more than ``MAX_LINKS`` links leads nowhere, as on Linux.
         """
-        return _resolve(self._root, _parts(path), follow=follow)
+        return _resolve(self.root, _parts(path), follow=follow)
 
     def walk(self) -> Iterator[tuple[str, Node[Note]]]:
         """Everything below the root with its absolute path, in order; no link is followed."""
-        todo: list[tuple[str, Node[Note]]] = [("", self._root)]
+        todo: list[tuple[str, Node[Note]]] = [("", self.root)]
         while todo:
             path, node = todo.pop()
             if path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,10 +56,9 @@ class Node:
 
     def fault(self, what: str) -> None:
         """Note that this value is wrong."""
-        if len(self._faults) < MAX_FAULTS:
-            self._faults.append(Fault(self.path, what))
-        elif len(self._faults) == MAX_FAULTS:
-            self._faults.append(Fault("$", f"there are more than {MAX_FAULTS} faults"))
+        if len(self._faults) == MAX_FAULTS:
+            raise _TooManyError
+        self._faults.append(Fault(self.path, what))
 
     def expect(self, fine: object, what: str) -> None:
         """Note ``what`` unless ``fine`` is true."""
@@ -130,26 +129,35 @@ class Node:
         return Node(value, path, self._faults)
 
 
-def read(raw: bytes, faults: list[Fault]) -> Node | None:
-    """The document in ``raw``, with its duplicate keys noted; ``None`` if it is no JSON object."""
+def collect(raw: bytes, check: Callable[[Node], None]) -> list[Fault]:
+    """The faults that ``check`` notes in the JSON object in ``raw``, after its duplicate keys.
+
+    What is no JSON object has that one fault. After :data:`MAX_FAULTS` no more are looked for,
+    and one more says so.
+    """
+    faults: list[Fault] = []
     repeats: list[_Repeats] = []
     try:
         value = decode(raw, "the document", lambda members: _make(members, repeats))
     except InvalidManifest as error:
-        faults.append(Fault("$", error.what))
-        return None
+        return [Fault("$", error.what)]
     root = Node(value, "$", faults)
-    if not isinstance(value, dict):
-        root.fault(f"is {_name(value)}; expected an object")
-        return None
-    if repeats:
-        _note_repeats(root)
-    return root
+    try:
+        if root.is_a(dict):
+            _note_repeats(root, len(repeats))
+            check(root)
+    except _TooManyError:
+        faults.append(Fault("$", f"there are more than {MAX_FAULTS} faults"))
+    return faults
 
 
 def shown(text: str) -> str:
     """``text`` in quotes on one line, cut short, with nothing in it that moves a cursor."""
-    return json.dumps(text if len(text) <= 100 else f"{text[:100]}…", ensure_ascii=True)
+    return json.dumps(text if len(text) <= 100 else f"{text[:100]}...")
+
+
+class _TooManyError(Exception):
+    """Enough faults were noted; never leaves this module."""
 
 
 class _Repeats(dict[str, Any]):
@@ -171,11 +179,12 @@ def _make(members: Members, repeats: list[_Repeats]) -> dict[str, Any]:
     return repeating
 
 
-def _note_repeats(root: Node) -> None:
+def _note_repeats(root: Node, left: int) -> None:
     todo = [root]
-    while todo:
+    while todo and left:
         node = todo.pop()
         if isinstance(node.value, _Repeats):
+            left -= 1
             for key in node.value.keys_twice:
                 node.member(key).fault("appears twice, and programs differ in which one they take")
         todo.extend(below for below in node.members() if isinstance(below.value, dict | list))

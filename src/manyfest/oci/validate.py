@@ -12,7 +12,7 @@ a document of Docker's may not hold OCI's.
 from __future__ import annotations
 
 from manyfest.oci.digest import Digest
-from manyfest.oci.faults import Fault, Node, read, shown
+from manyfest.oci.faults import Fault, Node, collect, shown
 from manyfest.oci.mediatypes import (
     CONFIGS,
     DOCKER_FOREIGN_LAYER,
@@ -40,9 +40,9 @@ from manyfest.oci.validate_fields import (
 MAX_LAYERS = 125
 """Layers of one image: Docker's layer store takes no more ("max depth exceeded")."""
 
-ATTESTATION_TYPE = "vnd.docker.reference.type"
-ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
-ZSTD_VARIANT = "io.github.containers.compression.zstd"
+_ATTESTATION_TYPE = "vnd.docker.reference.type"
+_ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
+_ZSTD_VARIANT = "io.github.containers.compression.zstd"
 """Podman's mark on an entry whose layers are zstd: the platform is listed a second time for it."""
 
 _KEYS = "annotations artifactType config layers manifests mediaType schemaVersion subject".split()
@@ -57,11 +57,7 @@ def validate_manifest(raw: bytes, media_type: str = "") -> list[Fault]:
     ``media_type`` is what its descriptor or its Content-Type said of it. At most
     :data:`~manyfest.oci.faults.MAX_FAULTS` faults are listed, and one that says so.
     """
-    faults: list[Fault] = []
-    root = read(raw, faults)
-    if root is not None:
-        _check_document(root, media_type)
-    return faults
+    return collect(raw, lambda root: _check_document(root, media_type))
 
 
 def is_file_system(media_type: str) -> bool:
@@ -199,13 +195,12 @@ def _check_index(root: Node, media_type: str) -> None:
 def _check_entry(
     root: Node, entry: Node, media_type: str, seen: dict[tuple[object, ...], str]
 ) -> None:
-    platform = entry.find("platform", dict)
+    is_image = media_type == DOCKER_LIST or _is_image(root, entry)
+    platform = entry.find("platform", dict, required=is_image)
     if platform is not None:
         named = check_platform(platform)
         if entry.text("mediaType") in IMAGES:
             _check_once(entry, named, seen)
-    elif media_type == DOCKER_LIST or _is_image(root, entry):
-        entry.member("platform").fault("is missing; expected the platform that the image is for")
     if media_type == DOCKER_LIST and entry.text("mediaType") in INDEXES:
         entry.member("mediaType").fault(f"is a list in a list; expected {DOCKER_MANIFEST!r}")
 
@@ -214,7 +209,7 @@ def _check_once(entry: Node, platform: Platform, seen: dict[tuple[object, ...], 
     """A platform is listed once: clients take the first that fits, and the rest is never run."""
     key = (
         platform.normalised(),
-        entry.member("annotations").member(ZSTD_VARIANT).value == "true",
+        entry.member("annotations").member(_ZSTD_VARIANT).value == "true",
     )
     first = seen.setdefault(key, entry.path)
     entry.member("platform").expect(
@@ -231,21 +226,23 @@ def _is_image(root: Node, entry: Node) -> bool:
 
 
 def _is_attestation(entry: Node) -> bool:
-    return entry.member("annotations").member(ATTESTATION_TYPE).value == "attestation-manifest"
+    return entry.member("annotations").member(_ATTESTATION_TYPE).value == "attestation-manifest"
 
 
 def _check_attestation(entry: Node, images: dict[Digest | None, Node]) -> None:
     """BuildKit's attestations: for an image of this index, and never run themselves."""
-    subject = entry.member("annotations").member(ATTESTATION_SUBJECT)
+    subject = entry.member("annotations").member(_ATTESTATION_SUBJECT)
     if not isinstance(subject.value, str):
         subject.fault("is missing; expected the digest of the image that is attested")
     elif (digest := parse_digest(subject)) is not None:
         subject.expect(digest in images, f"is {digest}, which is no image of this index")
-    names = [entry.member("platform").member(key).value for key in ("os", "architecture")]
-    entry.member("platform").expect(
-        names == ["unknown", "unknown"],
-        "is a real one or missing; expected unknown/unknown, so that nobody runs an attestation",
-    )
+    platform = entry.find("platform", dict, required=True)
+    if platform is not None:
+        name = f"{platform.text('os')}/{platform.text('architecture')}"
+        platform.expect(
+            name == "unknown/unknown",
+            f"is {shown(name)}; expected unknown/unknown, so that nobody runs an attestation",
+        )
 
 
 def _digest(entry: Node) -> Digest | None:

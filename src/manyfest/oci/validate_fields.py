@@ -21,7 +21,7 @@ _DESCRIPTOR_KEYS = "annotations artifactType data digest mediaType platform size
 _PLATFORM_KEYS = ("architecture", "os", "os.features", "os.version", "variant")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 _MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")
-_URL = re.compile(r"https?://[!-.0-~]+(?:/[!-~]*)?", re.IGNORECASE)
+_URL = re.compile(r"https?://[!-.0-~]+(?:/[!-~]*)?", re.IGNORECASE | re.ASCII)
 _VARIANTS = {
     "amd64": (re.compile(r"v[1-4]"), "v1 to v4"),
     "arm": (re.compile(r"v[5-8]"), "v5 to v8"),
@@ -46,7 +46,7 @@ def check_descriptor(node: Node) -> None:
         empty = Digest.of(EMPTY, digest.algorithm)
         node.member("digest").expect(
             digest == empty,
-            f"is not that of {{}}, the empty descriptor's content; expected {empty}",
+            f"is not that of {{}}, the empty document; expected {empty}",
         )
 
 

@@ -53,7 +53,9 @@ class CredentialHelper:
         wanted = {"ServerURL": server, "Username": username, "Secret": secret.reveal()}
         status, answer = self._run("store", json.dumps(wanted))
         if status:
-            raise self._failed("store", answer.replace(secret.reveal(), "***"))
+            for form in (json.dumps(secret.reveal())[1:-1], secret.reveal()):
+                answer = answer.replace(form, "***") if form else answer
+            raise self._failed("store", answer)
 
     def erase(self, server: str) -> None:
         """Forget what is kept for ``server``. Raises :class:`ConfigError`."""

@@ -68,11 +68,12 @@ class CredentialStore:
         """
         key = server_key(host)
         file = read_credential_file(self.files[0])
-        helper = self._helper(file, host)
-        if helper is None:
+        kept = self._helper(file, host)
+        if kept is None:
             write_credential_file(file.with_login(key, username, secret))
             return str(file.path)
-        helper.store(key, username, secret)
+        helper, server = kept
+        helper.store(server, username, secret)
         write_credential_file(file.with_empty_login(key))
         return helper.program
 
@@ -80,12 +81,8 @@ class CredentialStore:
         """Forget what ``login`` keeps; whether there was anything. Raises
         :class:`~manyfest.errors.ConfigError`."""
         file = read_credential_file(self.files[0])
-        known = False
-        helper = self._helper(file, host)
-        if helper is not None:
-            known = helper.get(server_key(host)) is not None
-            if known:
-                helper.erase(server_key(host))
+        kept = self._helper(file, host)
+        known = kept is not None and _erase(*kept)
         remaining = file.without_login(server_names(host))
         if remaining is None:
             return known
@@ -93,23 +90,31 @@ class CredentialStore:
         return True
 
     def _find_in(self, file: CredentialFile, host: str, repository: str) -> Credential | None:
-        for name in server_names(host):
-            helper = file.helpers.get(name, "")
-            if helper:
-                return self._named_helper(file, helper).get(name)
-        if file.default_helper:
-            found = self._named_helper(file, file.default_helper).get(server_key(host))
-            if found is not None:
-                return found
+        """What the helper does not know may stand in the file itself."""
+        kept = self._helper(file, host)
+        if kept is not None:
+            helper, server = kept
+            credential = helper.get(server)
+            if credential is not None:
+                return credential
         return file.find(server_names(host), repository)
 
-    def _helper(self, file: CredentialFile, host: str) -> CredentialHelper | None:
-        names = (file.helpers.get(name, "") for name in server_names(host))
-        name = next(filter(None, names), file.default_helper)
-        return self._named_helper(file, name) if name else None
+    def _helper(self, file: CredentialFile, host: str) -> tuple[CredentialHelper, str] | None:
+        """The helper for a host and the name that it knows the host by, if one is set."""
+        own = [name for name in server_names(host) if file.helpers.get(name)]
+        program = file.helpers[own[0]] if own else file.default_helper
+        if not program:
+            return None
+        helper = CredentialHelper(program, named_in=str(file.path), environ=self.environ)
+        return helper, own[0] if own else server_key(host)
 
-    def _named_helper(self, file: CredentialFile, name: str) -> CredentialHelper:
-        return CredentialHelper(name, named_in=str(file.path), environ=self.environ)
+
+def _erase(helper: CredentialHelper, server: str) -> bool:
+    """Some helpers fail at what they do not know, so they are asked first."""
+    if helper.get(server) is None:
+        return False
+    helper.erase(server)
+    return True
 
 
 def default_credential_store(environ: Mapping[str, str], home: Path) -> CredentialStore:

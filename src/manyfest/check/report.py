@@ -1,0 +1,74 @@
+"""What a check found: every fault, each in one plain line, and a summary of each platform."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from manyfest.errors import CheckFailed
+from manyfest.oci.descriptor import Descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault. ``platform`` is the one it concerns, empty if it is not one's own; ``where`` is
+    the blob, or the path in the image; ``mend`` says what can be done, and may be empty."""
+
+    platform: str
+    where: str
+    what: str
+    mend: str = ""
+
+    @classmethod
+    def of(cls, platform: str, where: str, what: str, mend: str = "") -> Self:
+        """The finding, with control characters in names from the image shown, not obeyed."""
+        return cls(*map(_printable, (platform, where, what, mend)))
+
+    def __str__(self) -> str:
+        place = f"{self.platform} {self.where}".strip()
+        line = f"{place}: {self.what}" if place else self.what
+        return f"{line}; {self.mend}" if self.mend else line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformSummary:
+    """One platform's image. ``size`` is the bytes of its manifest, configuration and layers as
+    they are stored, ``unpacked`` the bytes of its layers' tars, ``files`` the regular files that a
+    container sees. What could not be read is not counted. ``command`` is what a container runs:
+    the entrypoint and then the default arguments. ``unchecked`` names what no rule is known for.
+    """
+
+    platform: str
+    descriptor: Descriptor
+    size: int
+    unpacked: int = 0
+    layers: int = 0
+    files: int = 0
+    command: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings, and all platforms in the order of the index. No findings: all holds."""
+
+    findings: tuple[Finding, ...]
+    platforms: tuple[PlatformSummary, ...]
+
+    def raise_for_findings(self) -> None:
+        """Raises :class:`~manyfest.errors.CheckFailed`, which names the first finding and how
+        many more there are."""
+        if not self.findings:
+            return
+        first, more = self.findings[0], len(self.findings) - 1
+        raise CheckFailed(
+            f"{first.what} (and {more} more)" if more else first.what,
+            where=f"{first.platform} {first.where}".strip(),
+            mend=first.mend,
+        )
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
