@@ -64,13 +64,16 @@ def archive_to_registry(archive: Path, rounds: int) -> str:
 
 def startup(rounds: int) -> str:
     """What it takes to start."""
-    nothing = (lambda: None)  # fmt: skip
     contenders = [
-        Contender("manyfest --version", [MANYFEST, "--version"], nothing),
-        Contender("manyfest --help", [MANYFEST, "--help"], nothing),
-        Contender("python -c pass", [sys.executable, "-c", "pass"], nothing),
+        Contender("manyfest --version", [MANYFEST, "--version"], prepare_nothing),
+        Contender("manyfest --help", [MANYFEST, "--help"], prepare_nothing),
+        Contender("python -c pass", [sys.executable, "-c", "pass"], prepare_nothing),
     ]
     return report("Starting up", compare(contenders, rounds))
+
+
+def prepare_nothing() -> None:
+    """For commands that leave nothing behind."""
 
 
 def version(tool: str) -> str:
@@ -84,7 +87,8 @@ def describe_machine() -> str:
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break
-    return f"{os.cpu_count()} × {model}, Linux {platform.release()}, Python {platform.python_version()}"
+    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} x {model}, {system}"
 
 
 if __name__ == "__main__":

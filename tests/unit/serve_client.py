@@ -52,7 +52,9 @@ class Client:
     def call(self, method: str, path: str, body: bytes | Body = b"", **headers: str) -> Answer:
         url = path if path.startswith("/") else f"/v2/{path}"
         fields = Headers({name.replace("_", "-"): value for name, value in headers.items()})
-        request = Request(method, f"http://registry.test{url}", headers=fields, body=body)
+        request = Request(
+            method=method, url=f"http://registry.test{url}", headers=fields, body=body
+        )
         with self._transport.send(request) as response:
             return Answer(response.status, response.headers, response.read_all(10**9))
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyfest.stores.registry.challenge import Challenge, parse_challenges
@@ -56,11 +56,13 @@ def test_several_header_fields_count_in_order() -> None:
     assert [challenge.scheme for challenge in found] == ["bearer", "basic"]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_survived(value: str) -> None:
     parse_challenges([value])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.text(max_size=30)))
 def test_quoted_values_come_back_as_they_were(parameters: dict[str, str]) -> None:
     clean = {name: value.replace("\n", "") for name, value in parameters.items()}

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyfest.errors import ConfigError
@@ -189,12 +189,28 @@ def test_a_file_that_is_empty_or_not_there_holds_nothing(config: Path) -> None:
     assert store(config, "\n").find("a.example") is None
 
 
-@given(st.text(max_size=200))
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["a.example", "a.example/b", "auth", "username", "identitytoken"])
+            | st.text(max_size=10),
+            inner,
+            max_size=3,
+        )
+    ),
+)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=50) | ANY_JSON.map(lambda value: json.dumps({"auths": value})))
 def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.json"
     path.write_text(text, encoding="utf-8", errors="replace")
     with suppress(ConfigError):
-        assert CredentialStore((path,), {}).find("a.example") is None
+        found = CredentialStore((path,), {}).find("a.example", "b")
+        assert found is None or isinstance(found.username, str)
 
 
 def test_login_writes_what_docker_writes_and_keeps_the_rest(config: Path) -> None:
@@ -282,12 +298,12 @@ def write_helper(folder: Path, name: str, script: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"credsStore": "test"}, {"credHelpers": {"docker.io": "test"}}]
+    "kept_by", [{"credsStore": "test"}, {"credHelpers": {"docker.io": "test"}}]
 )
 def test_a_helper_keeps_what_login_tells_it(
-    config: Path, environ: dict[str, str], settings: dict[str, object]
+    config: Path, environ: dict[str, str], kept_by: dict[str, object]
 ) -> None:
-    credentials = store(config, settings, environ)
+    credentials = store(config, kept_by, environ)
     assert credentials.find("docker.io") is None
     assert credentials.login("docker.io", "jane", Secret("hunter2")) == "docker-credential-test"
     assert json.loads(config.read_text())["auths"] == {"https://index.docker.io/v1/": {}}
@@ -310,11 +326,11 @@ def test_the_user_name_token_marks_an_identity_token(config: Path, environ: dict
 def test_a_helper_for_one_host_is_not_asked_for_another(
     config: Path, environ: dict[str, str]
 ) -> None:
-    settings = {
+    document = {
         "credHelpers": {"a.example": "missing"},
         "auths": {"b.example": {"auth": packed("j:p")}},
     }
-    credentials = store(config, settings, environ)
+    credentials = store(config, document, environ)
     assert credentials.find("b.example") is not None
     with pytest.raises(ConfigError, match="docker-credential-missing is not installed"):
         credentials.find("a.example")
@@ -323,8 +339,8 @@ def test_a_helper_for_one_host_is_not_asked_for_another(
 def test_what_the_helper_does_not_know_may_stand_in_the_file(
     config: Path, environ: dict[str, str]
 ) -> None:
-    settings = {"credsStore": "test", "auths": {"b.example": {"auth": packed("jane:p")}}}
-    found = store(config, settings, environ).find("b.example")
+    document = {"credsStore": "test", "auths": {"b.example": {"auth": packed("jane:p")}}}
+    found = store(config, document, environ).find("b.example")
     assert found is not None
     assert found.username == "jane"
 

@@ -5,10 +5,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from serve_client import Client, digest_of
 
 from manyfest.errors import ConnectionFailed
 from manyfest.stores.registry.http import Body
+from tests.unit.serve_client import Client, digest_of
 
 DATA = b"0123456789"
 DIGEST = digest_of(DATA)

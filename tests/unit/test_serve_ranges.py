@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +13,11 @@ from manyfest.serve.ranges import chunk, wanted
 @pytest.mark.parametrize(
     ("field", "part"),
     [
-        ("bytes=0-0", range(0, 1)),
+        ("bytes=0-0", range(1)),
         ("bytes=2-4", range(2, 5)),
         ("bytes=5-", range(5, 10)),
         ("bytes=-3", range(7, 10)),
-        ("bytes=-99", range(0, 10)),
+        ("bytes=-99", range(10)),
         ("bytes=8-99999999999999999999999999", range(8, 10)),
     ],
 )
@@ -40,19 +42,18 @@ def test_a_range_without_a_byte_of_the_blob_is_a_416(field: str) -> None:
     assert caught.value.headers == {"Content-Range": "bytes */10"}
 
 
-@given(st.text(alphabet="bytes=0123456789-, ", max_size=40), st.integers(0, 2**50))
+@given(
+    st.from_regex(r"bytes=([0-9]{0,4})-([0-9]{0,4})", fullmatch=True) | st.text(max_size=20),
+    st.integers(0, 2000),
+)
 def test_whatever_is_asked_the_part_is_within_the_blob(field: str, size: int) -> None:
-    try:
+    with suppress(Refusal):
         part = wanted(field, size)
-    except Refusal as refusal:
-        assert refusal.status == 416
-        return
-    if part is not None:
-        assert 0 <= part.start < part.stop <= size
+        assert part is None or 0 <= part.start < part.stop <= size
 
 
 def test_a_chunk_names_its_first_and_last_byte() -> None:
-    assert chunk("0-4") == range(0, 5)
+    assert chunk("0-4") == range(5)
     assert chunk("") is None
 
 

@@ -123,9 +123,7 @@ class Reading:
         return layer
 
     def _open(self, descriptor: Descriptor) -> Reader:
-        reader = VerifyingReader(
-            self.source.open(descriptor), descriptor, where=self.source.label
-        )
+        reader = VerifyingReader(self.source.open(descriptor), descriptor, where=self.source.label)
         item = str(descriptor.digest)
         return _Reported(reader, self._stop, lambda amount: self._progress.advance(item, amount))
 
@@ -141,7 +139,9 @@ def _unpack(blob: Reader, task: _Task) -> Layer:
     try:
         tar = _Tar(decompress(blob, compression, where=where), task.algorithms)
         entries = read_entries(tar, where=where)
-        tree = Tree.of_layer((entry, read_program(entry, content)) for entry, content in entries)
+        tree: Tree[Program] = Tree.of_layer(
+            (entry, read_program(entry, content)) for entry, content in entries
+        )
     except InvalidArchive:
         # If the blob is damaged, its digest says so when all of it is read: the better message.
         _drain(blob)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import seconds
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--target", default="", help="The stage to build; the last by default.")
 @click.option("-o", "--output", metavar="REF", required=True, help="Where the image goes.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; write nothing.")
-@with_session
+@with_registries
 def command(
     session: Session,
     context: Path,

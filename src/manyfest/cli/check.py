@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import escaped, table
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ EXIT_NO = 3
 @click.option("--platform", "platforms", multiple=True, metavar="P", help="Must be there.")
 @click.option("--deep", is_flag=True, help="Read every byte: digests, programs, entrypoints.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_session
+@with_registries
 def command(
     session: Session,
     references: tuple[str, ...],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import size
 
 
@@ -12,7 +12,7 @@ from manyfest.cli.text import size
 @click.argument("source")
 @click.argument("target")
 @click.option("--dry-run", is_flag=True, help="Print what would be copied; change nothing.")
-@with_session
+@with_registries
 def command(session: Session, source: str, target: str, *, dry_run: bool) -> None:
     """Copy SOURCE, with all its platforms, to TARGET; the digest stays the same.
 

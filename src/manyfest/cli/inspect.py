@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import escaped, size, table
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--raw", is_flag=True, help="Print the manifest's own bytes.")
 @click.option("--config", "as_config", is_flag=True, help="Print the configuration's own bytes.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_session
+@with_registries
 def command(
     session: Session,
     reference: str,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 
 
 @click.command()
 @click.argument("registry", default="docker.io")
 @click.option("-u", "--username", help="Asked for if left out.")
 @click.option("--password-stdin", is_flag=True, help="Read the password or token from stdin.")
-@with_session
+@with_registries
 def command(session: Session, registry: str, username: str | None, *, password_stdin: bool) -> None:
     """Store credentials for REGISTRY where docker and podman look for them, once they are tried.
 

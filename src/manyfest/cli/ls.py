@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 
 
 @click.command()
 @click.argument("reference")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_session
+@with_registries
 def command(session: Session, reference: str, *, as_json: bool) -> None:
     """List the tags of a repository, a layout or an archive, one a line, versions in order."""
     from manyfest.errors import StoreError

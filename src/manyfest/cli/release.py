@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from manyfest.cli.project import config_option, load_config, version_option
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import seconds
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--allow-dirty", is_flag=True, help="Release a work tree that differs from git.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-@with_session
+@with_registries
 def command(
     session: Session,
     config_file: Path,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -21,8 +21,8 @@ class Session:
 
     quiet: bool
     verbose: bool
-    plain_http: tuple[str, ...]
-    ca_file: Path | None
+    plain_http: tuple[str, ...] = ()
+    ca_file: Path | None = None
 
     def progress(self) -> Board | Quiet:
         """To be entered around long work, and given to it."""
@@ -33,7 +33,7 @@ class Session:
     def stores(self) -> Stores:
         """Opens references; to be entered, so that connections are closed at the end."""
         log = self.trace if self.verbose else None
-        return Stores(plain_http=self.plain_http, ca_file=self.ca_file, log=log)
+        return Stores(plain_http=self.plain_http, ca_file=self.ca_file, log=log, warn=self.say)
 
     def say(self, message: str) -> None:
         """One line on stderr, unless ``--quiet``."""
@@ -61,10 +61,21 @@ class Session:
 
 
 def with_session(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the common options, and its function a :class:`Session` for them first."""
+    """Give a verb ``--quiet`` and ``--verbose``, and its function a :class:`Session` first."""
 
     @click.option("-q", "--quiet", is_flag=True, help="Print errors and data only.")
     @click.option("-v", "--verbose", is_flag=True, help="Print each request and decision.")
+    @functools.wraps(function)
+    def wrapped(*, quiet: bool, verbose: bool, **arguments: object) -> None:
+        function(Session(quiet=quiet, verbose=verbose), **arguments)
+
+    return wrapped
+
+
+def with_registries(function: Callable[..., None]) -> Callable[..., None]:
+    """The same for a verb that talks to registries: how to reach them can be told too."""
+
+    @with_session
     @click.option(
         "--plain-http",
         metavar="HOST[:PORT]",
@@ -78,14 +89,8 @@ def with_session(function: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(function)
     def wrapped(
-        *,
-        quiet: bool,
-        verbose: bool,
-        plain_http: tuple[str, ...],
-        ca_file: Path | None,
-        **arguments: object,
+        session: Session, *, plain_http: tuple[str, ...], ca_file: Path | None, **rest: object
     ) -> None:
-        session = Session(quiet=quiet, verbose=verbose, plain_http=plain_http, ca_file=ca_file)
-        function(session, **arguments)
+        function(replace(session, plain_http=plain_http, ca_file=ca_file), **rest)
 
     return wrapped

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 
 
 @click.command()
 @click.argument("reference")
 @click.argument("tags", nargs=-1, required=True)
 @click.option("--dry-run", is_flag=True, help="Print which tags would change; change nothing.")
-@with_session
+@with_registries
 def command(session: Session, reference: str, tags: tuple[str, ...], *, dry_run: bool) -> None:
     """Give the image at REFERENCE more TAGS, in the same repository or layout.
 

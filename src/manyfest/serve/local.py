@@ -92,7 +92,8 @@ class _Exchange:
             self._failure = error
             chunk = b""
         if not chunk:
-            self.close()
+            self._source.close()
+            self._source = None
         if self._failure is not None:
             return {"type": "http.disconnect"}
         return {"type": "http.request", "body": chunk, "more_body": bool(chunk)}
@@ -120,13 +121,16 @@ class _Exchange:
             raise self._failure
         if not self._status or self._answer is None:
             raise ConnectionFailed("no answer", where=show_url(self._request.url))
-        self._answer.seek(0)
-        return Response(self._status, self._answer, headers=self._headers, url=self._request.url)
+        answer, self._answer = self._answer, None
+        answer.seek(0)
+        return Response(self._status, answer, headers=self._headers, url=self._request.url)
 
     def close(self) -> None:
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+        """Let go of all that was not handed over."""
+        for stream in (self._source, self._answer):
+            if stream is not None:
+                stream.close()
+        self._source = self._answer = None
 
 
 def _source(body: bytes | Body | None) -> Reader:

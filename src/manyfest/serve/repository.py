@@ -196,12 +196,11 @@ class Repository:
         path = self.blob(digest)
         if path.stat().st_size > MAX_MANIFEST_SIZE:
             raise DigestMismatch("it is too large for a manifest", where=str(digest))
-        manifest = parse_manifest(path.read_bytes(), algorithm=digest.algorithm)
-        if manifest.descriptor.digest != digest:
-            raise DigestMismatch(
-                f"it has the digest {manifest.descriptor.digest}", where=str(digest)
-            )
-        return manifest
+        raw = path.read_bytes()
+        found = Digest.of(raw, digest.algorithm)
+        if found != digest:
+            raise DigestMismatch(f"it has the digest {found}", where=str(digest))
+        return parse_manifest(raw, algorithm=digest.algorithm)
 
     def _marker(self, digest: Digest) -> str:
         return f"{self._manifests}/{digest.algorithm}/{digest.hex}"

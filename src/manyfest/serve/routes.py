@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from manyfest.oci.reference import is_repository
 from manyfest.serve.errors import Refusal
@@ -19,26 +19,20 @@ Endpoint = Literal[
 
 _PATH = re.compile(
     r"/v2/(?P<name>.+)/"
-    r"(?:(?P<tags>tags/list)"
-    r"|(?P<uploads>blobs/uploads)/?"
+    r"(?:tags/list(?P<tags>)"
+    r"|blobs/uploads/?(?P<uploads>)"
     r"|blobs/uploads/(?P<upload>[^/]+)"
     r"|blobs/(?P<blob>[^/]+)"
     r"|manifests/(?P<manifest>[^/]+)"
     r"|referrers/(?P<referrers>[^/]+))",
     re.DOTALL,
 )
+"""The group that matched names the endpoint and holds the item; some endpoints have none."""
+
 _FIXED: dict[str, Endpoint] = {
     "/v2": "version",
     "/v2/": "version",
     "/v2/_catalog": "catalog",
-}
-_ENDPOINTS: dict[str, Endpoint] = {
-    "tags": "tags",
-    "uploads": "uploads",
-    "upload": "upload",
-    "blob": "blob",
-    "manifest": "manifest",
-    "referrers": "referrers",
 }
 
 
@@ -69,5 +63,5 @@ def find_route(path: str, raw_path: bytes = b"") -> Route:
     name = match["name"]
     if not is_repository(name) or b"%2f" in raw_path.lower():
         raise Refusal("NAME_INVALID", f"{name[:80]!r} is not a repository's name")
-    kind = str(match.lastgroup)
-    return Route(_ENDPOINTS[kind], name, match[kind])
+    endpoint = cast("Endpoint", match.lastgroup)
+    return Route(endpoint, name, match[endpoint])

@@ -162,6 +162,8 @@ class VerifyingReader:
 
     def read(self, size: int, /) -> bytes:
         """At most ``size`` bytes; raises :class:`~manyfest.errors.DigestMismatch` at the end."""
+        if not size:
+            return b""  # nothing was asked for: that says nothing of the end
         chunk = self._reader.read(size)
         if not chunk:
             self._check_end()

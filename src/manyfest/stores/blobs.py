@@ -11,7 +11,7 @@ from manyfest.errors import InvalidArchive, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.stores.base import CHUNK_SIZE, Content, VerifyingReader
-from manyfest.stores.files import new_file
+from manyfest.stores.files import new_file, open_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class BlobFolder:
         """Its size in bytes, or ``None`` if it is not here."""
         try:
             return self.path(digest).stat().st_size
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def has(self, descriptor: Descriptor) -> bool:
@@ -39,8 +39,8 @@ class BlobFolder:
         """The content, unverified, unbuffered."""
         path = self.path(descriptor.digest)
         try:
-            return path.open("rb", buffering=0)
-        except FileNotFoundError:
+            return open_file(path)
+        except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"{descriptor.digest} is missing", where=str(self.root)) from None
         except OSError as error:
             raise InvalidArchive(f"cannot be read: {error.strerror}", where=str(path)) from None

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
+
+from manyfest.errors import StoreError
 
 TEMPORARY_PREFIX = ".manyfest-"
 """How the names of unfinished files begin, so that a killed run's can be told and removed."""
@@ -34,6 +39,41 @@ def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def open_file(path: Path) -> FileIO:
+    """The file, to be read, unbuffered.
+
+    Raises ``OSError``, for anything but a regular file too: what came from elsewhere may have a
+    pipe in a file's place, and opening that would wait for ever.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return FileIO(descriptor, "rb")
+
+
+def read_small(path: Path, limit: int) -> bytes:
+    """The whole file. Raises ``OSError``, beyond ``limit`` bytes as well."""
+    with open_file(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise OSError(
+                errno.EFBIG, f"it is {size} bytes, more than the {limit} allowed", str(path)
+            )
+        return file.read(limit)
+
+
+@contextmanager
+def write_errors(where: str) -> Iterator[None]:
+    """Turns what the operating system says of a write into
+    :class:`~manyfest.errors.StoreError`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"cannot be written: {reason}", where=where) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -24,7 +24,8 @@ class Stores:
     that was opened is entered and left by whoever asked for it.
 
     ``plain_http`` names registries that may be spoken to without TLS; ``ca_file`` holds
-    certificates to trust besides the system's; ``log`` is told of each request.
+    certificates to trust besides the system's; ``log`` is told of each request, ``warn`` of each pause before
+    one is sent again.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Stores:
         plain_http: tuple[str, ...] = (),
         ca_file: Path | None = None,
         log: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self._plain_http = plain_http
         self._ca_file = ca_file
         self._log = log
+        self._warn = warn
         self._registries: Registries | None = None
 
     def source(self, reference: Reference) -> Source:
@@ -63,7 +66,10 @@ class Stores:
             from manyfest.stores.registry.connect import Registries
 
             self._registries = Registries(
-                plain_http=self._plain_http, ca_file=self._ca_file, log=self._log
+                plain_http=self._plain_http,
+                ca_file=self._ca_file,
+                log=self._log,
+                warn=self._warn,
             )
         return self._registries.repository(name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from manyfest.errors import ConnectionFailed
@@ -12,7 +13,14 @@ from manyfest.oci.reference import Name
 from manyfest.stores.registry.addresses import Place, place_of
 from manyfest.stores.registry.client import registry_transport
 from manyfest.stores.registry.credentials import Credentials, default_credential_store
-from manyfest.stores.registry.http import LastingFailure, Request, Response, Transport
+from manyfest.stores.registry.curl.transport import CurlTransport
+from manyfest.stores.registry.http import (
+    AnswersPlainHttp,
+    Request,
+    Response,
+    Transport,
+    Unreachable,
+)
 from manyfest.stores.registry.store import RegistryStore, address_of
 
 
@@ -29,14 +37,17 @@ class Registries:
         plain_http: tuple[str, ...] = (),
         ca_file: Path | None = None,
         log: Callable[[str], None] | None = None,
+        warn: Callable[[str], None] | None = None,
         credentials: Credentials | None = None,
     ) -> None:
         self._schemes = dict.fromkeys(plain_http, "http")
         self._lock = threading.Lock()
+        self._ca_file = str(ca_file) if ca_file else ""
         carrier = registry_transport(
             credentials or default_credential_store(os.environ, Path.home()),
             plain_http=frozenset(plain_http),
-            ca_file=str(ca_file) if ca_file else "",
+            ca_file=self._ca_file,
+            on_wait=_told(warn) if warn else None,
         )
         self._transport: Transport = _Logged(carrier, log) if log else carrier
 
@@ -46,9 +57,8 @@ class Registries:
 
     def ping(self, registry: str) -> Response:
         """The registry's answer to a look at its root, with our credentials."""
-        return self._transport.send(
-            Request(method="GET", url=f"{address_of(registry, self._scheme(registry))}/v2/")
-        )
+        address = address_of(registry, self._scheme(registry))
+        return self._transport.send(Request(method="GET", url=f"{address}/v2/"))
 
     def close(self) -> None:
         """End all connections."""
@@ -62,13 +72,16 @@ class Registries:
             return self._schemes[registry]
 
     def _spoken_by(self, registry: str) -> str:
-        """``https`` if the registry on this machine speaks TLS, else ``http``."""
-        try:
-            self._transport.send(Request(method="GET", url=f"https://{registry}/v2/")).close()
-        except LastingFailure:
-            return "http"
-        except ConnectionFailed:
-            return "http"
+        """``http`` if the registry on this machine answers so, else ``https``. Nobody there: then
+        the first request will say so."""
+        probe = Request(method="GET", url=f"https://{registry}/v2/")
+        with closing(CurlTransport(ca_file=self._ca_file)) as transport:
+            try:
+                transport.send(probe).close()
+            except (AnswersPlainHttp, Unreachable):
+                return "http"
+            except ConnectionFailed:
+                return "https"
         return "https"
 
 
@@ -77,6 +90,18 @@ def host_of(registry: str) -> str:
     if registry.startswith("["):
         return registry[1 : registry.index("]")]
     return registry.partition(":")[0]
+
+
+def _told(
+    warn: Callable[[str], None],
+) -> Callable[[Request, Response | ConnectionFailed, float], None]:
+    """Tells of each pause before a request is sent again, and why there is one."""
+
+    def on_wait(request: Request, outcome: Response | ConnectionFailed, delay: float) -> None:
+        why = f"answers {outcome.status}" if isinstance(outcome, Response) else outcome.what
+        warn(f"{request.origin}: {why}; trying again in {delay:.1f} s")
+
+    return on_wait
 
 
 class _Logged:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,6 +63,8 @@ class CredentialHelper:
             raise self._failed("erase", answer)
 
     def _run(self, action: str, message: str) -> tuple[int, str]:
+        import subprocess
+
         if not _NAME.fullmatch(self.name):
             raise ConfigError(
                 f"{self.name!r} is not the name of a credential helper", where=self.named_in

@@ -35,6 +35,15 @@ class LastingFailure(ConnectionFailed):
     """No connection, for a reason that does not pass: a certificate, a forbidden address."""
 
 
+class AnswersPlainHttp(LastingFailure):
+    """A registry that was spoken to by https answers without TLS."""
+
+
+class Unreachable(ConnectionFailed):
+    """Nobody is there: no such host, or nothing listens. It may be starting, so it is tried again,
+    but not for long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Scheme, host and port: who a request is sent to, and whom credentials belong to."""

@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from manyfest.errors import ConnectionFailed
-from manyfest.stores.registry.http import LastingFailure, Request, Response, Transport
+from manyfest.stores.registry.http import (
+    LastingFailure,
+    Request,
+    Response,
+    Transport,
+    Unreachable,
+)
 
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -18,11 +24,14 @@ PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 class RetryPolicy:
     """``attempts`` in all; a pause of ``first`` seconds that doubles up to ``longest``.
 
-    ``patience`` is the longest ``Retry-After`` that is waited out, in seconds. Who is told to come
-    back later than that gives up at once: to come back too early would only be refused again.
+    ``attempts_to_reach`` is how often a registry is tried that nobody answers for: whoever mistyped
+    its name should not wait long to hear of it. ``patience`` is the longest ``Retry-After`` that is
+    waited out, in seconds. Who is told to come back later than that gives up at once: to come back
+    too early would only be refused again.
     """
 
     attempts: int = 5
+    attempts_to_reach: int = 3
     first: float = 0.5
     longest: float = 20.0
     patience: float = 120.0
@@ -44,7 +53,9 @@ def retry_delay(
     ``now`` is the time in seconds since 1970, ``jitter`` a random number from 0 to 1: the pause is
     between half and all of what it doubled to, so that many clients do not come back as one.
     """
-    if attempt >= policy.attempts or not _may_pass(outcome):
+    unreachable = isinstance(outcome, Unreachable)
+    attempts = policy.attempts_to_reach if unreachable else policy.attempts
+    if attempt >= attempts or not _may_pass(outcome):
         return None
     doubled: float = policy.first * 2 ** (attempt - 1)
     pause = min(doubled, policy.longest) * (1 + jitter) / 2

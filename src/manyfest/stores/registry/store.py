@@ -20,7 +20,7 @@ from manyfest.stores.registry.answers import expect
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Origin, Request, Response, Transport
 from manyfest.stores.registry.pages import next_page, tags_in
-from manyfest.stores.registry.uploads import Uploader
+from manyfest.stores.registry.uploads import Session, Uploader
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
 _ACCEPT = ("Accept", ", ".join(sorted(MANIFESTS)))
@@ -51,7 +51,7 @@ class RegistryStore:
         self._url = f"{self.address}/v2/{name.repository}"
         self.pull_scope = f"repository:{name.repository}:pull"
         self._push = f"repository:{name.repository}:pull,push"
-        self._begun: dict[Digest, str] = {}
+        self._begun: dict[Digest, Session] = {}
         self._lock = threading.Lock()
 
     @property
@@ -93,8 +93,8 @@ class RegistryStore:
             self._put_manifest(str(content.descriptor.digest), content)
             return
         with self._lock:
-            location = self._begun.pop(content.descriptor.digest, "")
-        self._uploader.upload(content, location)
+            begun = self._begun.pop(content.descriptor.digest, None)
+        self._uploader.upload(content, begun)
 
     def tag(self, name: str, manifest: Content) -> None:
         self._put_manifest(name, manifest)
@@ -106,10 +106,11 @@ class RegistryStore:
         if source.repository == self.repository:
             return False
         begun = self._uploader.mount(descriptor, source.repository, source.pull_scope)
-        if begun:
+        if isinstance(begun, Session):
             with self._lock:
                 self._begun[descriptor.digest] = begun
-        return begun is None
+            return False
+        return begun
 
     def tags(self) -> Iterator[str]:
         """Page by page, as the registry gives them. Raises
@@ -131,9 +132,9 @@ class RegistryStore:
         """The transport is the caller's. Uploads that were begun and not used are cancelled."""
         with self._lock:
             begun, self._begun = list(self._begun.values()), {}
-        for url in begun:
+        for session in begun:
             with suppress(StoreError):
-                self._transport.send(self._request("DELETE", url, push=True)).close()
+                self._uploader.cancel(session)
 
     def __enter__(self) -> Self:
         return self

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode, urlsplit
 
 from manyfest.errors import AccessDenied, ConnectionFailed, RegistryError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.stores.base import Content, Reader
+from manyfest.stores.registry.addresses import Place, redirect_places
 from manyfest.stores.registry.answers import expect
 from manyfest.stores.registry.headers import Headers
-from manyfest.stores.registry.http import Body, Origin, Request, Response
+from manyfest.stores.registry.http import Body, Origin, Request, Response, place_of_answer
+from manyfest.stores.registry.redirects import resolve_location
 
 ATTEMPTS = 3
 """Uploads of one blob that are begun before giving up; each PUT is not repeated by itself."""
@@ -31,6 +34,16 @@ _TRANSIENT = frozenset({500, 502, 503, 504})
 Send = Callable[[Request], Response]
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An upload that was begun: where it goes on and, if that is another host, which kinds of
+    address it may lead to. Another host gets the bytes, and none of the registry's credentials
+    (CVE-2026-50151)."""
+
+    url: str
+    places: frozenset[Place] | None
+
+
 class Uploader:
     """Uploads to one repository, ``where``, whose uploads begin at ``url``."""
 
@@ -40,47 +53,48 @@ class Uploader:
         self._scopes = scopes
         self._where = where
 
-    def mount(self, descriptor: Descriptor, repository: str, scope: str) -> str | None:
-        """Take the blob over from ``repository`` of the same registry.
-
-        ``None`` if that worked; else the address of an upload that the registry began instead,
-        or the empty string if it began none.
-        """
+    def mount(self, descriptor: Descriptor, repository: str, scope: str) -> bool | Session:
+        """Take the blob over from ``repository`` of the same registry: whether that worked, or the
+        upload that the registry began instead."""
         query = urlencode({"mount": str(descriptor.digest), "from": repository}, safe=":/")
         request = self._request("POST", f"{self._url}?{query}", scopes=(*self._scopes, scope))
         try:
             with self._send(request) as response:
                 if response.status == 201:
-                    return None
+                    return True
                 if response.status == 202:
-                    return self._location(request, response)
+                    return self._session(request, response)
         except AccessDenied:
             pass  # no right to read the other repository: the bytes are sent after all
         # Docker Hub answers 400 to what it cannot mount; that is no reason to stop either.
-        return ""
+        return False
 
-    def upload(self, content: Content, location: str = "") -> None:
-        """Send the blob; ``location`` is an upload that was begun already.
+    def upload(self, content: Content, begun: Session | None = None) -> None:
+        """Send the blob, by the upload that was ``begun`` already if there is one.
 
         Raises :class:`~manyfest.errors.DigestMismatch` if the registry got other bytes.
         """
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._once(content, location or self._begin())
+                self._once(content, begun or self._begin())
             except (ConnectionFailed, RegistryError) as error:
                 passing = isinstance(error, ConnectionFailed) or error.status in _TRANSIENT
                 if attempt == ATTEMPTS or not passing:
                     raise
-                location = ""
+                begun = None
             else:
                 return
 
-    def _once(self, content: Content, location: str) -> None:
+    def cancel(self, session: Session) -> None:
+        """Tell the registry that nothing more will come. Whether it minds does not matter."""
+        self._send(self._request("DELETE", session, repeatable=False)).close()
+
+    def _once(self, content: Content, session: Session) -> None:
         descriptor = content.descriptor
         doing = f"the upload of {descriptor.digest}"
         body = Body(descriptor.size, content.open)
         request = self._request(
-            "PUT", with_digest(location, descriptor), (_BINARY,), body=body, repeatable=False
+            "PUT", ended(session, descriptor), (_BINARY,), body=body, repeatable=False
         )
         response = self._send(request)
         if response.status == _TOO_LARGE and descriptor.size > CHUNK_BYTES:
@@ -90,7 +104,7 @@ class Uploader:
         with expect(response, 201, 204, doing=doing, where=self._where):
             pass
 
-    def _in_chunks(self, content: Content, location: str) -> None:
+    def _in_chunks(self, content: Content, session: Session) -> None:
         descriptor = content.descriptor
         doing = f"the upload of {descriptor.digest} in chunks"
         with closing(content.open()) as reader:
@@ -99,55 +113,52 @@ class Uploader:
                 fields = (_BINARY, ("Content-Range", f"{start}-{start + size - 1}"))
                 chunk = _Part(reader, size)
                 body = Body(size, lambda chunk=chunk: chunk)  # type: ignore[misc]
-                request = self._request("PATCH", location, fields, body=body, repeatable=False)
+                request = self._request("PATCH", session, fields, body=body, repeatable=False)
                 # The specification says 202; ECR says 201.
                 answer = expect(self._send(request), 201, 202, 204, doing=doing, where=self._where)
                 with answer:
-                    location = self._location(request, answer)
+                    session = self._session(request, answer)
         closing_request = self._request(
-            "PUT", with_digest(location, descriptor), (_BINARY,), body=b"", repeatable=False
+            "PUT", ended(session, descriptor), (_BINARY,), body=b"", repeatable=False
         )
         with expect(self._send(closing_request), 201, 204, doing=doing, where=self._where):
             pass
 
-    def _begin(self) -> str:
+    def _begin(self) -> Session:
         request = self._request("POST", self._url)
         response = expect(self._send(request), 202, doing="an upload", where=self._where)
         with response:
-            return self._location(request, response)
+            return self._session(request, response)
 
-    def _location(self, request: Request, response: Response) -> str:
-        """Where the upload goes on. Another host gets the bytes, but no credentials: the
-        transport gives those to the registry's own origin only (CVE-2026-50151)."""
+    def _session(self, request: Request, response: Response) -> Session:
         location = response.headers.get("Location")
         if not location:
             raise RegistryError(
                 "the registry began an upload without a Location", where=self._where
             )
-        url = urljoin(response.url or request.url, location)
-        if request.origin.scheme == "https" and Origin.of(url).scheme != "https":
-            raise RegistryError(
-                "the registry sends an upload from https to http", where=self._where
-            )
-        return url
+        url = resolve_location(response.url or request.url, location)
+        stays = Origin.of(url) == Origin.of(self._url)
+        return Session(url, None if stays else redirect_places(place_of_answer(response)))
 
     def _request(
         self,
         method: str,
-        url: str,
+        to: str | Session,
         fields: tuple[tuple[str, str], ...] = (),
         *,
         body: bytes | Body | None = None,
         repeatable: bool = True,
         scopes: tuple[str, ...] = (),
     ) -> Request:
+        session = to if isinstance(to, Session) else Session(to, None)
         return Request(
             method=method,
-            url=url,
+            url=session.url,
             headers=Headers(fields),
             body=b"" if body is None else body,
             repeatable=repeatable,
-            scopes=scopes or self._scopes,
+            scopes=() if session.places else scopes or self._scopes,
+            places=session.places,
             follow=False,
         )
 
@@ -168,7 +179,8 @@ class _Part:
         """The reader is used for the next part."""
 
 
-def with_digest(location: str, descriptor: Descriptor) -> str:
-    """The address that ends an upload. Whatever query the registry put there is kept as it is."""
-    separator = "&" if urlsplit(location).query else "?"
-    return f"{location}{separator}digest={quote(str(descriptor.digest), safe=':')}"
+def ended(session: Session, descriptor: Descriptor) -> Session:
+    """Where an upload is ended. Whatever query the registry put there is kept as it is."""
+    separator = "&" if urlsplit(session.url).query else "?"
+    digest = quote(str(descriptor.digest), safe=":")
+    return replace(session, url=f"{session.url}{separator}digest={digest}")

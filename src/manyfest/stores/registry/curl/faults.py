@@ -8,7 +8,12 @@ from __future__ import annotations
 import errno
 
 from manyfest.errors import ConnectionFailed
-from manyfest.stores.registry.http import LastingFailure, Request
+from manyfest.stores.registry.http import (
+    AnswersPlainHttp,
+    LastingFailure,
+    Request,
+    Unreachable,
+)
 
 _NO_PROXY_HOST = 5
 _NO_SUCH_HOST = 6
@@ -35,13 +40,13 @@ def connection_failure(
     """The error for a request that libcurl gave up with ``number`` and ``message``."""
     host = str(request.origin)
     if number == _NO_SUCH_HOST:
-        return ConnectionFailed("no such host", where=host, mend="check the name and the network")
+        return Unreachable("no such host", where=host, mend="check the name and the network")
     if number in (_NO_PROXY_HOST, _PROXY_FAILED):
         return ConnectionFailed(
             f"the proxy cannot be reached: {message}", where=host, mend="check HTTPS_PROXY"
         )
     if number == _NO_CONNECTION:
-        return ConnectionFailed(_OS_REASONS.get(os_error, f"no connection: {message}"), where=host)
+        return Unreachable(_OS_REASONS.get(os_error, f"no connection: {message}"), where=host)
     if number == _TIMED_OUT:
         return ConnectionFailed("it did not answer in time", where=host)
     if number in _BROKEN_OFF:
@@ -63,7 +68,7 @@ def _tls_failure(host: str, number: int, message: str) -> ConnectionFailed:
             mend="check --ca-file and SSL_CERT_FILE",
         )
     if number in _TLS_FAILED and _speaks_plain_http(message):
-        return LastingFailure(
+        return AnswersPlainHttp(
             "it answers in plain http where https is needed",
             where=host,
             mend=f"if that is meant to be, say --plain-http {host}",

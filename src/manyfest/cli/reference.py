@@ -1,0 +1,36 @@
+"""The command line's reference page, from the command line itself.
+
+``python -m manyfest.cli.reference > docs/reference/command-line.md`` writes it; a test compares.
+"""
+
+from __future__ import annotations
+
+import click
+
+from manyfest.cli.commands import COMMANDS
+from manyfest.cli.main import cli
+
+_HEAD = """\
+# The command line
+
+stdout carries data, stderr carries progress and messages. Exit codes: **0** done, or yes;
+**1** failed; **2** wrong usage or configuration; **3** the answer is no; **130** interrupted.
+
+This page is made by `python -m manyfest.cli.reference`.
+"""
+
+
+def page() -> str:
+    """The page, in Markdown: each verb with its help."""
+    context = click.Context(cli, info_name="manyfest", **cli.context_settings)
+    sections = [_HEAD]
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        if command is not None:
+            inner = click.Context(command, info_name=name, parent=context, terminal_width=90)
+            sections.append(f"## {name}\n\n```\n{command.get_help(inner)}\n```\n")
+    return "\n".join(sections)
+
+
+if __name__ == "__main__":
+    click.echo(page(), nl=False)

@@ -1,0 +1,118 @@
+"""The real parts that several tests share, started once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import real
+
+MANYFEST = Path(sys.executable).parent / "manyfest"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "ruff"
+
+Manyfest = Callable[..., subprocess.CompletedProcess[str]]
+
+REGISTRY_CONFIG = """\
+version: 0.1
+log: {{level: error, accesslog: {{disabled: true}}}}
+storage: {{filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}
+http: {{addr: "127.0.0.1:{port}"}}
+"""
+
+
+@pytest.fixture
+def manyfest(tmp_path: Path) -> Manyfest:
+    """Runs the command line as a user does, in ``tmp_path``."""
+
+    def run(*arguments: str | Path, cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        command = [str(MANYFEST), *(str(argument) for argument in arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+    return run
+
+
+@pytest.fixture
+def docker_registry(tmp_path: Path) -> Iterator[str]:
+    """Debian's ``docker-registry``, empty; its address."""
+    real.need_programs("docker-registry")
+    port = real.free_port()
+    config = tmp_path / "docker-registry.yml"
+    config.write_text(REGISTRY_CONFIG.format(data=tmp_path / "docker-registry", port=port))
+    process = subprocess.Popen(
+        ["docker-registry", "serve", str(config)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        real.wait_until(lambda: real.is_listening(port), "docker-registry")
+        yield f"127.0.0.1:{port}"
+    finally:
+        real.stop(process)
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """A Docker daemon of our own, with no network; the client's command for it."""
+    real.need_programs("/usr/sbin/dockerd", "/usr/bin/docker")
+    real.need_root()
+    # A socket's path has at most 107 characters, so not under pytest's long names.
+    folder = tmp_path_factory.mktemp("d")
+    socket = f"unix://{folder}/d.sock"
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        ["/usr/sbin/dockerd", "--iptables=false", "--bridge=none", "--storage-driver=vfs",
+         f"--data-root={folder}/data", f"--exec-root={folder}/exec",
+         f"--pidfile={folder}/pid", f"--host={socket}"],
+        stdout=log, stderr=log,
+    )  # fmt: skip
+    client = ["/usr/bin/docker", "--host", socket]
+
+    def answers() -> bool:
+        asked = subprocess.run([*client, "info"], capture_output=True, check=False)
+        return asked.returncode == 0
+
+    try:
+        real.wait_until(answers, "dockerd", 60)
+        yield client
+    finally:
+        real.stop(process)
+        log.close()
+
+
+@pytest.fixture(scope="session")
+def foreign_platforms() -> None:
+    """Programs for other processors run here, through qemu."""
+    real.need_programs("qemu-aarch64-static", "update-binfmts")
+    real.need_root()
+    formats = Path("/proc/sys/fs/binfmt_misc")
+    if not (formats / "register").exists():
+        subprocess.run(
+            ["mount", "-t", "binfmt_misc", "binfmt_misc", str(formats)],
+            check=False,
+            capture_output=True,
+        )
+    subprocess.run(["update-binfmts", "--enable"], check=False, capture_output=True)
+    real.need("qemu is not registered for arm64", met=(formats / "qemu-aarch64").exists())
+
+
+@pytest.fixture(scope="session")
+def ruff_binaries() -> Path:
+    """The example's folder, with ruff's binaries fetched for every platform."""
+    for platform in ("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386"):
+        real.output_of(sys.executable, EXAMPLE / "fetch.py", TARGETPLATFORM=platform)
+    return EXAMPLE
+
+
+def image_index(raw: str) -> dict[str, str]:
+    """Platform to digest, of an index's JSON."""
+    entries = json.loads(raw)["manifests"]
+    return {
+        "/".join(filter(None, (p["os"], p["architecture"], p.get("variant", "")))): entry["digest"]
+        for entry in entries
+        for p in [entry["platform"]]
+    }
