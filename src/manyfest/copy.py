@@ -16,7 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from manyfest.errors import DigestMismatch, ManyfestError, NotFound
+from manyfest.errors import (
+    AccessDenied,
+    ContentError,
+    ManyfestError,
+    NotFound,
+)
 from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
@@ -27,6 +32,7 @@ from manyfest.stores.base import (
     Content,
     Local,
     Mounts,
+    Place,
     Plans,
     Reader,
     Source,
@@ -91,8 +97,8 @@ def copy_graph(
         # A registry takes the root under its first tag: one request less.
         for group in groups[:-1] if tags else groups:
             run.each(pool, run.manifest, group)
-    for tag in tags:
-        run.tag(tag, graph.root)
+    if tags:
+        run.name(tags, graph.root)
     return Copied(graph.root.descriptor, run.sent, run.present, run.mounted)
 
 
@@ -101,17 +107,19 @@ def point(target: Target, tag: str, manifest: Manifest) -> bool:
 
     What is below the manifest must be there.
     """
-    with suppress(NotFound):
+    # Some registries deny what is not there (Artifactory), and what is there may be damaged:
+    # whether the name may be set, setting it tells.
+    with suppress(NotFound, AccessDenied, ContentError):
         if target.resolve(tag).digest == manifest.descriptor.digest:
             return False
     target.tag(tag, manifest_content(manifest))
     return True
 
 
-def missing(target: Target, graph: Graph) -> list[Descriptor]:
-    """The parts of the graph that ``target`` does not have; asked several at a time."""
+def missing(place: Place, graph: Graph) -> list[Descriptor]:
+    """The parts of the graph that ``place`` does not have; asked several at a time."""
     with ThreadPoolExecutor(JOBS, thread_name_prefix="look") as pool:
-        held = pool.map(target.has, graph.descriptors)
+        held = pool.map(place.has, graph.descriptors)
         return [part for part, here in zip(graph.descriptors, held, strict=True) if not here]
 
 
@@ -150,7 +158,7 @@ class _Run:
             raise
         if failures:
             self._give_up(pool)
-            raise next((e for e in failures if not isinstance(e, Stopped)), failures[0])
+            raise failures[0]
 
     def blob(self, descriptor: Descriptor) -> None:
         """Bring one configuration or layer into the target."""
@@ -170,19 +178,18 @@ class _Run:
         else:
             self._send(manifest_content(manifest))
 
-    def tag(self, tag: str, root: Manifest) -> None:
-        """Point a name at the root, unless it does already."""
-        if point(self.target, tag, root):
-            self._finished(root.descriptor, "done")
-        else:
-            self._finished(root.descriptor, "present")
+    def name(self, tags: Sequence[str], root: Manifest) -> None:
+        """Point names at the root, those that do not yet; the first takes it along."""
+        moved = [tag for tag in tags if point(self.target, tag, root)]
+        self._finished(root.descriptor, "done" if moved else "present")
 
     def _send(self, content: Content) -> None:
         try:
             self.target.put(content)
-        except DigestMismatch:
+        except ContentError as error:
             # The other side refused it: if it is damaged here, that is the better message.
-            self._check_source(content)
+            if error.where != self.source.label:
+                self._check_source(content)
             raise
         self._finished(content.descriptor, "done")
 

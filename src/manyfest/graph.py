@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -16,6 +16,9 @@ from manyfest.stores.base import Source, read_all
 
 READERS = 8
 """Manifests read at the same time."""
+
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+"""Bytes of all manifests below one root, which are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,8 @@ def read_manifest(source: Source, descriptor: Descriptor) -> Manifest:
         )
     except InvalidManifest as error:
         raise _located(error, source, descriptor) from None
-    return replace(manifest, descriptor=descriptor)
+    # index.json may call a manifest anything; what it is said to be must be what is sent.
+    return replace(manifest, descriptor=descriptor) if descriptor.is_manifest else manifest
 
 
 def read_graph(
@@ -97,7 +101,8 @@ def read_graph(
     """Read every manifest below ``root``, verified, several at a time.
 
     ``select`` may leave entries of indexes out. Raises
-    :class:`~manyfest.errors.InvalidManifest` for a graph that is too deep or too large.
+    :class:`~manyfest.errors.InvalidManifest` for a graph that is too deep or too large, or that
+    contradicts itself.
     """
     with ThreadPoolExecutor(READERS, thread_name_prefix="graph") as pool:
         return _walk(pool, source, root, select or (lambda _: True))
@@ -106,25 +111,61 @@ def read_graph(
 def _walk(
     pool: Executor, source: Source, root: Descriptor, select: Callable[[Descriptor], bool]
 ) -> Graph:
-    manifests: dict[Digest, Manifest] = {}
-    blobs: dict[Digest, Descriptor] = {}
+    found = _Found(source, root)
     level = {root.digest: root}
     depth = 0
     while level:
         depth += 1
         if depth > MAX_INDEX_DEPTH + 1:
-            raise _refused(source, root, f"has indexes more than {MAX_INDEX_DEPTH} deep")
+            raise found.refused(f"has indexes more than {MAX_INDEX_DEPTH} deep")
+        unread = [each for each in level.values() if each.digest not in found.manifests]
+        found.expect(unread)
+        read = {each.descriptor.digest: each for each in pool.map(found.read, unread)}
         below: dict[Digest, Descriptor] = {}
-        for manifest in pool.map(lambda each: read_manifest(source, each), level.values()):
+        for digest in level:
             # Reached again further down, it moves there: parents stay before children.
-            manifests.pop(manifest.descriptor.digest, None)
-            manifests[manifest.descriptor.digest] = manifest
+            manifest = read.get(digest) or found.manifests.pop(digest)
+            found.manifests[digest] = manifest
             for child in _children(manifest, select):
-                (below if child.is_manifest else blobs).setdefault(child.digest, child)
+                found.note(child)
+                (below if child.is_manifest else found.blobs).setdefault(child.digest, child)
         level = below
-        if len(manifests) + len(level) + len(blobs) > MAX_GRAPH_NODES:
-            raise _refused(source, root, f"has more than {MAX_GRAPH_NODES} parts")
+    manifests, blobs = found.manifests, found.blobs
     return Graph(manifests[root.digest], tuple(manifests.values()), tuple(blobs.values()))
+
+
+class _Found:
+    """What a walk has met so far, kept within bounds."""
+
+    def __init__(self, source: Source, root: Descriptor) -> None:
+        self._source = source
+        self._root = root
+        self._sizes: dict[Digest, int] = {}
+        self._bytes = 0
+        self.manifests: dict[Digest, Manifest] = {}
+        self.blobs: dict[Digest, Descriptor] = {}
+
+    def read(self, descriptor: Descriptor) -> Manifest:
+        return read_manifest(self._source, descriptor)
+
+    def expect(self, unread: Sequence[Descriptor]) -> None:
+        """These manifests are about to be read, and will be kept in memory."""
+        self._bytes += sum(each.size for each in unread)
+        if self._bytes > MAX_MANIFEST_BYTES:
+            raise self.refused(f"has manifests of more than {MAX_MANIFEST_BYTES} bytes together")
+
+    def note(self, part: Descriptor) -> None:
+        """One more part, or one that was met before."""
+        if self._sizes.setdefault(part.digest, part.size) != part.size:
+            raise self.refused(
+                f"says that {part.digest} has {part.size} bytes,"
+                f" and elsewhere {self._sizes[part.digest]}"
+            )
+        if len(self._sizes) > MAX_GRAPH_NODES:
+            raise self.refused(f"has more than {MAX_GRAPH_NODES} parts")
+
+    def refused(self, what: str) -> InvalidManifest:
+        return InvalidManifest(f"{self._root.digest} {what}", where=self._source.label)
 
 
 def _children(manifest: Manifest, select: Callable[[Descriptor], bool]) -> Iterator[Descriptor]:
@@ -133,7 +174,3 @@ def _children(manifest: Manifest, select: Callable[[Descriptor], bool]) -> Itera
 
 def _located(error: ManyfestError, source: Source, descriptor: Descriptor) -> InvalidManifest:
     return InvalidManifest(error.what, where=f"{source.label}@{descriptor.digest}", mend=error.mend)
-
-
-def _refused(source: Source, root: Descriptor, what: str) -> InvalidManifest:
-    return InvalidManifest(f"{root.digest} {what}", where=source.label)

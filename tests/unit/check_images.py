@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from manyfest.check.report import Report
 from manyfest.layers.compress import LayerWriter
 from manyfest.layers.compression import Compression
 from manyfest.layers.entry import Entry, EntryType
@@ -141,3 +142,28 @@ class Images(MemoryStore):
             OCI_MANIFEST,
         )
 
+
+def reader(content: bytes | None) -> io.BytesIO:
+    return io.BytesIO(content or b"")
+
+
+def lines(report: Report) -> list[str]:
+    return [str(finding) for finding in report.findings]
+
+
+def whole(store: Images) -> Descriptor:
+    """An index for two platforms that share a layer, with nothing wrong."""
+    shared = store.layer(file("etc/motd", b"hello"))
+    return store.index(
+        store.image(shared, store.layer(program("app"))),
+        store.image(shared, store.layer(program("app", ARM64)), platform="linux/arm64"),
+    )
+
+
+def one(store: Images, *layers: Layer, run: RunConfig | None = None) -> Descriptor:
+    """An index with an image for linux/amd64 alone."""
+    return store.index(store.image(*layers, run=run or RunConfig()))
+
+
+def platforms(*names: str) -> list[Platform]:
+    return [Platform.parse(name) for name in names]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manyfest.errors import InvalidArchive
 from manyfest.layers.entry import Entry, EntryType
@@ -250,3 +252,27 @@ def test_depth_is_no_matter_of_recursion() -> None:
     assert note(tree, f"/{name}/a") == "a"
     assert note(tree, f"/{name}/b") == "b"
     assert len(files(tree)) == 2
+
+
+_PARTS = st.sampled_from(["a", "b", "c", "..", ".", "/"])
+_NAMES = st.lists(st.sampled_from(["a", "b", "c"]), min_size=1, max_size=3).map("/".join)
+_TARGETS = st.lists(_PARTS, min_size=1, max_size=4).map("/".join)
+_ENTRIES = st.one_of(
+    st.builds(file, _NAMES),
+    st.builds(directory, _NAMES),
+    st.builds(symlink, _NAMES, _TARGETS),
+    st.builds(lambda name: file(f"{name}/.wh.a"), _NAMES),
+    st.builds(lambda name: file(f"{name}/.wh..wh..opq"), _NAMES),
+)
+
+
+@given(st.lists(st.lists(_ENTRIES, max_size=6), max_size=3), _TARGETS)
+def test_any_layers_are_a_tree_or_refused(layers: list[list[tuple[Entry, str]]], path: str) -> None:
+    try:
+        tree = stack(*layers)
+    except InvalidArchive:
+        return
+    tree.find(path)
+    for known, node in tree.walk():
+        assert tree.find(known, follow=False) is node
+        assert ".wh." not in known

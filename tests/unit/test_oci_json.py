@@ -43,14 +43,10 @@ def test_a_pair_of_surrogates_is_a_character() -> None:
     assert json.loads(b'{"a":"\\ud83d\\udc33"}', "it") == {"a": "\N{SPOUTING WHALE}"}
 
 
-@pytest.mark.parametrize("size", [4 * 1024 * 1024, 4 * 1024 * 1024 + 1])
-def test_documents_end_at_4_mib(size: int) -> None:
-    raw = b"{}".ljust(size)
-    if size == 4194304:
-        assert json.loads(raw, "it") == {}
-    else:
-        with pytest.raises(InvalidManifest, match="is 4194305 bytes, more than the 4194304"):
-            json.loads(raw, "it")
+def test_documents_end_at_4_mib() -> None:
+    assert json.loads(b"{}".ljust(4_194_304), "it") == {}
+    with pytest.raises(InvalidManifest, match="is 4194305 bytes, more than the 4194304 allowed"):
+        json.loads(b"{}".ljust(4_194_305), "it")
 
 
 @pytest.mark.parametrize(

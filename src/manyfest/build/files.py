@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from manyfest.errors import DockerfileError
@@ -34,10 +34,6 @@ class File:
     @property
     def is_directory(self) -> bool:
         return self.entry.type is EntryType.DIR
-
-    def renamed(self, name: str, *, inode: Hashable = None) -> File:
-        """The same under another name, and with other hard links."""
-        return replace(self, entry=replace(self.entry, name=name), inode=inode)
 
 
 def directory(name: str, *, mode: int = 0o755, uid: int = 0, gid: int = 0, mtime: int = 0) -> File:

@@ -11,17 +11,27 @@ The rules are those of BuildKit's copy (tonistiigi/fsutil, ``copy/copy.go``):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore, Verdict
-from manyfest.build.files import File, Tree, base, join, parent, resolve
+from manyfest.build.files import (
+    File,
+    Tree,
+    ancestors,
+    base,
+    join,
+    parent,
+    resolve,
+    rooted,
+)
 from manyfest.build.filesystem import Change
 from manyfest.build.gomatch import has_wildcards, match
 from manyfest.build.ownership import ROOT, Owner
 from manyfest.build.permissions import Permissions
-from manyfest.errors import BuildError
+from manyfest.errors import BuildError, DockerfileError
 from manyfest.layers.entry import EntryType
 
 NOTHING = Ignore()
@@ -41,19 +51,20 @@ class Rules:
     def directory_mode(self) -> int:
         return 0o755 if self.permissions is None else self.permissions.of_made_directories
 
-    def applied(self, file: File) -> File:
-        """``file`` with its new owner and mode. Links have no mode of their own."""
+    def applied(self, file: File, name: str, inode: Hashable = None) -> File:
+        """``file`` under ``name``, with its new owner and mode. Links have no mode of their own."""
         entry = file.entry
-        owner = self.owner or Owner(entry.uid, entry.gid)
+        uid, gid = self.owner or (entry.uid, entry.gid)
         mode = entry.mode
         if self.permissions is not None and entry.type is not EntryType.SYMLINK:
             mode = self.permissions.of(mode, is_directory=file.is_directory)
-        return replace(file, entry=replace(entry, uid=owner.uid, gid=owner.gid, mode=mode))
+        copied = replace(entry, name=name, uid=uid, gid=gid, mode=mode)
+        return File(entry=copied, content=file.content, identity=file.identity, inode=inode)
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An absolute path; ``is_directory`` when it was written with a slash at its end."""
+    """A path in the image; ``is_directory`` when it was written with a slash at its end."""
 
     path: str
     is_directory: bool
@@ -62,7 +73,7 @@ class Destination:
     def of(cls, text: str, workdir: str) -> Destination:
         """The destination ``text`` of an instruction below ``workdir``."""
         whole = text if text.startswith("/") else f"{workdir}/{text}"
-        return cls(whole, text in {"", "."} or text.endswith(("/", "/.")))
+        return cls(rooted(whole), text in {"", "."} or text.endswith(("/", "/.")))
 
 
 def matches(tree: Tree, source: str) -> list[str]:
@@ -88,12 +99,10 @@ def _matching(tree: Tree, top: str, pattern: str) -> Iterator[str]:
             todo.extend((f"{below}/{name}".lstrip("/"), depth + 1) for name in reversed(children))
 
 
-def place(change: Change, target: Destination, file: File, rules: Rules) -> str:
+def _place(change: Change, target: Destination, file: File, rules: Rules) -> str:
     """Make the directories that lead to ``target``. Where ``file`` goes: a name in the image."""
-    made = parent(resolve(change, target.path))
     if target.is_directory:
-        made = resolve(change, target.path)
-    make_directories(change, made, rules)
+        make_directories(change, resolve(change, target.path), rules)
     name = resolve(change, target.path)
     there = change.find(name)
     if not file.is_directory and there is not None and there.is_directory:
@@ -110,24 +119,35 @@ def make_directories(change: Change, name: str, rules: Rules) -> None:
 
 
 def transfer(tree: Tree, source: str, change: Change, target: Destination, rules: Rules) -> int:
-    """Copy what is at ``source`` to ``target``. How many names were copied.
+    """Copy what is at ``source`` in ``tree`` to ``target``. How many names were copied.
 
-    Raises :class:`~manyfest.errors.BuildError` if something is in the way, and ``KeyError`` if
-    there is no such source.
+    Raises :class:`~manyfest.errors.DockerfileError` if there is no such source, and
+    :class:`~manyfest.errors.BuildError` if something is in the way.
     """
     followed = resolve(tree, source)
     found = tree.find(followed)
     if found is None:
-        raise KeyError(source)
+        raise missing(tree, source)
     # The name is the one that was asked for, also where it is a link to another.
     top = replace(found, entry=replace(found.entry, name=source))
-    name = place(change, target, top, rules)
+    name = _place(change, target, top, rules)
     copier = _Copier(tree, change, rules)
     if top.is_directory:
         copier.copy_contents(followed, name)
     else:
         copier.copy(found, name)
     return copier.copied
+
+
+def missing(tree: Tree, source: str) -> DockerfileError:
+    """What to tell who asked for a source that is not there."""
+    mend = tree.why_missing(source)
+    if not mend:
+        above = next((each for each in (*ancestors(source), ".") if tree.find(each)), ".")
+        wrong = source if above == "." else source.removeprefix(f"{above}/")
+        close = get_close_matches(wrong.split("/")[0], tree.names(above), n=1)
+        mend = f"did you mean {join(above, close[0])}?" if close else ""
+    return DockerfileError(f"{shown(source)} is not in {tree.label}", mend=mend)
 
 
 @dataclass(slots=True)
@@ -167,23 +187,22 @@ class _Copier:
         there = self.change.find(name)
         if there is not None and there.is_directory:
             raise BuildError(f"{shown('/' + name)} is a directory, and a file cannot replace it")
-        inode = None if file.inode is None else (id(self._links), file.inode)
-        self.change.put(self.rules.applied(file.renamed(name, inode=inode)))
+        inode = None if file.inode is None else (self._links, file.inode)
+        self.change.put(self.rules.applied(file, name, inode))
         self.copied += 1
 
     def copy_contents(self, source: str, name: str) -> None:
         """Copy everything in the directory ``source`` to the directory ``name``."""
         todo = self._children(_Step(source, "", name, None, None, None), None)
         while todo:
-            step = todo.pop()
-            todo.extend(self._step(step))
+            todo.extend(self._step(todo.pop()))
 
     def _step(self, step: _Step) -> list[_Step]:
-        """Do one step; those that come of it."""
-        included, excluded = step.included, step.excluded
+        """Copy one name if it is meant; the steps that come of it."""
+        included = excluded = None
         if self.rules.include is not None:
-            included = self.rules.include.judge(step.below, included)
-        excluded = self.rules.exclude.judge(step.below, excluded)
+            included = self.rules.include.judge(step.below, step.included)
+        excluded = self.rules.exclude.judge(step.below, step.excluded)
         wanted = (included is None or included.excluded) and not excluded.excluded
         file = self.tree.find(step.source)
         if file is None or not (wanted or file.is_directory):
@@ -195,7 +214,7 @@ class _Copier:
             return []
         pending = _Pending(file, step.name, step.above, made=wanted)
         if wanted:
-            self._merge(file, step.name)
+            self._merge(self.rules.applied(file, step.name))
         if excluded.prune:
             return []
         return self._children(replace(step, included=included, excluded=excluded), pending)
@@ -214,21 +233,28 @@ class _Copier:
             for child in reversed(self.tree.names(step.source))
         ]
 
-    def _merge(self, file: File, name: str) -> None:
-        """Make the directory ``name`` like ``file``, or give it its mode and owner."""
-        there = self.change.find(name)
+    def _merge(self, made: File) -> None:
+        """Make a directory, or give one that is there its mode and owner."""
+        there = self.change.find(made.entry.name)
         if there is not None and not there.is_directory:
             raise BuildError(
-                f"{shown('/' + name)} is a {there.entry.type}, and a directory cannot replace it"
+                f"{shown('/' + made.entry.name)} is a {there.entry.type},"
+                " and a directory cannot replace it"
             )
-        self.change.put(self.rules.applied(file.renamed(name)))
+        self.change.put(made)
         self.copied += 1
 
     def _make_pending(self, pending: _Pending | None) -> None:
+        """Make the directories above what is copied, the outermost first."""
         waiting: list[_Pending] = []
         while pending is not None and not pending.made:
             waiting.append(pending)
             pending = pending.above
         for each in reversed(waiting):
-            self._merge(each.file, each.name)
+            there = self.change.find(each.name)
+            made = self.rules.applied(each.file, each.name)
+            if there is not None and there.is_directory:
+                # BuildKit then takes the mode alone, and not that of --chmod.
+                made = replace(there, entry=replace(there.entry, mode=each.file.entry.mode))
+            self._merge(made)
             each.made = True

@@ -65,8 +65,8 @@ class PlatformImage:
 
 @dataclass(slots=True)
 class Contents:
-    """``lost`` are entries whose manifest could not be read. ``blobs`` are of no image; each comes
-    with the label of what it is of."""
+    """``lost`` are entries whose manifest could not be read, or was not. ``blobs`` belong to no
+    image; each comes with the label of what it belongs to."""
 
     images: list[PlatformImage] = field(default_factory=list)
     lost: list[Entry] = field(default_factory=list)
@@ -113,6 +113,7 @@ def _walk(
         depth, count = depth + 1, count + len(level)
         if depth > MAX_INDEX_DEPTH + 1 or count > MAX_GRAPH_NODES:
             contents.findings.append(_too_large(root))
+            contents.lost += level
             return
         raws = _read_each(reading, (entry.descriptor for entry in level))
         below: list[Entry] = []

@@ -63,7 +63,7 @@ def entrypoint_fault(tree: Tree[Program], run: RunConfig) -> Fault | None:
 def _locate(tree: Tree[Program], word: str, run: RunConfig) -> str | Fault:
     """The path that ``word`` means; in PATH the first file that is executable is taken."""
     if "/" in word:
-        return posixpath.join("/", run.working_dir, word)
+        return _absolute(run.working_dir, word)
     folders = _search_path(run)
     almost: Fault | None = None
     for folder in folders:
@@ -78,6 +78,12 @@ def _locate(tree: Tree[Program], word: str, run: RunConfig) -> str | Fault:
         f"is the entrypoint, but is in no folder of PATH ({':'.join(folders)})",
         "name it by its whole path, or copy it into one of them",
     )
+
+
+def _absolute(working_dir: str, path: str) -> str:
+    """``path`` seen from the root. Its ``..`` stay: where they lead, links decide."""
+    parts = posixpath.join("/", working_dir, path).split("/")
+    return "/" + "/".join(part for part in parts if part not in {"", "."})
 
 
 def _search_path(run: RunConfig) -> list[str]:
@@ -116,7 +122,7 @@ def _start_fault(tree: Tree[Program], path: str, working_dir: str) -> Fault | No
             )
         if not isinstance(program, Script):
             return None
-        interpreter = posixpath.join("/", working_dir, program.interpreter)
+        interpreter = _absolute(working_dir, program.interpreter)
         fault = _interpreter_fault(tree, path, program, interpreter)
         if fault is not None:
             return fault

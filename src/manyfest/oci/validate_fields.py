@@ -14,9 +14,6 @@ from manyfest.oci.limits import MAX_BLOB_SIZE, MAX_DESCRIPTORS, MAX_MANIFEST_SIZ
 from manyfest.oci.mediatypes import CONFIGS, MANIFESTS, OCI_EMPTY
 from manyfest.oci.platform import ARCHITECTURES, SYSTEMS, Platform
 
-EMPTY = b"{}"
-"""What the empty descriptor points at ("Guidance for an Empty Descriptor")."""
-
 _DESCRIPTOR_KEYS = "annotations artifactType data digest mediaType platform size urls".split()
 _PLATFORM_KEYS = ("architecture", "os", "os.features", "os.version", "variant")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
@@ -40,14 +37,10 @@ def check_descriptor(node: Node) -> None:
     check_strings(node, "annotations")
     for url in node.items("urls", str):
         url.expect(_URL.fullmatch(str(url.value)), "is no URL; expected http:// or https://")
-    digest = check_digest(node)
-    _check_data(node, digest, _check_size(node))
-    if node.text("mediaType") == OCI_EMPTY and digest is not None:
-        empty = Digest.of(EMPTY, digest.algorithm)
-        node.member("digest").expect(
-            digest == empty,
-            f"is not that of {{}}, the empty document; expected {empty}",
-        )
+    digest, size = check_digest(node), _check_size(node)
+    _check_data(node, digest, size)
+    if node.text("mediaType") == OCI_EMPTY:
+        _check_empty(node, digest, size)
 
 
 def check_descriptors(node: Node, key: str) -> Iterator[Node]:
@@ -75,7 +68,7 @@ def parse_digest(node: Node) -> Digest | None:
     try:
         return Digest.parse(str(node.value))
     except InvalidDigest as error:
-        node.fault(error.what)
+        node.fault(str(error))
         return None
 
 
@@ -157,6 +150,14 @@ def _check_size(node: Node) -> int | None:
         0 <= found.value <= limit, f"is {found.value}; expected 0 to {limit}, a number of bytes"
     )
     return found.value
+
+
+def _check_empty(node: Node, digest: Digest | None, size: int | None) -> None:
+    """The empty descriptor points at ``{}`` ("Guidance for an Empty Descriptor")."""
+    node.member("size").expect(size in (None, 2), f"is {size}; expected 2, the size of {{}}")
+    if digest is not None:
+        empty = Digest.of(b"{}", digest.algorithm)
+        node.member("digest").expect(digest == empty, f"is not that of {{}}; expected {empty}")
 
 
 def _check_data(node: Node, digest: Digest | None, size: int | None) -> None:

@@ -76,6 +76,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Checks before anybody sees the image, besides those that are always made."""
 
     smoke: Smoke | None = None
+    foreign: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Paths, with * for any text, of programs that may be for another platform"
+            " than their image.",
+            examples=[["usr/bin/qemu-*-static"]],
+        ),
+    ] = ()
 
 
 class Sign(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from manyfest.errors import InvalidArchive, NotFound, StoreError
+from manyfest.errors import DigestMismatch, InvalidArchive, NotFound
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.header import BLOCK
 from manyfest.layers.write import headers
@@ -25,7 +25,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.stores.base import CHUNK_SIZE, Content, VerifyingReader
-from manyfest.stores.files import new_file
+from manyfest.stores.files import new_file, write_errors
 from manyfest.stores.layout import LAYOUT_FILE
 from manyfest.stores.names import with_name
 
@@ -42,13 +42,14 @@ class ArchiveWriter:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._index = Index(schema_version=2, media_type=OCI_INDEX, manifests=())
-        self._places: dict[Digest, int] = {}
+        self._places: dict[Digest, tuple[int, int]] = {}
         self._written: set[Digest] = set()
         self._folders: set[str] = set()
         self._end = 0
         self._lock = threading.Lock()
         self._open = ExitStack()
         self._file: BinaryIO | None = None
+        self._is_closed = False
 
     @property
     def label(self) -> str:
@@ -56,7 +57,7 @@ class ArchiveWriter:
 
     def plan(self, descriptors: Sequence[Descriptor]) -> None:
         """Give each descriptor its place, in this order."""
-        with self._lock:
+        with write_errors(self.label), self._lock:
             for descriptor in descriptors:
                 self._reserve(descriptor)
 
@@ -68,16 +69,17 @@ class ArchiveWriter:
 
     def put(self, content: Content) -> None:
         descriptor = content.descriptor
-        with self._lock:
-            offset = self._reserve(descriptor)
-            file = self._opened().fileno()
-        if descriptor.digest in self._written:
-            return
-        reader = VerifyingReader(content.open(), descriptor, where=self.label)
-        with closing(reader):
-            while chunk := reader.read(CHUNK_SIZE):
-                _write_at(file, chunk, offset)
-                offset += len(chunk)
+        with write_errors(self.label):
+            with self._lock:
+                offset = self._reserve(descriptor)
+                file = self._opened().fileno()
+            if descriptor.digest in self._written:
+                return
+            reader = VerifyingReader(content.open(), descriptor, where=self.label)
+            with closing(reader):
+                while chunk := reader.read(CHUNK_SIZE):
+                    _write_at(file, chunk, offset)
+                    offset += len(chunk)
         self._written.add(descriptor.digest)
 
     def tag(self, name: str, manifest: Content) -> None:
@@ -85,11 +87,18 @@ class ArchiveWriter:
         self._index = with_name(self._index, manifest.descriptor, name)
 
     def close(self) -> None:
-        """Write the index, sync, and give the file its name."""
-        missing = self._places.keys() - self._written
-        if missing:
-            raise InvalidArchive(f"{min(missing)} never came", where=self.label)
-        with self._open:
+        """Write the index, sync, and give the file its name. Harmless when repeated.
+
+        Raises :class:`~manyfest.errors.InvalidArchive` if something planned never came; then, as
+        after any error, the file is given up.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        with write_errors(self.label), self._open:
+            missing = self._places.keys() - self._written
+            if missing:
+                raise InvalidArchive(f"{min(missing)} never came", where=self.label)
             self._append("index.json", json.dumps(self._index))
             _write_at(self._opened().fileno(), _END, self._end)
 
@@ -106,30 +115,39 @@ class ArchiveWriter:
         if error is None:
             self.close()
         else:
+            self._is_closed = True
             self._open.__exit__(kind, error, trace)
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
-            try:
-                self._file = self._open.enter_context(new_file(self.path))
-            except OSError as error:
-                raise StoreError(f"cannot be written: {error.strerror}", where=self.label) from None
+            self._file = self._open.enter_context(new_file(self.path))
             self._append("oci-layout", LAYOUT_FILE)
         return self._file
 
     def _reserve(self, descriptor: Descriptor) -> int:
-        """Where the blob's bytes go; its header is written now."""
+        """Where the blob's bytes go; its header is written now.
+
+        Raises :class:`~manyfest.errors.DigestMismatch` if its size was said to be another one:
+        there is no room for it then.
+        """
         file = self._opened()
         digest = descriptor.digest
         if digest not in self._places:
             self._add_folder("blobs")
             self._add_folder(f"blobs/{digest.algorithm}")
             name = f"blobs/{digest.algorithm}/{digest.hex}"
-            self._places[digest] = self._add_header(Entry(name=name, size=descriptor.size))
+            start = self._add_header(Entry(name=name, size=descriptor.size))
+            self._places[digest] = (start, descriptor.size)
             self._end += -(-descriptor.size // BLOCK) * BLOCK
             # The padding is a hole until the next header is written, and reads as zeros.
             os.truncate(file.fileno(), self._end)
-        return self._places[digest]
+        start, size = self._places[digest]
+        if size != descriptor.size:
+            raise DigestMismatch(
+                f"{digest} has {size} bytes in one place and {descriptor.size} in another",
+                where=self.label,
+            )
+        return start
 
     def _append(self, name: str, data: bytes) -> None:
         offset = self._add_header(Entry(name=name, size=len(data)))

@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from manyfest.errors import InvalidArchive, NotFound
+from manyfest.errors import InvalidArchive, NotFound, StoreError
 from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.limits import MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import OCI_INDEX
-from manyfest.oci.parse import parse_manifest
 from manyfest.stores.base import Content, Reader
 from manyfest.stores.blobs import BlobFolder
-from manyfest.stores.files import new_file
-from manyfest.stores.names import named, parse_top, pick, with_name
+from manyfest.stores.files import new_file, read_small, write_errors
+from manyfest.stores.names import as_digest, described, parse_top, pick, tags_in, with_name
 
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY = Index(schema_version=2, media_type=OCI_INDEX, manifests=())
@@ -48,9 +48,10 @@ class LayoutStore:
         try:
             return pick(top, name, where=self.label)
         except NotFound:
-            if ":" not in name:
+            digest = as_digest(name)
+            if digest is None:
                 raise
-        return self._by_digest(Digest.parse(name))
+        return self._by_digest(digest)
 
     def open(self, descriptor: Descriptor) -> Reader:
         if self.blobs.size(descriptor.digest) is None:
@@ -63,19 +64,23 @@ class LayoutStore:
         return self.blobs.has(descriptor)
 
     def put(self, content: Content) -> None:
-        self._prepare()
-        self.blobs.put(content)
+        with write_errors(self.label):
+            self._prepare()
+            self.blobs.put(content)
 
     def tag(self, name: str, manifest: Content) -> None:
         self.put(manifest)
-        self.update(lambda index: with_name(index, manifest.descriptor, name))
+        with write_errors(self.label):
+            self.update(lambda index: with_name(index, manifest.descriptor, name))
 
     def tags(self) -> Iterator[str]:
-        names = map(named, self._top().index.manifests)
-        return iter(dict.fromkeys(name for name in names if name))
+        return tags_in(self._top())
 
     def update(self, change: Callable[[Index], Index]) -> None:
-        """Replace ``index.json`` by what ``change`` makes of it, with no other writer between."""
+        """Replace ``index.json`` by what ``change`` makes of it, with no other writer between.
+
+        Raises ``OSError`` if it cannot be written.
+        """
         self._prepare()
         with self._locked():
             before = self._top().index
@@ -96,7 +101,7 @@ class LayoutStore:
     def _top(self) -> Manifest:
         path = self.path / "index.json"
         try:
-            raw = path.read_bytes()
+            raw = read_small(path, MAX_MANIFEST_SIZE)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound("there is no OCI layout here", where=self.label) from None
         except OSError as error:
@@ -107,10 +112,12 @@ class LayoutStore:
         """A manifest that no name points at: its type is what its body says."""
         path = self.blobs.path(digest)
         try:
-            raw = path.read_bytes()
-        except FileNotFoundError:
+            raw = read_small(path, MAX_MANIFEST_SIZE)
+        except (FileNotFoundError, NotADirectoryError):
             raise NotFound(f"{digest} is not in it", where=self.label) from None
-        return parse_manifest(raw, algorithm=digest.algorithm).descriptor
+        except OSError as error:
+            raise InvalidArchive(f"cannot be read: {error.strerror}", where=str(path)) from None
+        return described(raw, digest, where=self.label)
 
     def _prepare(self) -> None:
         if (self.path / "index.json").exists():
@@ -118,7 +125,7 @@ class LayoutStore:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError):
-            raise InvalidArchive(
+            raise StoreError(
                 "there is a file where the layout would be", where=self.label
             ) from None
         with self._locked():

@@ -7,7 +7,9 @@ containerd's own annotation beside it, one entry with no name at all, or the pla
 
 from __future__ import annotations
 
-from manyfest.errors import InvalidArchive, InvalidManifest, NotFound
+from collections.abc import Iterator, Sequence
+
+from manyfest.errors import DigestMismatch, InvalidArchive, InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
@@ -32,8 +34,34 @@ def parse_top(raw: bytes, *, where: str) -> Manifest:
 def named(entry: Descriptor) -> str:
     """The tag of an entry, or the empty string: ``v1`` for ``v1`` and for ``host/app:v1``."""
     name = entry.annotations.get(REF_NAME) or entry.annotations.get(CONTAINERD_NAME, "")
+    name = name.partition("@")[0]
     tail = name.rpartition("/")[2]
     return tail.rpartition(":")[2] if ":" in tail else name
+
+
+def tags_in(top: Manifest) -> Iterator[str]:
+    """Every tag in ``index.json``, once, in its order."""
+    names = map(named, top.index.manifests)
+    return iter(dict.fromkeys(name for name in names if name))
+
+
+def as_digest(name: str) -> Digest | None:
+    """``name`` as the digest that it begins like, or ``None`` for a tag or a reference.
+
+    Raises :class:`~manyfest.errors.InvalidDigest` for a misspelled one.
+    """
+    return Digest.parse(name) if name.startswith(("sha256:", "sha512:")) else None
+
+
+def described(raw: bytes, digest: Digest, *, where: str) -> Descriptor:
+    """The descriptor of a manifest that was asked for by its digest alone.
+
+    Raises :class:`~manyfest.errors.DigestMismatch` if ``raw`` is something else.
+    """
+    found = Digest.of(raw, digest.algorithm)
+    if found != digest:
+        raise DigestMismatch(f"{digest} has the digest {found}", where=where)
+    return parse_manifest(raw, algorithm=digest.algorithm).descriptor
 
 
 def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
@@ -44,11 +72,11 @@ def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
     """
     entries = top.index.manifests
     if name:
-        return _by_name(entries, name, where)
+        return _by_name(top, name, where)
     if len({entry.digest for entry in entries}) == 1:
         return _bare(entries[0])
-    if entries and all(entry.platform and not named(entry) for entry in entries):
-        return top.descriptor  # the platforms lie in index.json itself
+    if _is_flat(entries):
+        return top.descriptor
     if not entries:
         raise NotFound("it holds no image", where=where)
     raise NotFound(
@@ -57,12 +85,9 @@ def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
 
 
 def with_name(index: Index, entry: Descriptor, name: str) -> Index:
-    """``index`` with ``name`` on ``entry``, and on nothing else."""
-    kept = [
-        other
-        for other in index.manifests
-        if named(other) != name and (named(other) or other.digest != entry.digest)
-    ]
+    """``index`` with ``name`` on ``entry``, and on nothing else. Without a name the entry takes
+    the place of those that have none."""
+    kept = [other for other in index.manifests if not _gives_way(other, entry, name)]
     annotations = {REF_NAME: name} if name else {}
     added = Descriptor(
         media_type=entry.media_type,
@@ -80,18 +105,49 @@ def with_name(index: Index, entry: Descriptor, name: str) -> Index:
     )
 
 
-def _by_name(entries: tuple[Descriptor, ...], name: str, where: str) -> Descriptor:
-    for entry in entries:
-        full = {entry.annotations.get(REF_NAME), entry.annotations.get(CONTAINERD_NAME)}
-        if name in full or named(entry) == name:
-            return _bare(entry)
-    if ":" in name:
-        digest = Digest.parse(name)
-        for entry in entries:
-            if entry.digest == digest:
-                return _bare(entry)
+def _by_name(top: Manifest, name: str, where: str) -> Descriptor:
+    entries = top.index.manifests
+    for found in (
+        [entry for entry in entries if name in _full_names(entry)],
+        [entry for entry in entries if named(entry) == name],
+        [entry for entry in entries if entry.digest == as_digest(name)],
+    ):
+        if found:
+            return _only(top, found, name, where)
     known = _known(entries)
     raise NotFound(f"{name!r} is not in it", where=where, mend=known and f"it holds {known}")
+
+
+def _only(top: Manifest, found: list[Descriptor], name: str, where: str) -> Descriptor:
+    """What all of ``found`` are, which have one name."""
+    if len({entry.digest for entry in found}) == 1:
+        return _bare(found[0])
+    if len(found) == len(top.index.manifests) and _is_flat(found):
+        return top.descriptor
+    longer = dict.fromkeys(full for entry in found for full in _full_names(entry) if full != name)
+    choice = longer or dict.fromkeys(str(entry.digest) for entry in found)
+    raise NotFound(
+        f"{name!r} names {len(found)} images in it",
+        where=where,
+        mend=f"name one of {', '.join(choice)}",
+    )
+
+
+def _is_flat(entries: Sequence[Descriptor]) -> bool:
+    """Whether ``index.json`` is the image's own index: platforms, under one name or none."""
+    return bool(entries) and len(set(map(named, entries))) == 1 and all(e.platform for e in entries)
+
+
+def _gives_way(other: Descriptor, entry: Descriptor, name: str) -> bool:
+    """Whether ``other`` leaves ``index.json`` when ``entry`` gets ``name`` there."""
+    if named(other):
+        return other.annotations.get(REF_NAME) == name
+    return not name or other.digest == entry.digest
+
+
+def _full_names(entry: Descriptor) -> tuple[str, ...]:
+    names = (entry.annotations.get(REF_NAME, ""), entry.annotations.get(CONTAINERD_NAME, ""))
+    return tuple(filter(None, names))
 
 
 def _bare(entry: Descriptor) -> Descriptor:
@@ -99,7 +155,7 @@ def _bare(entry: Descriptor) -> Descriptor:
     return Descriptor(media_type=entry.media_type, digest=entry.digest, size=entry.size)
 
 
-def _known(entries: tuple[Descriptor, ...]) -> str:
-    names = [named(entry) or str(entry.digest) for entry in entries]
+def _known(entries: Sequence[Descriptor]) -> str:
+    names = list(dict.fromkeys(named(entry) or str(entry.digest) for entry in entries))
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return ", ".join(names[:8]) + more

@@ -11,12 +11,12 @@ from manyfest.errors import UsageError
 from manyfest.oci.reference import Name, Reference
 from manyfest.stores.archive import ArchiveStore
 from manyfest.stores.archive_writer import ArchiveWriter
-from manyfest.stores.base import Source, Target
+from manyfest.stores.base import Source, Store, Target
 from manyfest.stores.layout import LayoutStore
+from manyfest.stores.names import as_digest
 
 if TYPE_CHECKING:
     from manyfest.stores.registry.connect import Registries
-    from manyfest.stores.registry.store import RegistryStore
 
 
 class Stores:
@@ -24,8 +24,8 @@ class Stores:
     that was opened is entered and left by whoever asked for it.
 
     ``plain_http`` names registries that may be spoken to without TLS; ``ca_file`` holds
-    certificates to trust besides the system's; ``log`` is told of each request, ``warn`` of each pause before
-    one is sent again.
+    certificates to trust besides the system's; ``log`` is told of each request, ``warn`` of each
+    pause before one is sent again.
     """
 
     def __init__(
@@ -54,14 +54,17 @@ class Stores:
     def target(self, reference: Reference) -> Target:
         """The store to write ``reference`` to; an archive is written anew."""
         if reference.image is not None:
-            return self.registry(reference.image)
+            return self.registry(reference.image, writing=True)
         path = Path(reference.path)
         if reference.transport == "oci":
             return LayoutStore(path)
         return ArchiveWriter(path)
 
-    def registry(self, name: Name) -> RegistryStore:
-        """The repository that ``name`` lies in. Loading libcurl waits until one is wanted."""
+    def registry(self, name: Name, *, writing: bool = False) -> Store:
+        """The repository that ``name`` lies in; ``writing`` if something is to be put there.
+
+        Loading libcurl waits until one is wanted.
+        """
         if self._registries is None:
             from manyfest.stores.registry.connect import Registries
 
@@ -71,7 +74,7 @@ class Stores:
                 log=self._log,
                 warn=self._warn,
             )
-        return self._registries.repository(name)
+        return self._registries.repository(name, writing=writing)
 
     def close(self) -> None:
         """End the connections."""
@@ -92,14 +95,15 @@ class Stores:
 
 
 def tags_of(reference: Reference) -> tuple[str, ...]:
-    """The tags that a copy to ``reference`` sets: its own, or none for a digest.
+    """The names that a copy to ``reference`` sets. In a layout or an archive it may be the empty
+    one, which stands for the one image there.
 
-    Raises :class:`~manyfest.errors.UsageError` for a target that names a digest besides a tag.
+    Raises :class:`~manyfest.errors.UsageError` for a target that is named by a digest.
     """
-    if reference.image is not None and reference.image.digest is not None:
+    if as_digest(reference.target) is not None:
         raise UsageError(
             "a target cannot be a digest: the content decides it",
             where=str(reference),
             mend="name a tag",
         )
-    return (reference.target,) if reference.target else ()
+    return (reference.target,)

@@ -16,6 +16,7 @@ def _run(release: Release) -> str:
         image.source,
         image.graph.root.descriptor,
         platforms=release.config.build.platforms,
+        foreign=release.config.check.foreign,
         progress=release.progress,
     )
     report.raise_for_findings()

@@ -16,11 +16,12 @@ from manyfest.errors import (
     NotFound,
     RateLimited,
     RegistryError,
+    StoreError,
 )
 from manyfest.stores.registry.http import Response
 
 _MAX_ERROR_BODY = 64 * 1024
-_MAX_SHOWN = 200
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,24 @@ def expect(response: Response, *statuses: int, doing: str, where: str) -> Respon
 
 
 def read_complaint(response: Response) -> Complaint:
-    """What the error body says, as far as it has the specified form."""
-    raw = response.read(_MAX_ERROR_BODY)
+    """What the error body says, as far as it has the specified form. A body that is too large,
+    too slow or breaks off says nothing; the status is known in any case."""
     try:
+        raw = response.read_all(_MAX_ERROR_BODY, seconds=_PATIENCE)
         first = json.loads(raw)["errors"][0]
-        return Complaint(str(first.get("code", "")), str(first.get("message", ""))[:_MAX_SHOWN])
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return Complaint(_shown(first.get("code"), 40), _shown(first.get("message"), 200))
+    except (StoreError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return Complaint()
+
+
+def _shown(value: object, longest: int) -> str:
+    """Some of a registry's own words, on one line."""
+    return " ".join(value.split())[:longest] if isinstance(value, str) else ""
 
 
 def error_for(status: int, complaint: Complaint, *, doing: str, where: str) -> ManyfestError:
     """The error for an answer that was not the one hoped for."""
-    said = f"{status} {complaint.code} {complaint.message}".strip()
+    said = " ".join(filter(None, (str(status), complaint.code, complaint.message)))
     if status in (401, 403):
         host = where.partition("/")[0]
         return AccessDenied(

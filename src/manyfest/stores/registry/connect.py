@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from manyfest.errors import ConnectionFailed
+from manyfest.errors import ConnectionFailed, ManyfestError
 from manyfest.oci.reference import Name
 from manyfest.stores.registry.addresses import Place, place_of
 from manyfest.stores.registry.client import registry_transport
@@ -20,6 +20,7 @@ from manyfest.stores.registry.http import (
     Response,
     Transport,
     Unreachable,
+    show_url,
 )
 from manyfest.stores.registry.store import RegistryStore, address_of
 
@@ -51,9 +52,10 @@ class Registries:
         )
         self._transport: Transport = _Logged(carrier, log) if log else carrier
 
-    def repository(self, name: Name) -> RegistryStore:
-        """The repository that ``name`` lies in."""
-        return RegistryStore(name, self._transport, scheme=self._scheme(name.registry))
+    def repository(self, name: Name, *, writing: bool = False) -> RegistryStore:
+        """The repository that ``name`` lies in; ``writing`` says what it is wanted for."""
+        scheme = self._scheme(name.registry)
+        return RegistryStore(name, self._transport, scheme=scheme, writing=writing)
 
     def ping(self, registry: str) -> Response:
         """The registry's answer to a look at its root, with our credentials."""
@@ -105,15 +107,20 @@ def _told(
 
 
 class _Logged:
-    """Tells of each request and how it was answered: no header, no query, so no secret."""
+    """Tells of each request and how it went: no header, no query, so no secret."""
 
     def __init__(self, inner: Transport, log: Callable[[str], None]) -> None:
         self._inner = inner
         self._log = log
 
     def send(self, request: Request) -> Response:
-        response = self._inner.send(request)
-        self._log(f"{request.method} {request.url.partition('?')[0]} {response.status}")
+        line = f"{request.method} {show_url(request.url)}"
+        try:
+            response = self._inner.send(request)
+        except ManyfestError as error:
+            self._log(f"{line} failed: {error}")
+            raise
+        self._log(f"{line} {response.status}")
         return response
 
     def close(self) -> None:

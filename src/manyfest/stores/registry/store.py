@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import Self
 from urllib.parse import urlencode, urljoin
 
-from manyfest.errors import InvalidDigest, RegistryError, StoreError
+from manyfest.errors import InvalidDigest, InvalidManifest, RegistryError, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
 from manyfest.oci.mediatypes import MANIFESTS
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import DOCKER_HUB, Name
-from manyfest.stores.base import CHUNK_SIZE, Content, Reader, Source
+from manyfest.stores.base import CHUNK_SIZE, Content, Reader, Source, VerifyingReader
 from manyfest.stores.registry.answers import expect
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Origin, Request, Response, Transport
@@ -24,6 +25,7 @@ from manyfest.stores.registry.uploads import Session, Uploader
 
 _DOCKER_HUB_HOST = "registry-1.docker.io"
 _ACCEPT = ("Accept", ", ".join(sorted(MANIFESTS)))
+_SIZE = re.compile(r"[0-9]{1,9}")
 _PAGE = 1000
 _MAX_PAGES = 10_000
 _MAX_PAGE_SIZE = 16 * 1024 * 1024
@@ -38,12 +40,16 @@ class RegistryStore:
     """The repository that ``name`` lies in; the tag and digest in ``name`` do not matter.
 
     ``transport`` carries the requests and belongs to the caller; ``scheme`` is ``https``, or
-    ``http`` where the user allowed it.
+    ``http`` where the user allowed it. With ``writing`` every request asks for the right to push:
+    one token is enough then, and of a repository that is yet to be made a registry may say nothing
+    to those who only want to pull.
     """
 
     verifies = True
 
-    def __init__(self, name: Name, transport: Transport, *, scheme: str = "https") -> None:
+    def __init__(
+        self, name: Name, transport: Transport, *, scheme: str = "https", writing: bool = False
+    ) -> None:
         self.registry = name.registry
         self.repository = name.repository
         self._transport = transport
@@ -51,6 +57,7 @@ class RegistryStore:
         self._url = f"{self.address}/v2/{name.repository}"
         self.pull_scope = f"repository:{name.repository}:pull"
         self._push = f"repository:{name.repository}:pull,push"
+        self._scope = self._push if writing else self.pull_scope
         self._begun: dict[Digest, Session] = {}
         self._lock = threading.Lock()
 
@@ -116,7 +123,9 @@ class RegistryStore:
         """Page by page, as the registry gives them. Raises
         :class:`~manyfest.errors.NotFound` if there is no such repository."""
         url = f"{self._url}/tags/list?{urlencode({'n': _PAGE})}"
-        for _ in range(_MAX_PAGES):
+        seen: set[str] = set()
+        while url not in seen and len(seen) < _MAX_PAGES:
+            seen.add(url)
             response = self._transport.send(self._request("GET", url))
             with expect(response, 200, doing="the list of tags", where=self.label):
                 yield from self._tags_in(response.read_all(_MAX_PAGE_SIZE))
@@ -126,7 +135,7 @@ class RegistryStore:
             url = urljoin(url, following)
             if Origin.of(url) != Origin.of(self._url):
                 raise RegistryError("the list of tags goes on at another host", where=self.label)
-        raise RegistryError(f"the list of tags has more than {_MAX_PAGES} pages", where=self.label)
+        raise RegistryError("the list of tags does not end", where=self.label)
 
     def close(self) -> None:
         """The transport is the caller's. Uploads that were begun and not used are cancelled."""
@@ -157,7 +166,8 @@ class RegistryStore:
 
     def _put_manifest(self, name: str, content: Content) -> None:
         descriptor = content.descriptor
-        with closing(content.open()) as reader:
+        # The registry takes anything under a tag: what is not the manifest must not get there.
+        with closing(VerifyingReader(content.open(), descriptor, where=self.label)) as reader:
             raw = b"".join(iter(lambda: reader.read(CHUNK_SIZE), b""))
         request = self._request(
             "PUT",
@@ -175,25 +185,32 @@ class RegistryStore:
         """What the headers say, if they say it all."""
         headers = response.headers
         length = headers.get("Content-Length")
-        media_type = headers.get("Content-Type").partition(";")[0].strip()
+        media_type = _media_type(response)
         stated = headers.get("Docker-Content-Digest")
-        if not (stated and length.isdigit() and media_type in MANIFESTS):
+        if not (stated and _SIZE.fullmatch(length) and media_type in MANIFESTS):
             return None
-        if ":" in name:
-            self._check_digest(response, Digest.parse(name))
         digest = self._parse_digest(stated)
+        if ":" in name:
+            # Asked by one algorithm, a registry may answer with its own; it was asked for this one.
+            digest = Digest.parse(name)
+            self._check_digest(response, digest)
         return Descriptor(media_type=media_type, digest=digest, size=int(length))
 
     def _resolve_by_reading(self, name: str) -> Descriptor:
         response = self._manifest("GET", name)
-        declared = response.headers.get("Content-Type").partition(";")[0].strip()
         raw = response.read_all(MAX_MANIFEST_SIZE)
         wanted = Digest.parse(name) if ":" in name else None
-        algorithm = wanted.algorithm if wanted else "sha256"
-        descriptor = parse_manifest(raw, media_type=declared, algorithm=algorithm).descriptor
-        if wanted and descriptor.digest != wanted:
-            raise self._lied(wanted, str(descriptor.digest))
-        return descriptor
+        digest = Digest.of(raw, wanted.algorithm if wanted else "sha256")
+        if wanted and digest != wanted:
+            raise self._lied(wanted, str(digest))
+        self._check_digest(response, digest)
+        try:
+            return parse_manifest(
+                raw, media_type=_media_type(response), algorithm=digest.algorithm
+            ).descriptor
+        except InvalidManifest as error:
+            where = f"{self.label}@{digest}"
+            raise InvalidManifest(error.what, where=where, mend=error.mend) from None
 
     def _check_digest(self, response: Response, expected: Digest) -> None:
         stated = response.headers.get("Docker-Content-Digest")
@@ -237,5 +254,10 @@ class RegistryStore:
         body: bytes | None = None,
         push: bool = False,
     ) -> Request:
-        scopes = (self._push if push else self.pull_scope,)
+        scopes = (self._push if push else self._scope,)
         return Request(method=method, url=url, headers=Headers(fields), body=body, scopes=scopes)
+
+
+def _media_type(response: Response) -> str:
+    """Without parameters: a registry may add ``charset=utf-8``."""
+    return response.headers.get("Content-Type").partition(";")[0].strip()

@@ -1,0 +1,198 @@
+"""ADD of a local archive: told by its content, unpacked into the image.
+
+Plain tar and tar compressed by gzip, zstd, bzip2 or xz are unpacked, as BuildKit does; anything
+else, a compressed file that is no tar too, is copied as it is.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import os
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from manyfest.build.dockerfile.place import shown
+from manyfest.build.files import File, base, join, parent, resolve
+from manyfest.build.filesystem import Change
+from manyfest.build.ownership import Owner
+from manyfest.build.stretch import slice_of
+from manyfest.errors import BuildError, InvalidArchive
+from manyfest.layers.compression import Compression
+from manyfest.layers.decompress import MAX_ZSTD_WINDOW, decompress
+from manyfest.layers.entry import Entry, EntryType
+from manyfest.layers.header import BLOCK
+from manyfest.layers.read import scan
+from manyfest.layers.streams import CHUNK, Reader
+
+_BZIP2 = b"BZh"
+_XZ = b"\xfd7zXZ\0"
+_CHECKSUM = slice(148, 156)
+
+
+def is_archive(file: File) -> bool:
+    """Whether ADD unpacks ``file``: whether, unpacked, it begins with a tar header."""
+    if file.entry.type is not EntryType.FILE or not callable(file.content):
+        return False
+    with closing(file.content()) as source:
+        try:
+            head = _exactly(_unpacked(source), BLOCK)
+        except InvalidArchive:
+            return False
+    return len(head) == BLOCK and _has_checksum(head)
+
+
+def spool(file: File, folder: Path) -> Path:
+    """The tar in ``file``, uncompressed, as a new file in ``folder``.
+
+    Raises :class:`~manyfest.errors.InvalidArchive` for a damaged one.
+    """
+    if not callable(file.content):
+        raise BuildError("is no archive", where=shown(file.entry.name))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"unpacked-{os.urandom(8).hex()}.tar"
+    with closing(file.content()) as source, path.open("xb") as target:
+        reader = _unpacked(source)
+        while chunk := reader.read(CHUNK):
+            target.write(chunk)
+    return path
+
+
+def unpack(
+    tar: Path, archive: File, change: Change, into: str, owner: Owner | None, *, latest: int
+) -> None:
+    """Put the entries of ``tar``, spooled from ``archive``, below the directory ``into``.
+
+    They keep their modes, and their owners unless there is an ``owner``; times after ``latest``
+    become ``latest``. Raises :class:`~manyfest.errors.InvalidArchive` for a damaged archive.
+    """
+    links: dict[str, File] = {}
+    with tar.open("rb") as source:
+        for entry, offset in scan(source, where=archive.entry.name):
+            if entry.name == ".":
+                continue  # the directory it is unpacked to is there, and stays as it is
+            file = _file(entry, tar, offset, archive, latest)
+            if entry.type is EntryType.HARDLINK:
+                file = _linked(entry, links)
+            links[entry.name] = file
+            _put(change, replace(file, entry=_moved(file.entry, into, entry.name, owner)))
+
+
+def _file(entry: Entry, tar: Path, offset: int, archive: File, latest: int) -> File:
+    entry = replace(entry, uname="", gname="")
+    if (entry.mtime, entry.nanoseconds) > (latest, 0):
+        entry = replace(entry, mtime=latest, nanoseconds=0)
+    if entry.type is not EntryType.FILE:
+        return File(entry=entry)
+    return File(
+        entry=entry,
+        content=slice_of(tar, offset, entry.size),
+        identity=(archive.identity, offset),
+        inode=(archive.identity, offset, entry.name),
+    )
+
+
+def _linked(entry: Entry, links: dict[str, File]) -> File:
+    target = links.get(entry.linkname)
+    if target is None or target.entry.type is EntryType.DIR:
+        raise InvalidArchive(
+            f"has {entry.name!r}, a hard link to {entry.linkname!r}, which is no file before it"
+        )
+    return target
+
+
+def _moved(entry: Entry, into: str, name: str, owner: Owner | None) -> Entry:
+    uid, gid = owner or (entry.uid, entry.gid)
+    return replace(entry, name=join(into, name), uid=uid, gid=gid)
+
+
+def _put(change: Change, file: File) -> None:
+    """As an unpacker does: links that lead to a name are followed, and what is in the way is
+    replaced, but a directory takes over what a directory held."""
+    above = resolve(change, parent(file.entry.name))
+    change.make_directories(above)
+    name = join(above, base(file.entry.name))
+    change.put(replace(file, entry=replace(file.entry, name=name)))
+
+
+def _unpacked(source: BinaryIO) -> Reader:
+    """A reader of the tar in ``source``, whichever way it is compressed."""
+    head = source.read(len(_XZ))
+    source.seek(0)
+    if head.startswith(_BZIP2):
+        return decompress(_Streams(source, bz2.BZ2Decompressor), Compression.NONE)
+    if head == _XZ:
+        return decompress(_Streams(source, _xz), Compression.NONE)
+    return decompress(source)
+
+
+class _Decompressor(Protocol):
+    """What the standard library's decompressors have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _xz() -> lzma.LZMADecompressor:
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2 * MAX_ZSTD_WINDOW)
+
+
+class _Streams:
+    """Every bzip2 or xz stream of a file, one after the other."""
+
+    def __init__(self, source: Reader, make: Callable[[], _Decompressor]) -> None:
+        self._source = source
+        self._make = make
+        self._stream = make()
+        self._input = b""
+
+    def read(self, size: int, /) -> bytes:
+        while True:
+            if self._stream.eof:
+                self._input = self._stream.unused_data or self._source.read(CHUNK)
+                if not self._input.strip(b"\0"):
+                    return b""
+                self._stream = self._make()
+            elif self._stream.needs_input and not self._input:
+                self._input = self._source.read(CHUNK)
+                if not self._input:
+                    raise InvalidArchive("is truncated: its compressed data is not whole")
+            data = self._decompress(size)
+            if data:
+                return data
+
+    def _decompress(self, size: int) -> bytes:
+        data, self._input = self._input, b""
+        try:
+            return self._stream.decompress(data, size)
+        except (OSError, lzma.LZMAError) as error:
+            raise InvalidArchive(f"is damaged: {error}") from None
+
+
+def _exactly(reader: Reader, size: int) -> bytes:
+    data = b""
+    while len(data) < size and (part := reader.read(size - len(data))):
+        data += part
+    return data
+
+
+def _has_checksum(block: bytes) -> bool:
+    """Whether the block is a tar header: the sum of its bytes, as it says itself, with the sum's
+    own field taken as spaces. Old archives sum signed bytes."""
+    written = block[_CHECKSUM].strip(b" \0")
+    if not written or written.strip(b"01234567"):
+        return False
+    others = block[: _CHECKSUM.start] + b" " * 8 + block[_CHECKSUM.stop :]
+    high = sum(byte > 127 for byte in others)
+    return int(written, 8) in {sum(others), sum(others) - 256 * high}

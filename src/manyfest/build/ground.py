@@ -1,0 +1,87 @@
+"""What a base image is taken to hold, and when its layers must be read to know.
+
+To put a file at ``/usr/local/bin/app`` takes no look into the base: what matters of it is that
+``/usr/local/bin`` is a plain directory, as it is in every Linux image. So the usual directories
+are taken for granted, and names of which the base says nothing are taken to be new. The layers
+are read for everything else: names that the base's configuration or history mentions, home
+directories, ``/bin`` and others that are links in some images, and user names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from manyfest.build.bases import BaseImage
+from manyfest.build.files import File, Tree, ancestors, directory
+from manyfest.oci.config import ImageConfig
+
+PEOPLE = frozenset({"etc/passwd", "etc/group"})
+"""Files that are read for their content."""
+
+_PLAIN = frozenset(
+    ". boot etc media mnt opt srv usr usr/bin usr/include usr/lib usr/libexec usr/local usr/local/bin"
+    " usr/local/etc usr/local/lib usr/local/sbin usr/local/share usr/sbin usr/share"
+    " usr/share/doc usr/src var var/cache var/lib var/log".split()
+)
+_SPECIAL = {"root": 0o700, "tmp": 0o1777, "var/tmp": 0o1777}
+_DOUBTFUL = frozenset(
+    "bin dev home lib lib32 lib64 libx32 proc run sbin sys var/local var/lock var/mail var/run"
+    " var/spool".split()
+)
+"""Links in some images, or not root's, or with names below them that belong to someone."""
+
+_PATH = re.compile(r"(?<![\w./-])/([\w.+@~-]+(?:/[\w.+@~-]+)*)")
+
+
+class BaseGround:
+    """The ground that a base image is. ``read`` reads its layers, and is called when it must."""
+
+    def __init__(self, image: BaseImage, read: Callable[[], Tree], *, mtime: int) -> None:
+        self._mentioned = frozenset(_mentioned(image.config))
+        self._read = read
+        self._mtime = mtime
+        self._tree: Tree | None = None
+
+    def find(self, name: str) -> File | None:
+        if self._tree is None and not self._is_doubtful(name):
+            if name in _PLAIN or name in _SPECIAL:
+                return directory(name, mode=_SPECIAL.get(name, 0o755), mtime=self._mtime)
+            return None
+        return self._known().find(name)
+
+    def names(self, directory: str) -> Sequence[str]:
+        if self._tree is None and self.find(directory) is None:
+            return ()
+        return self._known().names(directory)
+
+    def _known(self) -> Tree:
+        if self._tree is None:
+            self._tree = self._read()
+        return self._tree
+
+    def _is_doubtful(self, name: str) -> bool:
+        if name in PEOPLE:
+            return True
+        return any(
+            path in _DOUBTFUL
+            or (path in self._mentioned and path not in _PLAIN and path not in _SPECIAL)
+            for path in (name, *ancestors(name))
+        )
+
+
+def _mentioned(config: ImageConfig) -> Iterator[str]:
+    """The names of all absolute paths that a configuration speaks of, and those above them."""
+    for text in _texts(config):
+        for path in _PATH.findall(text):
+            yield path
+            yield from ancestors(path)
+
+
+def _texts(config: ImageConfig) -> Iterator[str]:
+    """All that an image's configuration says in which a path may stand."""
+    run = config.config
+    yield from (run.working_dir, *run.env, *run.entrypoint, *run.cmd, *run.volumes, *run.shell)
+    yield from run.labels.values()
+    yield from run.healthcheck.test if run.healthcheck else ()
+    yield from (step.created_by for step in config.history)

@@ -1,0 +1,123 @@
+"""The files of an image whose layers are read: to copy from it, or to know what a base holds.
+
+Its layers are fetched into the workspace, where a later copy of the image finds them again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from manyfest.build.bases import BaseImage
+from manyfest.build.files import File, directory
+from manyfest.build.stretch import slice_of
+from manyfest.errors import BuildError
+from manyfest.layers.compression import Compression
+from manyfest.layers.decompress import decompress
+from manyfest.layers.entry import Entry, EntryType, encode_name
+from manyfest.layers.read import Content as EntryContent
+from manyfest.layers.read import read_entries
+from manyfest.layers.streams import CHUNK
+from manyfest.layers.tree import Directory, Node, Tree
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.mediatypes import is_foreign
+from manyfest.stores.base import Content, Reader
+from manyfest.stores.layout import LayoutStore
+
+_File = tuple[Entry, int]
+"""What is noted of a file: its entry, and the offset of its bytes among those that were kept, or
+-1 if they were not."""
+
+
+class ImageTree:
+    """An image's files, all layers laid over each other."""
+
+    def __init__(self, label: str, tree: Tree[_File], owners: dict[str, Entry], kept: Path) -> None:
+        self.label = label
+        self._tree = tree
+        self._owners = owners
+        self._kept = kept
+
+    def find(self, name: str) -> File | None:
+        node = self._tree.find(name, follow=False) if self._is_direct(name) else None
+        return None if node is None else self._file(name, node)
+
+    def names(self, directory: str) -> Sequence[str]:
+        node = self._tree.find(directory, follow=False)
+        return sorted(node.children, key=encode_name) if isinstance(node, Directory) else ()
+
+    def why_missing(self, name: str) -> str:  # noqa: ARG002
+        return ""
+
+    def _is_direct(self, name: str) -> bool:
+        """Whether no link is on the way to ``name``."""
+        node: Node[_File] | None = self._tree.root
+        for part in name.split("/")[:-1]:
+            node = node.children.get(part) if isinstance(node, Directory) else None
+        return isinstance(node, Directory)
+
+    def _file(self, name: str, node: Node[_File]) -> File:
+        if isinstance(node, Directory):
+            entry = self._owners.get(name)
+            mode = 0o755 if node.mode is None else node.mode
+            if entry is None:
+                return directory(name, mode=mode)
+            return File(entry=replace(entry, name=name, mode=mode))
+        if node.note is None:
+            raise BuildError(f"{name!r} cannot be read", where=self.label)
+        entry, offset = node.note
+        entry = replace(entry, name=name, uname="", gname="")
+        if entry.type is not EntryType.FILE:
+            return File(entry=entry)
+        identity = (self._kept.name, offset, name if offset < 0 else "")
+        content = None if offset < 0 else slice_of(self._kept, offset, entry.size)
+        return File(entry=entry, content=content, identity=identity, inode=identity)
+
+
+def read_image(
+    image: BaseImage, room: LayoutStore, *, keep: Callable[[Entry], bool] = lambda _: True
+) -> ImageTree:
+    """Read all layers of ``image``; only files for which ``keep`` holds can be opened later.
+
+    Raises :class:`~manyfest.errors.BuildError` for a layer that lies elsewhere,
+    :class:`~manyfest.errors.InvalidArchive` for a damaged one, and what the stores raise.
+    """
+    kept = room.path / f"files-{secrets.token_hex(8)}"
+    owners: dict[str, Entry] = {}
+    layers: list[Tree[_File]] = []
+    with kept.open("xb") as store:
+        for descriptor in image.layers:
+            with closing(_fetched(image, descriptor, room)) as blob:
+                compression = Compression.of_media_type(descriptor.media_type)
+                tar = decompress(blob, compression, where=str(descriptor.digest))
+                noted = _noted(read_entries(tar, where=str(descriptor.digest)), store, owners, keep)
+                layers.append(Tree.of_layer(noted))
+    return ImageTree(image.name, Tree.stack(layers), owners, kept)
+
+
+def _fetched(image: BaseImage, descriptor: Descriptor, room: LayoutStore) -> Reader:
+    if is_foreign(descriptor.media_type):
+        raise BuildError(f"the files of {image.name} cannot be read: it has a foreign layer")
+    room.put(Content(descriptor, lambda: image.source.open(descriptor)))
+    return room.open(descriptor)
+
+
+def _noted(
+    entries: Iterable[tuple[Entry, EntryContent]],
+    store: BinaryIO,
+    owners: dict[str, Entry],
+    keep: Callable[[Entry], bool],
+) -> Iterator[tuple[Entry, _File]]:
+    for entry, content in entries:
+        if entry.type is EntryType.DIR:
+            owners[entry.name] = entry
+        offset = -1
+        if entry.type is EntryType.FILE and keep(entry):
+            offset = store.tell()
+            while chunk := content.read(CHUNK):
+                store.write(chunk)
+        yield entry, (entry, offset)
