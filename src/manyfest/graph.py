@@ -7,11 +7,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from manyfest.errors import InvalidManifest, ManyfestError
+from manyfest.oci.config import ImageConfig
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_INDEX_DEPTH
-from manyfest.oci.manifest import Index, Manifest
-from manyfest.oci.parse import parse_manifest
+from manyfest.oci.manifest import Image, Index, Manifest
+from manyfest.oci.parse import parse_config, parse_manifest
 from manyfest.stores.base import Source, read_all
 
 READERS = 8
@@ -93,6 +94,18 @@ def read_manifest(source: Source, descriptor: Descriptor) -> Manifest:
         raise _located(error, source, descriptor) from None
     # index.json may call a manifest anything; what it is said to be must be what is sent.
     return replace(manifest, descriptor=descriptor) if descriptor.is_manifest else manifest
+
+
+def read_config(source: Source, image: Image) -> ImageConfig:
+    """The image's configuration, read and verified, from ``source``.
+
+    Raises :class:`~manyfest.errors.InvalidManifest` if it is not one.
+    """
+    raw = read_all(source, image.config)
+    try:
+        return parse_config(raw)
+    except InvalidManifest as error:
+        raise _located(error, source, image.config) from None
 
 
 def read_graph(

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 
 from manyfest.errors import NotFound
-from manyfest.graph import READERS, read_manifest
+from manyfest.graph import READERS, read_config, read_graph, read_manifest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Index, Manifest
-from manyfest.oci.mediatypes import CONFIGS
-from manyfest.oci.parse import parse_config
+from manyfest.oci.mediatypes import CONFIGS, INDEXES
 from manyfest.oci.platform import Platform
-from manyfest.stores.base import Source, read_all
+from manyfest.stores.base import Source
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,20 +40,40 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     annotations: dict[str, str]
 
 
+def platforms_of(source: Source, root: Descriptor) -> list[tuple[Platform, Descriptor]]:
+    """Each platform and its image, those in indexes within the index too.
+
+    What an index does not say, the image's configuration does. Artifacts have no platform.
+    """
+    graph = read_graph(source, root, select=_is_unclear)
+    found: list[tuple[Platform, Descriptor]] = []
+    for manifest in graph.manifests:
+        if isinstance(manifest.body, Index):
+            entries = (entry for entry in manifest.body.images if not _is_unclear(entry))
+            found += [(entry.platform, entry) for entry in entries if entry.platform]
+        elif manifest.body.config.media_type in CONFIGS:
+            found.append((read_config(source, manifest.body).platform, manifest.descriptor))
+    return found
+
+
+def _is_unclear(entry: Descriptor) -> bool:
+    """Whether an entry of an index must be read to know its platforms."""
+    return not entry.is_attestation and (entry.platform is None or entry.media_type in INDEXES)
+
+
 def narrow(source: Source, root: Descriptor, wanted: Platform | None) -> Manifest:
     """The manifest at ``root``, or the one for the platform ``wanted`` in it.
 
     Raises :class:`~manyfest.errors.NotFound`, naming the platforms there are.
     """
-    manifest = read_manifest(source, root)
-    if wanted is None or not isinstance(manifest.body, Index):
-        return manifest
-    entries = [entry for entry in manifest.body.images if entry.platform]
-    for entry in entries:
-        if entry.platform and entry.platform.same_as(wanted):
+    if wanted is None:
+        return read_manifest(source, root)
+    there = platforms_of(source, root)
+    for platform, entry in there:
+        if platform.same_as(wanted):
             return read_manifest(source, entry)
-    known = ", ".join(str(entry.platform) for entry in entries) or "none"
-    raise NotFound(f"it has no {wanted}", where=f"{source.label}", mend=f"it has {known}")
+    known = ", ".join(str(platform) for platform, _ in there) or "none"
+    raise NotFound(f"it has no {wanted}", where=source.label, mend=f"it has {known}")
 
 
 def inspect(source: Source, manifest: Manifest) -> Inspection:
@@ -112,7 +131,7 @@ def _image(source: Source, manifest: Manifest, platform: Platform | None) -> Ima
             labels={},
             artifact_type=image.kind or "artifact",
         )
-    config = parse_config(read_all(source, image.config))
+    config = read_config(source, image)
     return ImageFacts(
         platform=str(platform or config.platform),
         digest=str(manifest.descriptor.digest),

@@ -150,6 +150,11 @@ def test_what_is_right_has_no_fault(document: Json) -> None:
         ("config/Entrypoint", "/app", "$.config.Entrypoint: is a string; expected a list"),
         ("config/Cmd/0", 1, "$.config.Cmd[0]: is an integer; expected a string"),
         (
+            "config/Entrypoint/0",
+            "/app\0",
+            "$.config.Entrypoint[0]: has a NUL, which no argument or variable can hold",
+        ),
+        (
             "config/ExposedPorts",
             ["80/tcp"],
             "$.config.ExposedPorts: is a list; expected an object",
@@ -183,6 +188,21 @@ def test_what_is_right_has_no_fault(document: Json) -> None:
             "$.config.ENV: some programs read this as 'Env'; write it so",
         ),
         ("Rootfs", {}, "$.Rootfs: some programs read this as 'rootfs'; write it so"),
+        (
+            "rootfs/Diff_Ids",
+            [],
+            "$.rootfs.Diff_Ids: some programs read this as 'diff_ids'; write it so",
+        ),
+        (
+            "history/1/Empty_Layer",
+            False,
+            "$.history[1].Empty_Layer: some programs read this as 'empty_layer'; write it so",
+        ),
+        (
+            "config/Healthcheck/test",
+            ["NONE"],
+            "$.config.Healthcheck.test: some programs read this as 'Test'; write it so",
+        ),
     ],
 )
 def test_a_fault_of_a_configuration(path: str, value: object, expected: str) -> None:

@@ -45,7 +45,12 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_a_layout_is_no_registry(tmp_path: Path) -> None:
     (tmp_path / "oci-layout").touch()
     with pytest.raises(UsageError, match="one OCI layout, not a registry's folder"):
-        Storage(tmp_path).prepare()
+        Storage(tmp_path).check()
+
+
+def test_a_folder_to_read_from_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no such folder"):
+        Client(tmp_path / "none", read_only=True).registry.prepare()
 
 
 def test_a_file_system_without_hard_links_is_named(

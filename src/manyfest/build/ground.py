@@ -20,8 +20,8 @@ PEOPLE = frozenset({"etc/passwd", "etc/group"})
 """Files that are read for their content."""
 
 _PLAIN = frozenset(
-    ". boot etc media mnt opt srv usr usr/bin usr/include usr/lib usr/libexec usr/local usr/local/bin"
-    " usr/local/etc usr/local/lib usr/local/sbin usr/local/share usr/sbin usr/share"
+    ". boot etc media mnt opt srv usr usr/bin usr/include usr/lib usr/libexec usr/local"
+    " usr/local/bin usr/local/etc usr/local/lib usr/local/sbin usr/local/share usr/sbin usr/share"
     " usr/share/doc usr/src var var/cache var/lib var/log".split()
 )
 _SPECIAL = {"root": 0o700, "tmp": 0o1777, "var/tmp": 0o1777}

@@ -11,14 +11,13 @@ from typing import Literal
 
 import msgspec
 
+from manyfest.copy import missing
 from manyfest.errors import NotFound
-from manyfest.graph import Graph, read_graph
+from manyfest.graph import read_graph
+from manyfest.inspection import platforms_of
 from manyfest.oci.descriptor import Descriptor
-from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Index, Manifest
-from manyfest.oci.parse import parse_config
 from manyfest.oci.platform import Platform
-from manyfest.stores.base import Source, read_all
+from manyfest.stores.base import Source
 
 State = Literal["ready", "missing", "partial"]
 
@@ -49,48 +48,42 @@ def readiness(source: Source, name: str, wanted: Sequence[Platform], reference: 
     """
     try:
         root = source.resolve(name)
-        graph = read_graph(source, root)
+        there = platforms_of(source, root)
     except NotFound as error:
         states = tuple(_missing(str(platform), error.what) for platform in wanted)
         nothing = states or (_missing("any", error.what),)
         return Readiness(reference=reference, digest="", ready=False, platforms=nothing)
-    states = tuple(_states(source, graph, wanted))
-    ready = bool(states) and all(state.state == "ready" for state in states)
+    asked = wanted or dict.fromkeys(platform.normalised() for platform, _ in there)
+    states = tuple(_state(source, platform, there) for platform in asked)
     if not states:
-        states = (_missing("any", "the index is empty"),)
+        states = (_missing("any", "it holds no image for a platform"),)
+    ready = all(state.state == "ready" for state in states)
     return Readiness(reference=reference, digest=str(root.digest), ready=ready, platforms=states)
 
 
-def _states(source: Source, graph: Graph, wanted: Sequence[Platform]) -> list[PlatformState]:
-    there = _images(source, graph)
-    asked = wanted or [platform for platform, _ in there]
-    return [_state(source, platform, there) for platform in asked]
-
-
 def _state(
-    source: Source, platform: Platform, there: list[tuple[Platform, Manifest]]
+    source: Source, platform: Platform, there: list[tuple[Platform, Descriptor]]
 ) -> PlatformState:
-    for candidate, manifest in there:
+    for candidate, image in there:
         if candidate.same_as(platform):
-            absent = [part for part in manifest.children if not source.has(part)]
+            why = _incomplete(source, image)
             return PlatformState(
                 platform=str(platform),
-                state="partial" if absent else "ready",
-                digest=str(manifest.descriptor.digest),
-                why=f"{absent[0].digest} is not there" if absent else "",
+                state="partial" if why else "ready",
+                digest=str(image.digest),
+                why=why,
             )
     known = ", ".join(str(candidate) for candidate, _ in there) or "none"
     return _missing(str(platform), f"it has {known}")
 
 
-def _images(source: Source, graph: Graph) -> list[tuple[Platform, Manifest]]:
-    """Each platform and its image; of a single image, what its configuration says."""
-    manifests: dict[Digest, Manifest] = {each.descriptor.digest: each for each in graph.manifests}
-    if not isinstance(graph.root.body, Index):
-        config = parse_config(read_all(source, graph.root.image.config))
-        return [(config.platform, graph.root)]
-    entries: tuple[Descriptor, ...] = graph.root.body.images
-    return [(entry.platform, manifests[entry.digest]) for entry in entries if entry.platform]
+def _incomplete(source: Source, image: Descriptor) -> str:
+    """Which part of the image is not there, or the empty string."""
+    try:
+        absent = missing(source, read_graph(source, image))
+    except NotFound as error:
+        return error.what
+    return f"{absent[0].digest} is not there" if absent else ""
 
 
 def _missing(platform: str, why: str) -> PlatformState:

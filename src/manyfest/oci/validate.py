@@ -1,9 +1,10 @@
 """What is wrong with a manifest or an index, all of it, each fault with its JSON path.
 
-The measure is the OCI image specification 1.1 and Docker's schema 2, and in three places what
-runs the images: names of platforms are Go's, Docker unpacks 125 layers at most, and digests have
-an algorithm that can be checked. Where the specification says SHOULD for portability's sake only
-(``mediaType`` in the body, at least one layer), leaving it out is no fault.
+The measure is the OCI image specification 1.1 and Docker's schema 2, and in four places what
+runs the images: an index says which platform each image is for, and by Go's names; Docker unpacks
+125 layers at most; digests have an algorithm that can be checked. Where the specification says
+SHOULD for portability's sake only (``mediaType`` in the body, at least one layer), leaving it out
+is no fault.
 
 The families mix as the specification lets them: an OCI manifest or index may hold Docker's types,
 a document of Docker's may not hold OCI's.

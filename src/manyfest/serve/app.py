@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from manyfest.errors import ManyfestError
+from manyfest.errors import ManyfestError, UsageError
 from manyfest.serve import blobs, listings, manifests
 from manyfest.serve.asgi import ClientGone, Receive, Request, Response, Scope, Send, respond
 from manyfest.serve.call import Call, Handler
@@ -48,9 +48,16 @@ class Registry:
         self._read_only = read_only
 
     def prepare(self) -> None:
-        """Check the folder before the first request; raises as :meth:`Storage.prepare` does."""
+        """Check the folder, and make it ready for writing, before the first request.
+
+        Raises :class:`~manyfest.errors.UsageError` if it is not a registry's folder, and
+        :class:`~manyfest.errors.StoreError` if it cannot be used for one.
+        """
+        self.storage.check()
         if not self._read_only:
             self.storage.prepare()
+        elif not self.storage.root.is_dir():
+            raise UsageError("there is no such folder", where=str(self.storage.root))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

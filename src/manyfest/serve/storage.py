@@ -33,18 +33,20 @@ class Storage:
         self._memory = ManifestMemory()
         self._repositories: dict[str, Repository] = {}
 
-    def prepare(self) -> None:
-        """Make the folder ready for writing, and clear what was given up.
-
-        Raises :class:`UsageError` if the folder is something else, and :class:`StoreError` if it
-        cannot be written to or has no hard links.
-        """
+    def check(self) -> None:
+        """Raises :class:`UsageError` if the folder is not a registry's."""
         if (self.root / "oci-layout").exists():
             raise UsageError(
                 "this is one OCI layout, not a registry's folder",
                 where=str(self.root),
                 mend="name another folder, and copy the layout's images into the registry",
             )
+
+    def prepare(self) -> None:
+        """Make the folder ready for writing, and clear what was given up.
+
+        Raises :class:`StoreError` if it cannot be written to or has no hard links.
+        """
         try:
             self.uploads.folder.mkdir(parents=True, exist_ok=True)
             self._pool.check_links()

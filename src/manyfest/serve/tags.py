@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,9 +20,13 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_DESCRIPTORS
 from manyfest.oci.manifest import Index
 from manyfest.oci.reference import is_tag
+from manyfest.serve.batches import Batches
 from manyfest.serve.errors import Refusal
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.names import named, parse_top, with_name
+
+_YOUNG = 50_000_000
+"""Nanoseconds, several ticks of the clock that files get their times from."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Tags:
         self._layout = layout
         self._path = str(layout.path / "index.json")
         self._known: TagList | None = None
+        self._changes: Batches[_Change] = Batches(self._make)
 
     def known(self) -> TagList | None:
         """What is known from memory, if that is still what the file says. Never waits long."""
@@ -70,8 +76,9 @@ class Tags:
                 identity, raw = _identity(os.fstat(file.fileno())), file.read()
         except FileNotFoundError:
             raise NotFound("there is no OCI layout here", where=self._layout.label) from None
-        entries = parse_top(raw, where=self._path).index.manifests
-        self._known = read = TagList(identity, entries)
+        read = TagList(identity, parse_top(raw, where=self._path).index.manifests)
+        # A file this young may be replaced by one of the same time: then it is read once more.
+        self._known = read if time.time_ns() - identity[1] > _YOUNG else None
         return read
 
     async def current(self) -> TagList:
@@ -84,29 +91,47 @@ class Tags:
         entry = Descriptor(
             media_type=manifest.media_type, digest=manifest.digest, size=manifest.size
         )
-        self._layout.update(lambda index: _within_limits(with_name(index, entry, tag)))
+        self._change(lambda index: with_name(index, entry, tag))
 
     def remove(self, tag: str) -> None:
         """Forget ``tag``."""
-        self._keep_if(lambda entry: named(entry) != tag)
+        self._change(lambda index: _only(index, lambda entry: named(entry) != tag))
 
     def remove_manifest(self, digest: Digest) -> None:
         """Forget every name of a manifest."""
-        self._keep_if(lambda entry: entry.digest != digest)
+        self._change(lambda index: _only(index, lambda entry: entry.digest != digest))
 
-    def _keep_if(self, wanted: Callable[[Descriptor], bool]) -> None:
-        def change(index: Index) -> Index:
-            return msgspec.structs.replace(index, manifests=tuple(filter(wanted, index.manifests)))
+    def _change(self, make: Callable[[Index], Index]) -> None:
+        change = _Change(make)
+        self._changes.do(change)
+        if change.refused:
+            raise Refusal(
+                "DENIED", f"the repository has {MAX_DESCRIPTORS} tags and can have no more"
+            )
 
-        self._layout.update(change)
+    def _make(self, changes: Sequence[_Change]) -> None:
+        def make_all(index: Index) -> Index:
+            for change in changes:
+                changed = change.make(index)
+                change.refused = len(changed.manifests) > MAX_DESCRIPTORS
+                index = index if change.refused else changed
+            return index
+
+        self._layout.update(make_all)
 
 
-def _within_limits(index: Index) -> Index:
-    if len(index.manifests) > MAX_DESCRIPTORS:
-        raise Refusal("DENIED", f"the repository has {MAX_DESCRIPTORS} tags and can have no more")
-    return index
+@dataclass(slots=True)
+class _Change:
+    """A change of ``index.json``, refused if it would have more entries than a reader takes."""
+
+    make: Callable[[Index], Index]
+    refused: bool = False
+
+
+def _only(index: Index, wanted: Callable[[Descriptor], bool]) -> Index:
+    return msgspec.structs.replace(index, manifests=tuple(filter(wanted, index.manifests)))
 
 
 def _identity(state: os.stat_result) -> tuple[int, int, int]:
-    """Differs whenever the file was replaced: each new one has its own inode and time."""
+    """Differs when the file was replaced: each new one has its own inode or time."""
     return state.st_ino, state.st_mtime_ns, state.st_size

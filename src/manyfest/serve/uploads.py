@@ -110,10 +110,16 @@ class Uploads:
         return Writer(self, path, file, progress)
 
     def keep(self, path: Path, file: BinaryIO, size: int, running: Hash) -> None:
-        """Remember the hash of an upload that may go on."""
-        state = os.fstat(file.fileno())
-        if state.st_nlink == 1:
-            self._remember(path, _Progress(size, state.st_mtime_ns, running))
+        """Remember the hash of an upload that may go on.
+
+        The file's time is set here: the kernel's own clock ticks so seldom that what another
+        process writes could leave it as it was.
+        """
+        if os.fstat(file.fileno()).st_nlink == 1:
+            now = time.time_ns()
+            os.utime(file.fileno(), ns=(now, now))
+            changed = os.fstat(file.fileno()).st_mtime_ns
+            self._remember(path, _Progress(size, changed, running))
 
     def remove_stale(self, *, older_than: float = STALE_AFTER) -> None:
         """Remove what nobody has written to for so many seconds."""

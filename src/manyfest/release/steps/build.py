@@ -8,7 +8,7 @@ from pathlib import Path
 from manyfest.build.native import BuildRequest, Built, build
 from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
-from manyfest.errors import ManyfestError
+from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.graph import read_graph
 from manyfest.oci.reference import Reference
 from manyfest.release.steps.step import Image, Release, Step
@@ -64,12 +64,17 @@ def request(release: Release) -> BuildRequest:
 
 
 def _output_folder(release: Release) -> Path:
-    """The archive's folder. A folder that is made here keeps itself out of git, so that a release
-    does not make the work tree differ from the commit."""
+    """The archive's folder. One that was not there, or was empty, keeps itself out of git, so
+    that a release does not make the work tree differ from the commit."""
     folder = release.archive.parent
-    if not folder.exists():
-        folder.mkdir(parents=True)
-        (folder / ".gitignore").write_text("*\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not any(folder.iterdir()):
+            (folder / ".gitignore").write_text("*\n")
+    except OSError as error:
+        raise ReleaseError(
+            f"the archive's folder cannot be used: {error.strerror}", where=str(folder)
+        ) from None
     return folder
 
 

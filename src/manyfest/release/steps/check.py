@@ -20,6 +20,7 @@ def _run(release: Release) -> str:
         progress=release.progress,
     )
     report.raise_for_findings()
+    release.checked = report.platforms
     return f"{len(report.platforms)} platforms: digests, platforms, programs and entrypoints agree"
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import threading
 from collections.abc import Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import suppress
 
 from manyfest.errors import ReleaseError
 from manyfest.oci.platform import Platform
+from manyfest.release.steps.at_once import at_once
+from manyfest.release.steps.shell import Shell
 from manyfest.release.steps.step import Release, Step
+
+_SHOWN = 300
 
 
 def _check(release: Release) -> str:
@@ -22,84 +20,47 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
-    platforms = release.config.build.platforms
-    runs = [_Run(release, platform) for platform in platforms]
-    with ThreadPoolExecutor(len(runs), thread_name_prefix="hook") as pool:
-        tasks = [pool.submit(run.finish) for run in runs]
-        try:
-            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-            errors = [error for task in done if (error := task.exception())]
-        finally:
-            for run in runs:
-                run.stop()
-    if errors:
-        raise errors[0]
-    return f"ran for {len(platforms)} platforms"
+    hooks = [_Hook(release, platform) for platform in release.config.build.platforms]
+
+    def stop() -> None:
+        for hook in hooks:
+            hook.shell.stop()
+
+    at_once(_Hook.run, hooks, stop=stop)
+    return f"ran for {len(hooks)} platforms"
 
 
-class _Run:
-    """The command for one platform.
-
-    Its newest line of output is held back until the next one comes: of a command that fails, that
-    line is the best reason there is, and it goes into the error.
-    """
+class _Hook:
+    """The command for one platform. Its last line is remembered: of a command that fails, that
+    line is the best reason there is, and it goes into the error."""
 
     def __init__(self, release: Release, platform: Platform) -> None:
+        config = release.config
+        self.shell = Shell(
+            config.build.before, folder=config.root, environment=environment(release, platform)
+        )
         self._release = release
         self._platform = platform
-        self._process: subprocess.Popen[str] | None = None
-        self._stopped = False
-        self._lock = threading.Lock()
+        self._last = ""
 
-    def finish(self) -> None:
-        """Run it to its end. Raises :class:`~manyfest.errors.ReleaseError` if it fails."""
-        process = self._start()
-        if process is None or process.stdout is None:
-            return
-        last = ""
-        with process, process.stdout as output:
-            for line in output:
-                self._show(last)
-                last = line.rstrip()
-        if process.returncode == 0:
-            self._show(last)
-        elif not self._stopped:
-            raise self._failure(process.returncode, last)
-
-    def stop(self) -> None:
-        """End the command and all that it started."""
-        with self._lock:
-            self._stopped = True
-            process = self._process
-        if process is not None and process.poll() is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-
-    def _start(self) -> subprocess.Popen[str] | None:
-        with self._lock:
-            if self._stopped:
-                return None
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", self._release.config.build.before],
-                cwd=self._release.config.root,
-                env={**os.environ, **environment(self._release, self._platform)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-            return self._process
+    def run(self) -> None:
+        """Raises :class:`~manyfest.errors.ReleaseError` if the command fails."""
+        try:
+            status = self.shell.run(self._show)
+        except OSError as error:
+            raise self._failure(f"it cannot be started: {error.strerror}") from None
+        except ValueError:  # a zero byte, which no argument of a program can hold
+            raise self._failure("it has a control character in it") from None
+        if status:
+            raise self._failure(f"{_told(status)}: {self._last[:_SHOWN] or 'it printed nothing'}")
 
     def _show(self, line: str) -> None:
-        if line:
-            self._release.progress.say(f"{self._platform} | {line}")
+        self._last = line
+        self._release.progress.say(f"{self._platform} | {line}")
 
-    def _failure(self, status: int, last: str) -> ReleaseError:
-        reason = last or f"exit status {status}"
+    def _failure(self, why: str) -> ReleaseError:
         return ReleaseError(
-            f"'build.before' failed for {self._platform}: {reason}",
+            f"'build.before' failed for {self._platform}: {why}",
             where=self._release.config.where("build.before"),
         )
 
@@ -114,6 +75,10 @@ def environment(release: Release, platform: Platform) -> Mapping[str, str]:
         "VERSION": release.version.text,
         "REVISION": release.version.revision,
     }
+
+
+def _told(status: int) -> str:
+    return f"exit status {status}" if status > 0 else f"ended by signal {-status}"
 
 
 HOOK = Step("before", _check, _run)

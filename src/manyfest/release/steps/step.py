@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from manyfest.check.report import PlatformSummary
 from manyfest.errors import ReleaseError
 from manyfest.graph import Graph
 from manyfest.oci.digest import Digest
-from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, Reference
 from manyfest.progress import Progress
 from manyfest.release.config import Config
@@ -36,6 +36,8 @@ class Release:
     allow_dirty: bool = False
 
     image: Image | None = None
+    checked: tuple[PlatformSummary, ...] = ()
+    """What the check found in it: its platforms, in order."""
     build_seconds: dict[str, float] = field(default_factory=dict)
     """How long each platform took to build."""
     sent: dict[str, int] = field(default_factory=dict)
@@ -50,6 +52,11 @@ class Release:
             raise ReleaseError("there is no image yet")
         return self.image
 
+    def close(self) -> None:
+        """Let go of the image's file. Harmless when repeated."""
+        if self.image is not None:
+            self.image.source.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -62,13 +69,6 @@ class Image:
     def digest(self) -> Digest:
         """The digest of the index."""
         return self.graph.root.descriptor.digest
-
-    def entry(self, platform: Platform) -> Digest:
-        """The digest of one platform's image."""
-        for entry in self.graph.root.index.images:
-            if entry.platform and entry.platform.same_as(platform):
-                return entry.digest
-        raise ReleaseError(f"the image has no {platform}", where=str(self.digest))
 
 
 class Step(NamedTuple):

@@ -1,0 +1,105 @@
+"""From stages to manifests: each platform's configuration and manifest, and the index over them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace as changed
+
+from manyfest.build.stage import StageImage
+from manyfest.copy import manifest_content
+from manyfest.oci import json
+from manyfest.oci.config import ImageConfig, RootFS
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.manifest import Image, Index, Manifest
+from manyfest.oci.mediatypes import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
+from manyfest.oci.platform import Platform
+from manyfest.stores.base import Content, Target
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformImage:
+    """One platform's image, written."""
+
+    platform: Platform
+    manifest: Manifest
+    config: ImageConfig
+
+
+def write_image(
+    stage: StageImage,
+    platform: Platform,
+    target: Target,
+    *,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+) -> PlatformImage:
+    """Write the configuration and the manifest of ``stage``; its layers are there or elsewhere."""
+    config = image_config(stage, platform, labels)
+    raw = json.dumps(config)
+    descriptor = Descriptor.of(raw, OCI_CONFIG)
+    manifest = Manifest.of_image(
+        Image(
+            schema_version=2,
+            media_type=OCI_MANIFEST,
+            config=descriptor,
+            layers=tuple(layer.descriptor for layer in stage.layers),
+            annotations=_sorted(annotations),
+        )
+    )
+    target.put(Content(descriptor, lambda: io.BytesIO(raw)))
+    target.put(manifest_content(manifest))
+    return PlatformImage(platform, manifest, config)
+
+
+def image_config(stage: StageImage, platform: Platform, labels: Mapping[str, str]) -> ImageConfig:
+    """The configuration: the stage's, with ``labels`` added, for ``platform``.
+
+    Maps are sorted by their keys, as Go writes them.
+    """
+    platform = platform.normalised()
+    run = stage.settings.run
+    base = stage.base
+    same = base is not None and base.platform.same_as(platform)
+    return ImageConfig(
+        created=stage.settings.created,
+        author=stage.settings.author,
+        architecture=platform.architecture,
+        os=platform.os,
+        variant=platform.variant,
+        os_version=platform.os_version or (base.os_version if base and same else ""),
+        os_features=platform.os_features or (base.os_features if base and same else ()),
+        config=changed(
+            run,
+            labels=_sorted({**run.labels, **labels}),
+            exposed_ports=dict(sorted(run.exposed_ports.items())),
+            volumes=dict(sorted(run.volumes.items())),
+        ),
+        rootfs=RootFS(diff_ids=tuple(layer.diff_id for layer in stage.layers)),
+        history=stage.settings.history,
+    )
+
+
+def write_index(
+    images: Sequence[PlatformImage], target: Target, *, annotations: Mapping[str, str]
+) -> Manifest:
+    """Write the index over ``images``, in their order."""
+    entries = tuple(
+        changed(image.manifest.descriptor, platform=image.platform.normalised()) for image in images
+    )
+    index = Manifest.of_index(
+        Index(
+            schema_version=2,
+            media_type=OCI_INDEX,
+            manifests=entries,
+            annotations=_sorted(annotations),
+        )
+    )
+    target.put(manifest_content(index))
+    return index
+
+
+def _sorted(pairs: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(pairs.items()))

@@ -1,0 +1,164 @@
+"""The native builder: a Dockerfile without RUN and a context become one index for all platforms.
+
+It needs no daemon, no root and no processor but this one's. Platforms are built at the same time;
+what is the same for several is made once. Layers of base images are carried over by descriptor and
+read only if something in them must be known (:mod:`manyfest.build.ground`). The same input gives
+the same bytes on any machine, in any folder, at any time and under any user.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from manyfest.build.assemble import PlatformImage, write_image, write_index
+from manyfest.build.bases import Bases
+from manyfest.build.dockerfile.instructions import Run
+from manyfest.build.dockerfile.plan import Plan
+from manyfest.build.layer import LayerMaker
+from manyfest.build.outline import Outline, outline
+from manyfest.build.request import BuildRequest, open_context, plan_platforms, read_dockerfile
+from manyfest.build.stage import StageBuilder, needs_a_builder
+from manyfest.build.workshop import Workshop
+from manyfest.graph import Graph, read_graph
+from manyfest.oci.config import ImageConfig
+from manyfest.oci.manifest import Manifest
+from manyfest.oci.platform import Platform
+from manyfest.oci.reference import Name
+from manyfest.progress import Progress
+from manyfest.stores.base import Source
+from manyfest.stores.layout import LayoutStore
+from manyfest.stores.overlay import Overlay
+
+__all__ = ["BuildRequest", "Built", "BuiltPlatform", "build", "plan"]
+
+JOBS = 8
+"""Platforms built at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltPlatform:
+    """One platform's image, and how long it took."""
+
+    platform: Platform
+    manifest: Manifest
+    config: ImageConfig
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """An index and what is below it. ``source`` has all of it as long as the workspace and the
+    stores of the base images are there."""
+
+    source: Source
+    graph: Graph
+    platforms: tuple[BuiltPlatform, ...]
+    warnings: tuple[str, ...]
+
+
+def build(
+    request: BuildRequest,
+    *,
+    workspace: LayoutStore,
+    open_image: Callable[[Name], Source],
+    progress: Progress,
+) -> Built:
+    """Build for every platform. What is made goes into ``workspace``, under no name.
+
+    Raises :class:`~manyfest.errors.UsageError` for what is asked wrongly, before anything is
+    made; :class:`~manyfest.errors.BuildError` for what cannot be built; and what the stores of
+    base images raise.
+    """
+    plans = plan_platforms(request, read_dockerfile(request))
+    _refuse_programs(plans)
+    workshop = Workshop(
+        context=open_context(request),
+        bases=Bases(open_image),
+        layers=LayerMaker(
+            workspace.blobs, request.compression, mtime=request.epoch, progress=progress
+        ),
+        room=workspace,
+        progress=progress,
+        epoch=request.epoch,
+    )
+    built = _build_all(plans, workshop, request)
+    images = [image for image, _ in built]
+    index = write_index(images, workspace, annotations=request.annotations)
+    return Built(
+        source=Overlay([workspace, *workshop.bases.sources]),
+        graph=read_graph(workspace, index.descriptor),
+        platforms=tuple(
+            BuiltPlatform(image.platform, image.manifest, image.config, seconds)
+            for image, seconds in built
+        ),
+        warnings=tuple(_warnings(plans)),
+    )
+
+
+def plan(request: BuildRequest) -> Outline:
+    """What :func:`build` would do, as far as it can be told without the base images: ``str``
+    makes text of it. Nothing is written, and no registry is asked. Raises as ``build`` does."""
+    plans = plan_platforms(request, read_dockerfile(request))
+    _refuse_programs(plans)
+    return outline(plans, open_context(request), epoch=request.epoch)
+
+
+def _refuse_programs(plans: Sequence[Plan]) -> None:
+    """Before anything is fetched or made."""
+    for each in plans:
+        for planned in each.needed:
+            for instruction in planned.stage.instructions:
+                if isinstance(instruction, Run):
+                    raise needs_a_builder(instruction)
+
+
+def _build_all(
+    plans: Sequence[Plan], workshop: Workshop, request: BuildRequest
+) -> list[tuple[PlatformImage, float]]:
+    """Every platform's image and the seconds it took; the first failure ends the others."""
+    with ThreadPoolExecutor(min(len(plans), JOBS), thread_name_prefix="build") as pool:
+        tasks = [pool.submit(_build_one, each, workshop, request) for each in plans]
+        try:
+            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
+            _raise_failure(tasks, done)
+        except BaseException:
+            workshop.stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+        return [task.result() for task in tasks]
+
+
+def _raise_failure(
+    tasks: Sequence[Future[tuple[PlatformImage, float]]],
+    done: set[Future[tuple[PlatformImage, float]]],
+) -> None:
+    """Of several failures that of the platform named first: the same one on every run."""
+    for task in tasks:
+        if task in done:
+            task.result()
+
+
+def _build_one(
+    plan: Plan, workshop: Workshop, request: BuildRequest
+) -> tuple[PlatformImage, float]:
+    start = time.monotonic()
+    stages = StageBuilder(plan, workshop)
+    image = [stages.build(planned) for planned in plan.needed][-1]
+    written = write_image(
+        image,
+        plan.platform,
+        workshop.room,
+        labels=request.labels,
+        annotations=request.annotations,
+    )
+    return written, time.monotonic() - start
+
+
+def _warnings(plans: Sequence[Plan]) -> list[str]:
+    return [
+        f"{plans[0].dockerfile.file}: build argument {name} has no effect: no ARG declares it"
+        for name in plans[0].unused_build_args()
+    ]

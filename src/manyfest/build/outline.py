@@ -1,0 +1,120 @@
+"""What a build would do, told without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from manyfest.build.context import Context
+from manyfest.build.copying import copy
+from manyfest.build.dockerfile import instructions as ins
+from manyfest.build.dockerfile.evaluate import evaluate
+from manyfest.build.dockerfile.plan import Plan, PlannedStage
+from manyfest.build.files import File
+from manyfest.build.filesystem import Empty, FileSystem
+from manyfest.build.history import created_by
+from manyfest.build.stage import blamed
+from manyfest.layers.entry import EntryType
+from manyfest.oci.platform import Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An instruction that makes a layer. ``files`` and ``size`` (in bytes) are what it takes from
+    the context; ``None`` where it takes nothing from there."""
+
+    text: str
+    files: int | None = None
+    size: int | None = None
+
+    def __str__(self) -> str:
+        if self.files is None or self.size is None:
+            return self.text
+        return f"{self.text}  ({self.files} files, {self.size} bytes)"
+
+
+@dataclass(frozen=True, slots=True)
+class StageOutline:
+    """A stage, what it starts from, and its layers."""
+
+    title: str
+    base: str
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformOutline:
+    """The stages of one platform's build, in order."""
+
+    platform: Platform
+    stages: tuple[StageOutline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A build, for people: ``str`` gives a few lines for each platform."""
+
+    platforms: tuple[PlatformOutline, ...]
+
+    def __str__(self) -> str:
+        lines: list[str] = []
+        for each in self.platforms:
+            lines.append(str(each.platform))
+            for stage in each.stages:
+                lines.append(f"  stage {stage.title} from {stage.base}")
+                lines.extend(f"    {step}" for step in stage.steps)
+        return "\n".join(lines)
+
+
+def outline(plans: Sequence[Plan], context: Context, *, epoch: int) -> Outline:
+    """The outline of a build for ``plans``.
+
+    Variables that only a base image sets are empty in it. Raises what a build would raise for
+    the Dockerfile and for files that are missing from the context.
+    """
+    return Outline(
+        tuple(
+            PlatformOutline(
+                plan.platform,
+                tuple(_stage(plan, planned, context, epoch) for planned in plan.needed),
+            )
+            for plan in plans
+        )
+    )
+
+
+def _stage(plan: Plan, planned: PlannedStage, context: Context, epoch: int) -> StageOutline:
+    evaluated = evaluate(plan, planned, {})
+    steps = [
+        _step(instruction, context, epoch)
+        for instruction in evaluated.instructions
+        if isinstance(instruction, ins.Copy | ins.Add | ins.Workdir)
+    ]
+    return StageOutline(planned.stage.title, _base(plan, planned), tuple(steps))
+
+
+def _base(plan: Plan, planned: PlannedStage) -> str:
+    if isinstance(planned.base, ins.FromStage):
+        return f"stage {plan.stages[planned.base.index].stage.title}"
+    if isinstance(planned.base, ins.Scratch):
+        return "scratch"
+    return f"{planned.base.reference} for {planned.base.platform}"
+
+
+def _step(instruction: ins.Copy | ins.Add | ins.Workdir, context: Context, epoch: int) -> Step:
+    if isinstance(instruction, ins.Workdir):
+        return Step(f"WORKDIR {instruction.path}")
+    text = created_by(instruction).removesuffix(" # buildkit")
+    if isinstance(instruction, ins.Copy) and instruction.from_name:
+        return Step(f"{text}  (from {instruction.from_name})")
+    with blamed(instruction):
+        files = _files(instruction, context, epoch)
+    return Step(text, len(files), sum(file.entry.size for file in files))
+
+
+def _files(instruction: ins.Copy | ins.Add, context: Context, epoch: int) -> list[File]:
+    """What is taken from the context. Who owns it there takes the image to know, and an archive
+    counts as the one file it is."""
+    nobody = replace(instruction, chown="", link=False)
+    change = copy(nobody, context, FileSystem(Empty(), {}), "/", None, mtime=epoch)
+    return [file for file in change.layer() if file.entry.type is not EntryType.DIR]

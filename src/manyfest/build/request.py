@@ -1,0 +1,96 @@
+"""What a build is asked for, and the Dockerfile and context that it names, read."""
+
+from __future__ import annotations
+
+import platform as this
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from manyfest.build.context import Context
+from manyfest.build.dockerfile.parse import Dockerfile, parse_dockerfile
+from manyfest.build.dockerfile.plan import Plan, plan_build
+from manyfest.build.dockerignore import Ignore
+from manyfest.errors import ConfigError, DockerfileError, UsageError
+from manyfest.layers.compression import Compression
+from manyfest.oci.machine import platform_of_machine
+from manyfest.oci.platform import Platform
+
+_LARGEST = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """What to build, from what, for which platforms.
+
+    ``epoch``, in seconds since 1970, is the time of everything that is made (SOURCE_DATE_EPOCH).
+    ``labels`` are added to every image's configuration, ``annotations`` to the manifests and the
+    index. ``target`` is a stage's name; empty for the last.
+    """
+
+    context: Path
+    dockerfile: Path
+    platforms: tuple[Platform, ...]
+    build_args: Mapping[str, str]
+    target: str = ""
+    epoch: int
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    compression: Compression = Compression.GZIP
+
+
+def read_dockerfile(request: BuildRequest) -> Dockerfile:
+    """Parse the Dockerfile. Raises :class:`~manyfest.errors.DockerfileError`."""
+    return parse_dockerfile(_text(request.dockerfile, DockerfileError), str(request.dockerfile))
+
+
+def plan_platforms(request: BuildRequest, dockerfile: Dockerfile) -> list[Plan]:
+    """A plan for each platform, once each, in the order in which they were asked for.
+
+    Raises :class:`~manyfest.errors.DockerfileError`, and
+    :class:`~manyfest.errors.UsageError` if no platform was asked for.
+    """
+    wanted = dict.fromkeys(platform.normalised() for platform in request.platforms)
+    if not wanted:
+        raise UsageError("no platform to build for", mend="name one: linux/amd64")
+    here = platform_of_machine(this.machine())
+    return [
+        plan_build(
+            dockerfile,
+            platform=platform,
+            build_platform=here or platform,
+            build_args=request.build_args,
+            target=request.target,
+        )
+        for platform in wanted
+    ]
+
+
+def open_context(request: BuildRequest) -> Context:
+    """The context, less what its ignore file leaves out: the Dockerfile's own if it has one.
+
+    Raises :class:`~manyfest.errors.UsageError` for a context that is no folder and
+    :class:`~manyfest.errors.ConfigError` for a pattern that is malformed.
+    """
+    if not request.context.is_dir():
+        raise UsageError("the build context is not a folder", where=str(request.context))
+    own = request.dockerfile.with_name(f"{request.dockerfile.name}.dockerignore")
+    for path in (own, request.context / ".dockerignore"):
+        if path.is_file():
+            ignore = Ignore.parse(_text(path, ConfigError), str(path))
+            return Context(request.context, ignore, mtime=request.epoch, ignored_by=path.name)
+    return Context(request.context, Ignore(), mtime=request.epoch)
+
+
+def _text(path: Path, error: type[UsageError]) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise error("is too large to be what it should be", where=str(path))
+        return raw.decode("utf-8")
+    except OSError as failure:
+        raise error(f"cannot be read: {failure.strerror}", where=str(path)) from None
+    except UnicodeDecodeError as failure:
+        line = raw.count(b"\n", 0, failure.start) + 1
+        raise error("is not UTF-8", where=f"{path}:{line}") from None
