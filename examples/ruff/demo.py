@@ -7,6 +7,7 @@ The registry goes on for a quarter of an hour, so that the commands printed at t
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-REGISTRY = HERE / "registry"
+REGISTRIES = HERE / "registry"
 PID_FILE = HERE / "registry.pid"
 LISTEN = "127.0.0.1:5055"
 IMAGE = f"{LISTEN}/ruff:0.17.6"
@@ -39,6 +40,19 @@ def main() -> None:
     )
 
 
+def registry_folder() -> Path:
+    """A registry for each commit: an image is labelled with its commit, and a version's tag is
+    never moved to another image. Those of earlier commits are removed."""
+    git = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
+    said = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    folder = REGISTRIES / (said or "no-commit")
+    if REGISTRIES.exists():
+        for other in REGISTRIES.iterdir():
+            if other != folder:
+                shutil.rmtree(other)
+    return folder
+
+
 def manyfest(*arguments: str) -> None:
     """Run one command here; if it fails, it has said why, and the demo ends with its status."""
     done = subprocess.run([BIN / "manyfest", *arguments], cwd=HERE, env=ENVIRONMENT, check=False)
@@ -50,7 +64,7 @@ def manyfest(*arguments: str) -> None:
 def start_registry() -> None:
     """Start ``manyfest serve`` in the background, in the place of one that an earlier demo left."""
     stop_registry()
-    serve = [str(BIN / "manyfest"), "serve", str(REGISTRY), "--listen", LISTEN]
+    serve = [str(BIN / "manyfest"), "serve", str(registry_folder()), "--listen", LISTEN]
     ready_read, ready_write = os.pipe()
     process = subprocess.Popen(
         [sys.executable, __file__, "guard", *serve],

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Manifest
-from manyfest.oci.parse import parse_config
-from manyfest.release.steps.step import Image, Outcome, Release
-from manyfest.stores.base import read_all
+from manyfest.check.report import PlatformSummary
+from manyfest.release.steps.step import Outcome, Release
 
 
 class StepReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,14 +20,15 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlatformReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform's image. ``size`` is in bytes as a client downloads them; ``seconds`` is what
-    its build took, or ``None`` if it was not built here."""
+    """One platform's image. ``size`` is in bytes as a client downloads them; ``command`` is what a
+    container runs: the entrypoint and its default arguments; ``seconds`` is what its build took,
+    or ``None`` if it was not built here."""
 
     platform: str
     digest: str
     size: int
     layers: int
-    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
     seconds: float | None
 
 
@@ -52,13 +50,16 @@ class TagReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A release that succeeded."""
+    """A release that succeeded. ``archive`` is the one that was built, or ``taken_from`` names the
+    image that was released instead; the other is empty. ``changed`` are the references that did
+    not point at this release before."""
 
     name: str
     version: str
     revision: str
     digest: str
     archive: str
+    taken_from: str
     platforms: tuple[PlatformReport, ...]
     destinations: tuple[DestinationReport, ...]
     changed: tuple[str, ...]
@@ -67,14 +68,16 @@ class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a release would do."""
+    """What a release would do. ``archive`` and ``before``, the command, are empty if the image is
+    not built but ``taken_from`` somewhere."""
 
     name: str
     version: str
     revision: str
     dirty: bool
-    archive: str
+    taken_from: str
     before: str
+    archive: str
     platforms: tuple[str, ...]
     destinations: tuple[str, ...]
     tags: tuple[TagReport, ...]
@@ -82,15 +85,15 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def release_report(release: Release, outcomes: Sequence[Outcome]) -> ReleaseReport:
     """The report of a release whose steps all ended well."""
-    image = release.built
     tags = tuple(tag.tag for tag in release.tags if not tag.skipped)
     return ReleaseReport(
         name=release.config.name,
         version=release.version.text,
         revision=release.version.revision,
-        digest=str(image.digest),
+        digest=str(release.built.digest),
         archive="" if release.taken_from else str(release.archive),
-        platforms=tuple(_platforms(release, image)),
+        taken_from=str(release.taken_from or ""),
+        platforms=tuple(_platform(release, image) for image in release.checked),
         destinations=tuple(
             DestinationReport(
                 repository=name.place, uploaded=release.sent.get(name.place, 0), tags=tags
@@ -113,13 +116,15 @@ def release_report(release: Release, outcomes: Sequence[Outcome]) -> ReleaseRepo
 
 def plan_report(release: Release) -> PlanReport:
     """What the steps would do; nothing is asked of any registry."""
+    built = release.taken_from is None
     return PlanReport(
         name=release.config.name,
         version=release.version.text,
         revision=release.version.revision,
         dirty=release.version.dirty,
-        archive=str(release.archive),
-        before=release.config.build.before,
+        taken_from=str(release.taken_from or ""),
+        before=release.config.build.before if built else "",
+        archive=str(release.archive) if built else "",
         platforms=tuple(str(platform) for platform in release.config.build.platforms),
         destinations=tuple(name.place for name in release.destinations),
         tags=_tags(release),
@@ -138,23 +143,13 @@ def _tags(release: Release) -> tuple[TagReport, ...]:
     )
 
 
-def _platforms(release: Release, image: Image) -> list[PlatformReport]:
-    by_digest = {each.descriptor.digest: each for each in image.graph.manifests}
-    return [
-        _platform(release, image, str(entry.platform), by_digest[entry.digest])
-        for entry in image.graph.root.index.images
-    ]
-
-
-def _platform(release: Release, image: Image, platform: str, manifest: Manifest) -> PlatformReport:
-    config = parse_config(read_all(image.source, manifest.image.config)).config
-    parts: dict[Digest, int] = {part.digest: part.size for part in manifest.children}
-    took = release.build_seconds.get(platform)
+def _platform(release: Release, image: PlatformSummary) -> PlatformReport:
+    took = release.build_seconds.get(image.platform)
     return PlatformReport(
-        platform=platform,
-        digest=str(manifest.descriptor.digest),
-        size=sum(parts.values()) + manifest.descriptor.size,
-        layers=len(manifest.image.layers),
-        entrypoint=config.entrypoint or config.cmd,
+        platform=image.platform,
+        digest=str(image.descriptor.digest),
+        size=image.size,
+        layers=image.layers,
+        command=image.command,
         seconds=None if took is None else round(took, 3),
     )

@@ -1,4 +1,8 @@
-"""All platforms are built and joined into one index, which goes into the archive."""
+"""All platforms are built and joined into one index, which goes into an archive.
+
+The archive gets its own name once it has been checked, in the next step; until then, and if the
+check finds a fault, whatever had that name stays.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +40,12 @@ def _run(release: Release) -> str:
         )
         for warning in built.warnings:
             release.progress.say(f"warning: {warning}")
-        written = _archive(release, built)
-    archive = ArchiveStore(release.archive)
+        path = _archive(release, built)
+    archive = ArchiveStore(path)
     release.image = Image(archive, read_graph(archive, built.graph.root.descriptor))
     release.build_seconds = {str(each.platform): each.seconds for each in built.platforms}
-    how = "written" if written else "already held it"
-    return f"{len(built.platforms)} platforms; {release.archive} {how}"
+    held = f"; {path} holds the same already" if path == release.archive else ""
+    return f"{len(built.platforms)} platforms{held}"
 
 
 def request(release: Release) -> BuildRequest:
@@ -78,14 +82,14 @@ def _output_folder(release: Release) -> Path:
     return folder
 
 
-def _archive(release: Release, built: Built) -> bool:
-    """Write the archive, unless the one that is there holds the same; then ``False``."""
+def _archive(release: Release, built: Built) -> Path:
+    """Where the image is: the archive that is there, if it holds the same, or else a new one."""
     tag = release.version.text
     if _holds(release.archive, tag, built):
-        return False
-    with ArchiveWriter(release.archive) as target:
+        return release.archive
+    with ArchiveWriter(release.candidate) as target:
         copy_graph(built.source, built.graph, target, [tag], progress=release.progress)
-    return True
+    return release.candidate
 
 
 def _holds(path: Path, tag: str, built: Built) -> bool:

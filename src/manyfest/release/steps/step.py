@@ -17,6 +17,7 @@ from manyfest.release.config import Config
 from manyfest.release.tags import PlannedTag
 from manyfest.release.version import Version
 from manyfest.stores.base import Source
+from manyfest.stores.files import TEMPORARY_PREFIX
 from manyfest.stores.open import Stores
 
 
@@ -44,6 +45,11 @@ class Release:
     """Bytes that were uploaded to each repository."""
     changed_tags: list[str] = field(default_factory=list)
     """References that were made to point at this release, in order."""
+
+    @property
+    def candidate(self) -> Path:
+        """The archive while it is not yet checked."""
+        return self.archive.with_name(f"{TEMPORARY_PREFIX}{self.archive.name}")
 
     @property
     def built(self) -> Image:
