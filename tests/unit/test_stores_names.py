@@ -135,7 +135,7 @@ def test_platforms_under_names_of_their_own_are_images_of_their_own() -> None:
     [
         ({}, ""),
         ({"ref": "v1"}, "v1"),
-        ({"ref": "host:5000/app"}, "app"),
+        ({"ref": "host:5000/app"}, "host:5000/app"),
         ({"ref": "host:5000/team/app:v1"}, "v1"),
         ({"ref": f"host/app:v1@sha256:{'0' * 64}"}, "v1"),
         ({"containerd": "docker.io/library/app:v1"}, "v1"),

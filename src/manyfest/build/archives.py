@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import File, base, join, parent, resolve
@@ -118,15 +118,29 @@ def _put(change: Change, file: File) -> None:
     change.put(replace(file, entry=replace(file.entry, name=name)))
 
 
-def _unpacked(source: BinaryIO) -> Reader:
+def _unpacked(source: Reader) -> Reader:
     """A reader of the tar in ``source``, whichever way it is compressed."""
-    head = source.read(len(_XZ))
-    source.seek(0)
+    head = _exactly(source, len(_XZ))
+    whole = _Rejoined(head, source)
     if head.startswith(_BZIP2):
-        return decompress(_Streams(source, bz2.BZ2Decompressor), Compression.NONE)
+        return decompress(_Streams(whole, bz2.BZ2Decompressor), Compression.NONE)
     if head == _XZ:
-        return decompress(_Streams(source, _xz), Compression.NONE)
-    return decompress(source)
+        return decompress(_Streams(whole, _xz), Compression.NONE)
+    return decompress(whole)
+
+
+class _Rejoined:
+    """A reader whose first bytes were read already."""
+
+    def __init__(self, head: bytes, rest: Reader) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int, /) -> bytes:
+        if not self._head:
+            return self._rest.read(size)
+        part, self._head = self._head[:size], self._head[size:]
+        return part
 
 
 class _Decompressor(Protocol):

@@ -67,7 +67,7 @@ def workdir_after(settings: Settings, instruction: ins.Workdir) -> str:
     path = instruction.path or settings.workdir
     if path.startswith("/"):
         return path
-    return posixpath.normpath(f"/{settings.workdir.lstrip('/')}/{path}")
+    return posixpath.normpath(f"{settings.workdir.rstrip('/')}/{path}")
 
 
 def configure(settings: Settings, instruction: ins.Instruction) -> Settings:

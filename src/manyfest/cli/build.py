@@ -88,14 +88,29 @@ def _request(
     here = platform_of_machine(this.machine())
     if not wanted and here is None:
         raise UsageError(f"no platform is known for {this.machine()}", mend="give --platform")
-    pairs = [argument.partition("=") for argument in build_args]
     return BuildRequest(
         context=context,
         dockerfile=dockerfile or context / "Dockerfile",
         platforms=wanted or ((here,) if here else ()),
-        build_args={key: value if eq else os.environ.get(key, "") for key, eq, value in pairs},
+        build_args=_build_args(build_args),
         target=target,
         epoch=source_date(context, os.environ),
         labels={},
         annotations={},
     )
+
+
+def _build_args(arguments: tuple[str, ...]) -> dict[str, str]:
+    """``KEY=VALUE``, or ``KEY`` for the environment's value; one that has none is not given."""
+    from manyfest.errors import UsageError
+
+    given: dict[str, str] = {}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not key:
+            raise UsageError(f"--build-arg {argument!r} has no name", mend="write KEY=VALUE")
+        if equals:
+            given[key] = value
+        elif key in os.environ:
+            given[key] = os.environ[key]
+    return given

@@ -7,11 +7,14 @@ from click.shell_completion import get_completion_class
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    """Print the completion script for a shell.
+    """Print the completion script for SHELL: bash, zsh or fish.
 
-    bash: manyfest completion bash > ~/.local/share/bash-completion/completions/manyfest
+    \b
+    bash  manyfest completion bash > ~/.local/share/bash-completion/completions/manyfest
+    zsh   manyfest completion zsh > a file called _manyfest in a folder of $fpath
+    fish  manyfest completion fish > ~/.config/fish/completions/manyfest.fish
     """
     from manyfest.cli.main import cli
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from manyfest.cli.session import Session, with_registries
+from manyfest.cli.text import one_line
 
 
 @click.command()
@@ -27,4 +28,4 @@ def command(session: Session, reference: str, *, as_json: bool) -> None:
         session.out_json({"reference": where.location, "tags": tags})
     else:
         for tag in tags:
-            session.out(tag)
+            session.out(one_line(tag))

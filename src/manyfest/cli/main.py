@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
+import io
 import sys
 from typing import cast
 
@@ -11,7 +11,7 @@ import click
 
 from manyfest import __version__
 from manyfest.cli.commands import COMMANDS
-from manyfest.cli.text import escaped
+from manyfest.cli.text import tell
 from manyfest.errors import ManyfestError
 
 EXIT_USAGE = 2
@@ -50,16 +50,24 @@ class _Verbs(click.Group):
 
 @click.group(
     cls=_Verbs,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="VERB [ARGUMENTS]...",
     epilog="manyfest VERB --help tells more of each.",
 )
 @click.version_option(__version__, "-V", "--version", message="manyfest %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Multi-architecture container images, released whole."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        context.exit(EXIT_USAGE)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 wrong usage, 3 no, 130 interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what the locale cannot write is shown
     sys.exit(run(arguments))
 
 
@@ -75,26 +83,30 @@ def run(arguments: list[str] | None = None) -> int:
         return _failed(_click_message(error), EXIT_USAGE)
     except (KeyboardInterrupt, click.Abort):
         return _failed("interrupted; run the same command again to go on", EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output went away, as head does: nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit:
+        return 0  # click's answer when our output is no longer read, by head for one: no fault
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _failed(f"{where}{error.strerror or error}", 1)
 
 
 def _failed(message: str, code: int) -> int:
-    one_line = " ".join(escaped(message).split())
-    click.echo(f"manyfest: {one_line}", err=True)
+    tell(f"manyfest: {' '.join(message.split())}")
     return code
 
 
 def _click_message(error: click.ClickException) -> str:
-    message = error.format_message().rstrip(".")
-    message = message[:1].lower() + message[1:]
+    if isinstance(error, click.NoSuchOption):
+        near = error.possibilities or []
+        message = f"no such option: {error.option_name}"
+        message += f"; did you mean {near[0]}?" if near else ""
+    else:
+        message = error.format_message().rstrip(".")
+        message = message[:1].lower() + message[1:]
     context = error.ctx if isinstance(error, click.UsageError) else None
-    return f"{message}; see: {context.command_path} --help" if context else message
+    if context is None or message.endswith("?"):
+        return message
+    return f"{message}; see: {context.command_path} --help"
 
 
 def _unknown(name: str) -> str:

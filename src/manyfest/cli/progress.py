@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import click
-
-from manyfest.cli.text import escaped, seconds, size
+from manyfest.cli.text import one_line, seconds, size, tell
 from manyfest.progress import NoProgress, Outcome
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+MOMENT = 1.0
+"""Seconds."""
+
 
 @dataclass
 class _Group:
-    """The items of one label: a platform's layers."""
+    """The items of one label, a platform's layers, in one round of work on them."""
 
     started: float = field(default_factory=time.monotonic)
     totals: dict[str, int] = field(default_factory=dict)
@@ -46,7 +47,11 @@ class _Group:
 
 
 class Board:
-    """Keeps the figures, item by item and group by group. A display draws them."""
+    """Keeps the figures, item by item and group by group. A display draws them.
+
+    The same items come again and again: built, checked, published. A group that is complete and
+    has one of its items begun anew starts a new round, with new figures.
+    """
 
     def __init__(self) -> None:
         self.groups: dict[str, _Group] = {}
@@ -56,9 +61,13 @@ class Board:
     def begin(self, item: str, label: str, total: int) -> None:
         with self._lock:
             label = self._label.setdefault(item, label)
-            group = self.groups.setdefault(label, _Group())
+            group = self.groups.get(label)
+            if group is None or group.is_complete:
+                group = self.groups[label] = _Group()
+                self._started(label)
             group.totals[item] = total
             group.done[item] = 0
+            group.outcomes.pop(item, None)
             self._changed(label, group)
 
     def advance(self, item: str, amount: int) -> None:
@@ -71,7 +80,7 @@ class Board:
 
     def finish(self, item: str, outcome: Outcome) -> None:
         with self._lock:
-            label = self._label.get(item)
+            label = self._label.pop(item, None)
             if label is not None:
                 group = self.groups[label]
                 group.done[item] = group.totals[item]
@@ -81,7 +90,7 @@ class Board:
                     self._completed(label, group)
 
     def say(self, message: str) -> None:
-        click.echo(escaped(message), err=True)
+        tell(message)
 
     def __enter__(self) -> Self:
         return self
@@ -94,22 +103,24 @@ class Board:
     ) -> None:
         """Nothing is drawn, so nothing is taken down."""
 
+    def _started(self, label: str) -> None:
+        """A round begins. This and what follows is called with the lock held."""
+
     def _changed(self, label: str, group: _Group) -> None:
-        """Called with the lock held."""
+        """There are new figures."""
 
     def _completed(self, label: str, group: _Group) -> None:
-        """Called with the lock held."""
+        """A round is over."""
 
 
 class Lines(Board):
-    """One line for each platform when it is complete: for logs and pipes."""
+    """One line for each platform when it is complete: for logs and pipes. Work that was over in
+    a moment is not worth one."""
 
     def _completed(self, label: str, group: _Group) -> None:
-        took = seconds(time.monotonic() - group.started)
-        if group.moved:
-            click.echo(f"{label}: {size(group.moved)} in {took}", err=True)
-        else:
-            click.echo(f"{label}: nothing to do", err=True)
+        took = time.monotonic() - group.started
+        if took >= MOMENT and group.moved:
+            tell(f"{label}: {size(group.moved)} in {seconds(took)}")
 
 
 class Terminal(Board):
@@ -132,7 +143,7 @@ class Terminal(Board):
         )
 
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -156,14 +167,21 @@ class Terminal(Board):
         if self._bars is None:
             super().say(message)
         else:
-            self._bars.console.print(escaped(message), markup=False, highlight=False)
+            self._bars.console.print(
+                one_line(message), markup=False, highlight=False, emoji=False, soft_wrap=True
+            )
 
-    def _changed(self, label: str, group: _Group) -> None:
+    def _started(self, label: str) -> None:
         if self._bars is None:
             return
-        if label not in self._tasks:
-            self._tasks[label] = self._bars.add_task(escaped(label), total=None)
-        self._bars.update(self._tasks[label], completed=group.completed, total=group.total)
+        if label in self._tasks:
+            self._bars.reset(self._tasks[label])
+        else:
+            self._tasks[label] = self._bars.add_task(one_line(label), total=None)
+
+    def _changed(self, label: str, group: _Group) -> None:
+        if self._bars is not None:
+            self._bars.update(self._tasks[label], completed=group.completed, total=group.total)
 
 
 class Quiet(NoProgress):

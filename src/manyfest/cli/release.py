@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import seconds
 
 if TYPE_CHECKING:
-    from manyfest.oci.reference import Reference
+    from manyfest.oci.reference import Name, Reference
     from manyfest.release.config import Config
     from manyfest.release.steps.step import Outcome, Release
     from manyfest.release.version import Version
@@ -46,6 +47,7 @@ def command(
     from manyfest.cli.release_report import as_table, plan_text
     from manyfest.release.report import plan_report, release_report
     from manyfest.release.run import run
+    from manyfest.release.steps.preflight import require_possible
     from manyfest.release.version import find_version
 
     config = load_config(config_file)
@@ -54,19 +56,17 @@ def command(
         release = _release(config, version, stores, to=to, from_=from_)
         release.allow_dirty = allow_dirty
         if dry_run:
+            require_possible(release)
             plan = plan_report(release)
-            if as_json:
-                session.out_json(plan)
-            else:
-                session.out(plan_text(plan))
+            session.out_json(plan) if as_json else session.out(plan_text(plan))
             return
         outcomes = []
-        with session.progress() as progress:
+        with closing(release), session.progress() as progress:
             release.progress = progress
             for outcome in run(release):
                 outcomes.append(outcome)
                 progress.say(_line(outcome))
-        report = release_report(release, outcomes)
+    report = release_report(release, outcomes)
     if as_json:
         session.out_json(report)
     else:
@@ -82,7 +82,6 @@ def _release(
     to: tuple[str, ...],
     from_: str | None,
 ) -> Release:
-    from manyfest.oci.reference import Name
     from manyfest.progress import NoProgress
     from manyfest.release.steps.step import Release
     from manyfest.release.tags import plan_tags
@@ -91,7 +90,7 @@ def _release(
         config=config,
         version=version,
         tags=plan_tags(config, version),
-        destinations=tuple(Name.parse(text) for text in to) or config.publish,
+        destinations=tuple(dict.fromkeys(map(_repository, to))) or config.publish,
         archive=config.archive_path(version),
         stores=stores,
         progress=NoProgress(),
@@ -99,12 +98,25 @@ def _release(
     )
 
 
+def _repository(text: str) -> Name:
+    from manyfest.errors import InvalidReference
+    from manyfest.oci.reference import Name
+
+    name = Name.parse(text.removeprefix("docker://"))
+    if not name.is_repository:
+        raise InvalidReference(
+            f"--to {text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
+        )
+    return name
+
+
 def _image(text: str) -> Reference:
     """A reference, or simply an archive's path."""
     from manyfest.oci.reference import Reference
 
-    if ":" not in text.partition("/")[0] and Path(text).is_file():
-        return Reference("oci-archive", path=text)
+    path = text.partition(":")[0]
+    if path.startswith((".", "/")) or path.endswith(".tar") or Path(path).is_file():
+        return Reference.parse(f"oci-archive:{text}")
     return Reference.parse(text)
 
 

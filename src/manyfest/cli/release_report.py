@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from manyfest.cli.text import seconds, size, table
+from manyfest.cli.text import escaped, seconds, size, table
 from manyfest.oci.reference import Name
 from manyfest.release.report import PlanReport, PlatformReport, ReleaseReport
-from manyfest.stores.registry.addresses import Place, place_of
 
 _NUMBERS = frozenset({2, 3, 4})
 
@@ -17,25 +16,29 @@ def as_table(report: ReleaseReport) -> str:
     parts = [table(rows, right=_NUMBERS)]
     for destination in report.destinations:
         uploaded = size(destination.uploaded) if destination.uploaded else "0 bytes"
-        tags = ", ".join(destination.tags)
+        tags = ", ".join(destination.tags) or "none"
         parts.append(f"{destination.repository}\n  tags      {tags}\n  uploaded  {uploaded}")
     if report.destinations:
-        parts.append(_commands(Name.parse(report.destinations[0].repository), report.version))
+        parts.append(_commands(report))
     return "\n\n".join(parts) + "\n"
 
 
 def plan_text(plan: PlanReport) -> str:
     """What would be done, step by step."""
     commit = f", commit {plan.revision[:7]}" if plan.revision else ""
-    dirty = ", and the work tree differs from it" if plan.dirty else ""
+    dirty = ", and the work tree differs from it (--allow-dirty)" if plan.dirty else ""
     lines = [f"release  {plan.name} {plan.version}{commit}{dirty}"]
+    if plan.taken_from:
+        lines.append(f"take     {plan.taken_from}")
     if plan.before:
         lines.append(f"run      {plan.before!r}, once for each platform")
-    lines += [f"build    {platform}" for platform in plan.platforms]
-    lines += [f"write    {plan.archive}", "check    every digest, platform and entrypoint"]
+    if plan.archive:
+        lines += [f"build    {platform}" for platform in plan.platforms]
+        lines.append(f"write    {plan.archive}")
+    lines.append("check    every digest, platform, program and entrypoint")
     lines += [f"publish  {place}" for place in plan.destinations]
     lines += [f"tag      {tag.tag}: {tag.reason}" for tag in plan.tags]
-    return "\n".join(lines)
+    return escaped("\n".join(lines))
 
 
 def _row(platform: PlatformReport) -> tuple[str, ...]:
@@ -44,19 +47,24 @@ def _row(platform: PlatformReport) -> tuple[str, ...]:
     return (platform.platform, digest, size(platform.size), str(platform.layers), took)
 
 
-def _commands(name: Name, tag: str) -> str:
-    """Docker and manyfest speak plain http to this machine unasked; skopeo must be told."""
+def _commands(report: ReleaseReport) -> str:
+    """What can be typed against the first repository. Docker and manyfest speak plain http to this
+    machine unasked; skopeo must be told."""
+    first = report.destinations[0]
+    name = Name.parse(first.repository)
     plain = "--tls-verify=false " if _is_loopback(name) else ""
-    reference = f"{name.place}:{tag}"
+    tag = f":{first.tags[0]}" if first.tags else f"@{report.digest}"
     return "\n".join(
         [
-            f"docker pull {reference}",
-            f"skopeo inspect {plain}docker://{reference}",
-            f"manyfest inspect {reference}",
+            f"docker pull {name}{tag}",
+            f"skopeo inspect {plain}docker://{name}{tag}",
+            f"manyfest inspect {name}{tag}",
         ]
     )
 
 
 def _is_loopback(name: Name) -> bool:
-    host = name.registry.rpartition(":")[0] if ":" in name.registry else name.registry
-    return place_of(host.strip("[]")) is Place.LOOPBACK
+    from manyfest.stores.registry.addresses import Place, place_of
+    from manyfest.stores.registry.connect import host_of
+
+    return place_of(host_of(name.registry)) is Place.LOOPBACK

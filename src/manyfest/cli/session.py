@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from manyfest.cli.progress import Board, Lines, Quiet, Terminal
+from manyfest.cli.text import tell
 from manyfest.oci import json
 from manyfest.stores.open import Stores
 
@@ -38,9 +39,7 @@ class Session:
     def say(self, message: str) -> None:
         """One line on stderr, unless ``--quiet``."""
         if not self.quiet:
-            from manyfest.cli.text import escaped
-
-            click.echo(escaped(message), err=True)
+            tell(message)
 
     def trace(self, message: str) -> None:
         """One line on stderr if ``--verbose``."""

@@ -20,14 +20,13 @@ def command(session: Session, reference: str, tags: tuple[str, ...], *, dry_run:
     from contextlib import suppress
 
     from manyfest.copy import point
-    from manyfest.errors import InvalidReference, NotFound, UsageError
+    from manyfest.errors import NotFound, UsageError
     from manyfest.graph import read_manifest
-    from manyfest.oci.reference import Reference, is_tag
+    from manyfest.oci.reference import Reference
 
-    for tag in tags:
-        if not is_tag(tag):
-            raise InvalidReference(f"{tag[:140]!r} is not a tag")
     where = Reference.parse(reference)
+    for tag in tags:
+        _require_tag(tag)
     if where.transport == "oci-archive":
         raise UsageError("an archive is written whole; copy it to add tags", where=str(where))
     with session.stores() as stores, stores.source(where) as source, stores.target(where) as target:
@@ -44,3 +43,14 @@ def command(session: Session, reference: str, tags: tuple[str, ...], *, dry_run:
                 point(target, tag, manifest)
                 session.say(f"{tag}: set" + (f"; it was {held}" if held else ""))
     session.out(str(manifest.descriptor.digest))
+
+
+def _require_tag(tag: str) -> None:
+    from manyfest.errors import InvalidReference
+    from manyfest.oci.reference import is_tag
+
+    if not is_tag(tag):
+        raise InvalidReference(
+            f"{tag[:140]!r} is not a tag",
+            mend="use up to 128 letters, digits, '_', '.' and '-', no '.' or '-' in front",
+        )

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+
+import click
+
+
+def tell(message: str) -> None:
+    """One line on stderr. Nobody may be there to read it any more; work does not end for that."""
+    with suppress(OSError):
+        click.echo(one_line(message), err=True)
 
 
 def escaped(text: str) -> str:
@@ -12,6 +21,11 @@ def escaped(text: str) -> str:
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def one_line(text: str) -> str:
+    """``text``, escaped, and line breaks shown too: nothing in it can pass for a line of ours."""
+    return escaped(text).replace("\n", "\\n")
 
 
 def size(count: int) -> str:
@@ -34,10 +48,12 @@ def seconds(value: float) -> str:
 
 
 def table(rows: Sequence[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> str:
-    """Rows in aligned columns, the first row being the head; columns in ``right`` are numbers."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    """Rows in aligned columns, the first row being the head; columns in ``right`` are numbers.
+    Each cell is one line, escaped."""
+    shown = [tuple(map(one_line, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
     lines = []
-    for row in rows:
+    for row in shown:
         cells = (
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))

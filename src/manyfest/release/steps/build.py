@@ -15,7 +15,7 @@ from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.graph import read_graph
 from manyfest.oci.reference import Reference
-from manyfest.release.steps.step import Image, Release, Step
+from manyfest.release.steps.step import Image, Release, Step, counted
 from manyfest.release.template import values
 from manyfest.stores.archive import ArchiveStore
 from manyfest.stores.archive_writer import ArchiveWriter
@@ -45,7 +45,7 @@ def _run(release: Release) -> str:
     release.image = Image(archive, read_graph(archive, built.graph.root.descriptor))
     release.build_seconds = {str(each.platform): each.seconds for each in built.platforms}
     held = f"; {path} holds the same already" if path == release.archive else ""
-    return f"{len(built.platforms)} platforms{held}"
+    return f"{counted(len(built.platforms), 'platform')}{held}"
 
 
 def request(release: Release) -> BuildRequest:
@@ -86,6 +86,7 @@ def _archive(release: Release, built: Built) -> Path:
     """Where the image is: the archive that is there, if it holds the same, or else a new one."""
     tag = release.version.text
     if _holds(release.archive, tag, built):
+        release.candidate.unlink(missing_ok=True)  # of a release that was killed
         return release.archive
     with ArchiveWriter(release.candidate) as target:
         copy_graph(built.source, built.graph, target, [tag], progress=release.progress)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from manyfest.check.image import check_image
-from manyfest.errors import CheckFailed
-from manyfest.release.steps.step import Release, Step
+from manyfest.check.report import Report
+from manyfest.release.steps.step import Release, Step, counted
 from manyfest.stores.archive import ArchiveStore
 from manyfest.stores.files import sync_folder
 
@@ -16,6 +16,22 @@ def _check(_: Release) -> str:
 
 
 def _run(release: Release) -> str:
+    try:
+        report = _report(release)
+    except BaseException:
+        if _is_candidate(release):
+            release.close()
+            release.candidate.unlink(missing_ok=True)
+        raise
+    if _is_candidate(release):
+        _keep(release)
+    release.checked = report.platforms
+    count = counted(len(report.platforms), "platform")
+    return f"{count}: digests, platforms, programs and entrypoints agree"
+
+
+def _report(release: Release) -> Report:
+    """Raises :class:`~manyfest.errors.CheckFailed` if anything is wrong."""
     image = release.built
     report = check_image(
         image.source,
@@ -24,22 +40,23 @@ def _run(release: Release) -> str:
         foreign=release.config.check.foreign,
         progress=release.progress,
     )
-    try:
-        report.raise_for_findings()
-    except CheckFailed:
-        release.candidate.unlink(missing_ok=True)
-        raise
-    _keep(release)
-    release.checked = report.platforms
-    return f"{len(report.platforms)} platforms: digests, platforms, programs and entrypoints agree"
+    report.raise_for_findings()
+    return report
+
+
+def _is_candidate(release: Release) -> bool:
+    """Whether the image is in an archive that this release has built and not yet named. One that
+    an earlier release left behind when it was killed is not."""
+    source = release.built.source
+    return isinstance(source, ArchiveStore) and source.path == release.candidate
 
 
 def _keep(release: Release) -> None:
-    """Give an archive that was built and found good its name."""
-    if release.candidate.exists():
-        release.candidate.replace(release.archive)
-        sync_folder(release.archive.parent)
-        release.image = replace(release.built, source=ArchiveStore(release.archive))
+    """Give the archive, which was found good, its name."""
+    release.close()
+    release.candidate.replace(release.archive)
+    sync_folder(release.archive.parent)
+    release.image = replace(release.built, source=ArchiveStore(release.archive))
 
 
 CHECK = Step("check", _check, _run)

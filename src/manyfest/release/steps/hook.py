@@ -8,7 +8,7 @@ from manyfest.errors import ReleaseError
 from manyfest.oci.platform import Platform
 from manyfest.release.steps.at_once import at_once
 from manyfest.release.steps.shell import Shell
-from manyfest.release.steps.step import Release, Step
+from manyfest.release.steps.step import Release, Step, counted
 
 _SHOWN = 300
 
@@ -27,7 +27,7 @@ def _run(release: Release) -> str:
             hook.shell.stop()
 
     at_once(_Hook.run, hooks, stop=stop)
-    return f"ran for {len(hooks)} platforms"
+    return f"ran for {counted(len(hooks), 'platform')}"
 
 
 class _Hook:

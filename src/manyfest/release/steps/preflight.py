@@ -31,8 +31,7 @@ def _run(release: Release) -> str:
     for name in release.destinations:
         # Whether the registry answers, and lets us read; what the tags hold is looked at later.
         held_by(release.stores.registry(name), release.version.text)
-    count = len(release.destinations)
-    return f"{count} {'repository' if count == 1 else 'repositories'} in reach"
+    return f"{', '.join(name.place for name in release.destinations)} in reach"
 
 
 def _refuse_dirty(release: Release) -> None:

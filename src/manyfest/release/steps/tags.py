@@ -13,7 +13,7 @@ from typing import Literal
 from manyfest.copy import point
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.release.steps.moves import Move, held_by, moves, refuse_taken
-from manyfest.release.steps.step import Release, Step
+from manyfest.release.steps.step import Release, Step, counted
 from manyfest.stores.base import Content, read_all
 
 _Try = tuple[Move, Content | None]
@@ -23,7 +23,7 @@ _Standing = Literal["put back", "as before", "set and left", "changed by others"
 def _check(release: Release) -> str:
     planned = moves(release)
     if all(move.is_done for move in planned):
-        return f"all {len(planned)} tags point there already"
+        return f"{counted(len(planned), 'tag')} there already"
     return ""
 
 
@@ -41,7 +41,7 @@ def _run(release: Release) -> str:
             release.progress.say(f"stopped at {move.name}: {_put_all_back(tried)}")
             raise
     release.changed_tags = [str(move.name) for move in planned]
-    return f"{len(planned)} set"
+    return f"{counted(len(planned), 'tag')} set"
 
 
 def _former(move: Move) -> Content | None:
