@@ -47,6 +47,11 @@ class Registry:
             self._process.wait()
             self._process = None
 
+    def remove(self) -> None:
+        """Stop it, and leave nothing behind."""
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def _wait(self) -> None:
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
