@@ -52,7 +52,6 @@ def spool(file: File, folder: Path) -> Path:
     """
     if not callable(file.content):
         raise BuildError("is no archive", where=shown(file.entry.name))
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"unpacked-{os.urandom(8).hex()}.tar"
     with closing(file.content()) as source, path.open("xb") as target:
         reader = _unpacked(source)

@@ -12,14 +12,15 @@ import io
 import os
 import stat
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore, Verdict
-from manyfest.build.files import File, base, directory, join, parent
+from manyfest.build.files import File, Placed, base, directory, join, parent
+from manyfest.build.once import Once
 from manyfest.errors import BuildError
 from manyfest.layers.entry import NO_XATTRS, Entry, EntryType, encode_name
 
@@ -51,6 +52,7 @@ class Context:
         self._ignore = ignore
         self._ignored_by = ignored_by
         self._mtime = mtime
+        self.placings: Once[Hashable, tuple[Placed, ...]] = Once()
         self._folders: dict[str, _Folder] = {}
         self._lock = threading.RLock()
 
@@ -65,9 +67,10 @@ class Context:
         return () if folder is None else tuple(folder.files)
 
     def why_missing(self, name: str) -> str:
-        if self._ignored_by and os.path.lexists(self.root / name):
-            return f"{self._ignored_by} leaves it out"
-        return ""
+        is_there = os.path.lexists(self.root / name)
+        return (
+            f"{self._ignored_by} leaves it out" if is_there and self._ignore.excludes(name) else ""
+        )
 
     def _folder(self, name: str) -> _Folder | None:
         """The folder's listing, or ``None`` if there is no such folder."""
@@ -88,7 +91,7 @@ class Context:
 
     def _list(self, name: str, verdict: Verdict | None) -> _Folder:
         try:
-            with os.scandir(self.root / name) as scan:
+            with os.scandir(os.path.join(self.root, name)) as scan:
                 entries = sorted(scan, key=lambda entry: encode_name(entry.name))
                 found = [(join(name, entry.name), entry) for entry in entries]
                 visible = {
@@ -114,7 +117,7 @@ class Context:
     def _file(self, name: str, found: os.DirEntry[str]) -> File:
         status = found.stat(follow_symlinks=False)
         kind = _TYPES[stat.S_IFMT(status.st_mode)]
-        path = os.fspath(self.root / name)
+        path = found.path
         is_file = stat.S_ISREG(status.st_mode)
         is_device = kind in {EntryType.CHAR, EntryType.BLOCK}
         is_link = kind is EntryType.SYMLINK

@@ -10,7 +10,6 @@ from pathlib import Path
 from manyfest.build.archives import is_archive, unpack
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.place import shown
-from manyfest.build.dockerignore import Ignore
 from manyfest.build.files import File, Tree, base, join, resolve, rooted
 from manyfest.build.filesystem import Change, Empty, FileSystem
 from manyfest.build.gomatch import has_wildcards
@@ -70,8 +69,8 @@ def is_linked(instruction: ins.Copy | ins.Add) -> bool:
 
 def _laid_over(image: FileSystem, linked: Change, mtime: int) -> Change:
     change = Change(image, mtime=mtime)
-    for file in sorted(linked.layer(), key=lambda file: file.entry.name):
-        change.put(file)
+    for file in linked.layer():
+        change.lay(file)
     return change
 
 
@@ -79,7 +78,8 @@ def _rules(instruction: ins.Copy | ins.Add, change: Change) -> Rules:
     return Rules(
         owner=parse_owner(instruction.chown, change) if instruction.chown else None,
         permissions=parse_permissions(instruction.chmod) if instruction.chmod else None,
-        exclude=Ignore.of(instruction.exclude, str(instruction.place)),
+        exclude=instruction.exclude,
+        where=str(instruction.place),
     )
 
 
@@ -142,8 +142,7 @@ class _Work:
             transfer(self.tree, source.name, self.change, self.target, self.rules)
 
     def _put_with_parents(self, source: _Source) -> None:
-        include = Ignore.of((source.pattern,), str(self.instruction.place))
-        rules = replace(self.rules, include=include)
+        rules = replace(self.rules, include=(source.pattern,))
         copied = transfer(self.tree, source.name, self.change, self.target, rules)
         if not (copied or source.wild):
             raise missing(self.tree, join(source.name, source.pattern))

@@ -8,8 +8,10 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import Protocol, runtime_checkable
 
+from manyfest.build.once import Once
 from manyfest.errors import DockerfileError
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.write import Content
@@ -18,9 +20,9 @@ MAX_LINKS = 255
 """Symbolic links that one path may lead through: BuildKit's limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class File:
-    """One name in a tree.
+    """One name in a tree. Two are compared by being the same object, which is cheap.
 
     ``identity`` tells ``content`` from other bytes: two files with equal identities hold the same.
     Names with one ``inode`` are hard links of each other; ``entry`` is never of that type.
@@ -36,8 +38,9 @@ class File:
         return self.entry.type is EntryType.DIR
 
 
+@lru_cache(maxsize=4096)
 def directory(name: str, *, mode: int = 0o755, uid: int = 0, gid: int = 0, mtime: int = 0) -> File:
-    """A directory that a build makes itself."""
+    """A directory that a build makes itself; the same object for the same one."""
     entry = Entry(name=name, type=EntryType.DIR, mode=mode, uid=uid, gid=gid, mtime=mtime)
     return File(entry=entry)
 
@@ -67,6 +70,26 @@ class Tree(Lookup, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A file under the name and with the owner and mode that it gets in an image. A directory is
+    ``implied`` if it is only there for what lies below it; ``mode`` is what it had in its tree."""
+
+    file: File
+    mode: int
+    implied: bool = False
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A tree that does not change, and is copied from in the same way for several platforms."""
+
+    @property
+    def placings(self) -> Once[Hashable, tuple[Placed, ...]]:
+        """What came of copying a directory, by all that it depends on."""
+        ...
+
+
 def join(directory: str, name: str) -> str:
     """The name of ``name`` in ``directory``."""
     return name if directory == "." else f"{directory}/{name}"
@@ -74,12 +97,12 @@ def join(directory: str, name: str) -> str:
 
 def parent(name: str) -> str:
     """The directory that ``name`` is in; the root is in itself."""
-    return posixpath.dirname(name) or "."
+    return name.rpartition("/")[0] or "."
 
 
 def base(name: str) -> str:
     """The last part of ``name``."""
-    return posixpath.basename(name)
+    return name.rpartition("/")[2]
 
 
 def ancestors(name: str) -> Iterator[str]:

@@ -82,14 +82,18 @@ class Change:
         self._before = before
         self._mtime = mtime
         self._new: dict[str, File] = {}
+        self._fresh: set[str] = set()
         self._cleared: set[str] = set()
 
     def find(self, name: str) -> File | None:
         if name in self._new:
             return self._new[name]
-        if self._cleared and not self._cleared.isdisjoint(ancestors(name)):
+        if parent(name) in self._fresh or self._is_cleared(name):
             return None
         return self._before.find(name)
+
+    def _is_cleared(self, name: str) -> bool:
+        return bool(self._cleared) and not self._cleared.isdisjoint(ancestors(name))
 
     def make_directories(self, name: str, *, mode: int = 0o755, uid: int = 0, gid: int = 0) -> None:
         """Make the directory ``name``, which has no links in it, and those above that are missing.
@@ -108,14 +112,26 @@ class Change:
         directory held."""
         name = file.entry.name
         before = self.find(name)
-        if before is not None and before.is_directory and not file.is_directory:
+        if before is None:
+            if file.is_directory:
+                self._fresh.add(name)  # nothing below it can have been there
+        elif before.is_directory and not file.is_directory:
             self._clear(name)
         self._new[name] = file
+
+    def lay(self, file: File) -> None:
+        """Put ``file`` in place without a look at what is there, as a layer does when it is
+        unpacked: a directory stays only below a directory."""
+        if not file.is_directory:
+            self._clear(file.entry.name)
+        self._new[file.entry.name] = file
 
     def _clear(self, name: str) -> None:
         below = f"{name}/"
         for path in [path for path in self._new if path.startswith(below)]:
             del self._new[path]
+            self._fresh.discard(path)
+        self._fresh.discard(name)
         self._cleared.add(name)
 
     def after(self) -> FileSystem:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,13 +35,23 @@ _File = tuple[Entry, int]
 
 
 class ImageTree:
-    """An image's files, all layers laid over each other."""
+    """An image's files, all layers laid over each other. ``rest`` is a tree of the same image in
+    which all files can be opened, made when one is that was not kept here."""
 
-    def __init__(self, label: str, tree: Tree[_File], owners: dict[str, Entry], kept: Path) -> None:
+    def __init__(
+        self,
+        tree: Tree[_File],
+        owners: dict[str, Entry],
+        kept: Path,
+        *,
+        label: str,
+        rest: Callable[[], ImageTree],
+    ) -> None:
         self.label = label
         self._tree = tree
         self._owners = owners
         self._kept = kept
+        self._rest = rest
 
     def find(self, name: str) -> File | None:
         node = self._tree.find(name, follow=False) if self._is_direct(name) else None
@@ -73,20 +84,34 @@ class ImageTree:
         entry = replace(entry, name=name, uname="", gname="")
         if entry.type is not EntryType.FILE:
             return File(entry=entry)
-        identity = (self._kept.name, offset, name if offset < 0 else "")
-        content = None if offset < 0 else slice_of(self._kept, offset, entry.size)
+        identity = (self._kept.name, str(offset) if offset >= 0 else name)
+        content: Callable[[], BinaryIO] = slice_of(self._kept, offset, entry.size)
+        if offset < 0:
+            content = partial(self._open_in_rest, name)
         return File(entry=entry, content=content, identity=identity, inode=identity)
+
+    def _open_in_rest(self, name: str) -> BinaryIO:
+        found = self._rest().find(name)
+        if found is None or not callable(found.content):
+            raise BuildError(f"{name!r} cannot be read", where=self.label)
+        return found.content()
 
 
 def read_image(
-    image: BaseImage, room: LayoutStore, *, keep: Callable[[Entry], bool] = lambda _: True
+    image: BaseImage,
+    room: LayoutStore,
+    scratch: Path,
+    *,
+    keep: Callable[[Entry], bool],
+    rest: Callable[[], ImageTree],
 ) -> ImageTree:
-    """Read all layers of ``image``; only files for which ``keep`` holds can be opened later.
+    """Read all layers of ``image``. Files for which ``keep`` holds are kept in ``scratch`` to be
+    opened later, and the others are found in ``rest``.
 
     Raises :class:`~manyfest.errors.BuildError` for a layer that lies elsewhere,
     :class:`~manyfest.errors.InvalidArchive` for a damaged one, and what the stores raise.
     """
-    kept = room.path / f"files-{secrets.token_hex(8)}"
+    kept = scratch / f"files-{secrets.token_hex(8)}"
     owners: dict[str, Entry] = {}
     layers: list[Tree[_File]] = []
     with kept.open("xb") as store:
@@ -96,7 +121,7 @@ def read_image(
                 tar = decompress(blob, compression, where=str(descriptor.digest))
                 noted = _noted(read_entries(tar, where=str(descriptor.digest)), store, owners, keep)
                 layers.append(Tree.of_layer(noted))
-    return ImageTree(image.name, Tree.stack(layers), owners, kept)
+    return ImageTree(Tree.stack(layers), owners, kept, label=image.name, rest=rest)
 
 
 def _fetched(image: BaseImage, descriptor: Descriptor, room: LayoutStore) -> Reader:

@@ -15,7 +15,7 @@ from manyfest.layers.compress import LayerDigests, LayerWriter
 from manyfest.layers.compression import Compression
 from manyfest.layers.entry import Entry, EntryType, encode_name
 from manyfest.layers.header import BLOCK
-from manyfest.layers.streams import Sink
+from manyfest.layers.streams import CHUNK, Sink
 from manyfest.layers.write import Content, TarWriter
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
@@ -43,7 +43,8 @@ class LayerMaker:
         self._compression = compression
         self._mtime = mtime
         self._progress = progress
-        self._made: Once[Hashable, Layer] = Once()
+        self._asked: Once[frozenset[File], Layer] = Once()
+        self._made: Once[frozenset[Hashable], Layer] = Once()
 
     def make(self, files: Sequence[File], label: str) -> Layer:
         """The layer that holds ``files``; ``label`` is the platform it is made for, for people.
@@ -51,9 +52,14 @@ class LayerMaker:
         Raises :class:`~manyfest.errors.BuildError` for names a layer cannot hold, and for files
         that changed or cannot be read.
         """
-        linked = with_hard_links(files)
-        key = frozenset(_key(file) for file in linked)
-        return self._made.get(key, lambda: self._write(linked, label))
+
+        def write() -> Layer:
+            # The files may be equal to others without being the same objects.
+            linked = with_hard_links(files)
+            key = frozenset(_key(file) for file in linked)
+            return self._made.get(key, lambda: self._write(linked, label))
+
+        return self._asked.get(frozenset(files), write)
 
     def _write(self, files: list[File], label: str) -> Layer:
         contents = {file.entry.name: file.content for file in files}
@@ -91,30 +97,41 @@ class LayerMaker:
         total = sum(BLOCK + -(-entry.size // BLOCK) * BLOCK for entry in entries)
         self._progress.begin(item, label, total)
         with LayerWriter(sink, self._compression) as writer:
-            tar = TarWriter(_Metered(writer, self._progress, item, total))
+            meter = _Metered(writer, self._progress, item, total)
+            tar = TarWriter(meter)
             for entry in entries:
                 tar.add(entry, contents.get(entry.name))
             tar.close()
             digests = writer.close()
+        meter.tell()
         self._progress.finish(item, "done")
         return digests
 
 
 class _Metered:
-    """Tells how much was written, up to ``total``, which leaves out long headers and the end."""
+    """Tells now and then how much was written, up to ``total``, which leaves out long headers and
+    the end."""
 
     def __init__(self, sink: Sink, progress: Progress, item: str, total: int) -> None:
-        self._sink = sink
+        self._write = sink.write
         self._progress = progress
         self._item = item
         self._left = total
+        self._untold = 0
 
     def write(self, data: bytes, /) -> int:
-        self._sink.write(data)
-        told = min(len(data), self._left)
-        self._left -= told
-        self._progress.advance(self._item, told)
+        self._write(data)
+        self._untold += len(data)
+        if self._untold >= CHUNK:
+            self.tell()
         return len(data)
+
+    def tell(self) -> None:
+        """Report what was written since the last time."""
+        told = min(self._untold, self._left)
+        self._left -= told
+        self._untold = 0
+        self._progress.advance(self._item, told)
 
 
 def with_hard_links(files: Iterable[File]) -> list[File]:

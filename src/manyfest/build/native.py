@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from manyfest.build.assemble import PlatformImage, write_image, write_index
 from manyfest.build.bases import Bases
@@ -29,6 +31,7 @@ from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.progress import Progress
 from manyfest.stores.base import Source
+from manyfest.stores.files import TEMPORARY_PREFIX
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.overlay import Overlay
 
@@ -74,21 +77,26 @@ def build(
     """
     plans = plan_platforms(request, read_dockerfile(request))
     _refuse_programs(plans)
-    workshop = Workshop(
-        context=open_context(request),
-        bases=Bases(open_image),
-        layers=LayerMaker(
+    context, bases = open_context(request), Bases(open_image)
+    workspace.path.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=workspace.path) as scratch:
+        layers = LayerMaker(
             workspace.blobs, request.compression, mtime=request.epoch, progress=progress
-        ),
-        room=workspace,
-        progress=progress,
-        epoch=request.epoch,
-    )
-    built = _build_all(plans, workshop, request)
+        )
+        workshop = Workshop(
+            context=context,
+            bases=bases,
+            layers=layers,
+            room=workspace,
+            scratch=Path(scratch),
+            progress=progress,
+            epoch=request.epoch,
+        )
+        built = _build_all(plans, workshop, request)
     images = [image for image, _ in built]
     index = write_index(images, workspace, annotations=request.annotations)
     return Built(
-        source=Overlay([workspace, *workshop.bases.sources]),
+        source=Overlay([workspace, *bases.sources]),
         graph=read_graph(workspace, index.descriptor),
         platforms=tuple(
             BuiltPlatform(image.platform, image.manifest, image.config, seconds)

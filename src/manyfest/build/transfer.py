@@ -19,6 +19,8 @@ from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore, Verdict
 from manyfest.build.files import (
     File,
+    Placed,
+    Remembers,
     Tree,
     ancestors,
     base,
@@ -34,18 +36,18 @@ from manyfest.build.permissions import Permissions
 from manyfest.errors import BuildError, DockerfileError
 from manyfest.layers.entry import EntryType
 
-NOTHING = Ignore()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
     """What the flags of an instruction ask for. ``owner`` and ``permissions`` are ``None`` when
-    files keep theirs; ``include`` is ``None`` when all are meant."""
+    files keep theirs. ``include`` and ``exclude`` are patterns for what is in a directory; without
+    ``include`` everything is. ``where`` is the instruction's file and line."""
 
     owner: Owner | None = None
     permissions: Permissions | None = None
-    include: Ignore | None = None
-    exclude: Ignore = NOTHING
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    where: str = field(default="", compare=False)
 
     @property
     def directory_mode(self) -> int:
@@ -131,12 +133,28 @@ def transfer(tree: Tree, source: str, change: Change, target: Destination, rules
     # The name is the one that was asked for, also where it is a link to another.
     top = replace(found, entry=replace(found.entry, name=source))
     name = _place(change, target, top, rules)
-    copier = _Copier(tree, change, rules)
-    if top.is_directory:
-        copier.copy_contents(followed, name)
-    else:
-        copier.copy(found, name)
-    return copier.copied
+    if not top.is_directory:
+        inode = None if found.inode is None else (object(), found.inode)
+        _put(change, Placed(rules.applied(found, name, inode), found.entry.mode))
+        return 1
+    placings = _contents(tree, followed, name, rules)
+    for placed in placings:
+        _put(change, placed)
+    return len(placings)
+
+
+def _put(change: Change, placed: Placed) -> None:
+    file = placed.file
+    there = change.find(file.entry.name)
+    if there is not None and there.is_directory != file.is_directory:
+        raise BuildError(
+            f"{shown('/' + file.entry.name)} is a {there.entry.type},"
+            f" which a {file.entry.type} cannot replace"
+        )
+    if there is not None and placed.implied:
+        # BuildKit then takes over the mode alone, and not that of --chmod.
+        file = replace(there, entry=replace(there.entry, mode=placed.mode))
+    change.put(file)
 
 
 def missing(tree: Tree, source: str) -> DockerfileError:
@@ -150,14 +168,25 @@ def missing(tree: Tree, source: str) -> DockerfileError:
     return DockerfileError(f"{shown(source)} is not in {tree.label}", mend=mend)
 
 
+def _contents(tree: Tree, source: str, name: str, rules: Rules) -> tuple[Placed, ...]:
+    """All that is copied of the directory ``source`` into the directory ``name``."""
+
+    def walk() -> tuple[Placed, ...]:
+        return tuple(_Walk(tree, rules).contents(source, name))
+
+    if isinstance(tree, Remembers):
+        return tree.placings.get((source, name, rules), walk)
+    return walk()
+
+
 @dataclass(slots=True)
 class _Pending:
-    """A directory that is made when something below it is copied."""
+    """A directory that is implied as soon as something below it is copied."""
 
     file: File
     name: str
     above: _Pending | None
-    made: bool = False
+    placed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,52 +201,34 @@ class _Step:
     above: _Pending | None
 
 
-@dataclass(slots=True)
-class _Copier:
-    """One run over one source. Hard links are kept among what one run copies."""
+class _Walk:
+    """One walk through one directory. Hard links are kept among what one walk copies."""
 
-    tree: Tree
-    change: Change
-    rules: Rules
-    copied: int = 0
-    _links: object = field(default_factory=object)
+    def __init__(self, tree: Tree, rules: Rules) -> None:
+        self._tree = tree
+        self._rules = rules
+        self._include = Ignore.of(rules.include, rules.where)
+        self._exclude = Ignore.of(rules.exclude, rules.where)
+        self._links = object()
 
-    def copy(self, file: File, name: str) -> None:
-        """Put one thing that is no directory under ``name``."""
-        there = self.change.find(name)
-        if there is not None and there.is_directory:
-            raise BuildError(f"{shown('/' + name)} is a directory, and a file cannot replace it")
-        inode = None if file.inode is None else (self._links, file.inode)
-        self.change.put(self.rules.applied(file, name, inode))
-        self.copied += 1
-
-    def copy_contents(self, source: str, name: str) -> None:
-        """Copy everything in the directory ``source`` to the directory ``name``."""
+    def contents(self, source: str, name: str) -> Iterator[Placed]:
+        """What is copied of ``source``, directories before what is in them."""
         todo = self._children(_Step(source, "", name, None, None, None), None)
         while todo:
-            todo.extend(self._step(todo.pop()))
-
-    def _step(self, step: _Step) -> list[_Step]:
-        """Copy one name if it is meant; the steps that come of it."""
-        included = excluded = None
-        if self.rules.include is not None:
-            included = self.rules.include.judge(step.below, step.included)
-        excluded = self.rules.exclude.judge(step.below, step.excluded)
-        wanted = (included is None or included.excluded) and not excluded.excluded
-        file = self.tree.find(step.source)
-        if file is None or not (wanted or file.is_directory):
-            return []
-        if wanted:
-            self._make_pending(step.above)
-        if not file.is_directory:
-            self.copy(file, step.name)
-            return []
-        pending = _Pending(file, step.name, step.above, made=wanted)
-        if wanted:
-            self._merge(self.rules.applied(file, step.name))
-        if excluded.prune:
-            return []
-        return self._children(replace(step, included=included, excluded=excluded), pending)
+            step = todo.pop()
+            included = self._include.judge(step.below, step.included)
+            excluded = self._exclude.judge(step.below, step.excluded)
+            wanted = (included.excluded or not self._rules.include) and not excluded.excluded
+            file = self._tree.find(step.source)
+            if file is None or not (wanted or file.is_directory):
+                continue
+            if wanted:
+                yield from self._implied(step.above)
+                yield self._placed(file, step.name)
+            if file.is_directory and not excluded.prune:
+                pending = _Pending(file, step.name, step.above, placed=wanted)
+                below = replace(step, included=included, excluded=excluded)
+                todo.extend(self._children(below, pending))
 
     def _children(self, step: _Step, above: _Pending | None) -> list[_Step]:
         """Last name first: they are taken from the end."""
@@ -230,31 +241,18 @@ class _Copier:
                 step.excluded,
                 above,
             )
-            for child in reversed(self.tree.names(step.source))
+            for child in reversed(self._tree.names(step.source))
         ]
 
-    def _merge(self, made: File) -> None:
-        """Make a directory, or give one that is there its mode and owner."""
-        there = self.change.find(made.entry.name)
-        if there is not None and not there.is_directory:
-            raise BuildError(
-                f"{shown('/' + made.entry.name)} is a {there.entry.type},"
-                " and a directory cannot replace it"
-            )
-        self.change.put(made)
-        self.copied += 1
+    def _placed(self, file: File, name: str, *, implied: bool = False) -> Placed:
+        inode = None if file.inode is None else (self._links, file.inode)
+        return Placed(self._rules.applied(file, name, inode), file.entry.mode, implied)
 
-    def _make_pending(self, pending: _Pending | None) -> None:
-        """Make the directories above what is copied, the outermost first."""
-        waiting: list[_Pending] = []
-        while pending is not None and not pending.made:
-            waiting.append(pending)
+    def _implied(self, pending: _Pending | None) -> list[Placed]:
+        """The directories above what is copied, the outermost first."""
+        found: list[Placed] = []
+        while pending is not None and not pending.placed:
+            found.append(self._placed(pending.file, pending.name, implied=True))
+            pending.placed = True
             pending = pending.above
-        for each in reversed(waiting):
-            there = self.change.find(each.name)
-            made = self.rules.applied(each.file, each.name)
-            if there is not None and there.is_directory:
-                # BuildKit then takes the mode alone, and not that of --chmod.
-                made = replace(there, entry=replace(there.entry, mode=each.file.entry.mode))
-            self._merge(made)
-            each.made = True
+        return found[::-1]

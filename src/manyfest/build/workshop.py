@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,19 +15,22 @@ from manyfest.build.ground import PEOPLE
 from manyfest.build.image_tree import ImageTree, read_image
 from manyfest.build.layer import LayerMaker
 from manyfest.build.once import Once
+from manyfest.layers.entry import Entry
 from manyfest.progress import Progress
 from manyfest.stores.layout import LayoutStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """Threads may share it. ``epoch`` is the time of everything made, in seconds since 1970;
-    ``stop`` is set when the build has failed and is to end."""
+    """Threads may share it. ``room`` takes what is made, ``scratch`` what is needed only during
+    the build. ``epoch`` is the time of everything made, in seconds since 1970; ``stop`` is set when
+    the build has failed and is to end."""
 
     context: Context
     bases: Bases
     layers: LayerMaker
     room: LayoutStore
+    scratch: Path
     progress: Progress
     epoch: int
     stop: threading.Event = field(default_factory=threading.Event)
@@ -36,22 +39,24 @@ class Workshop:
 
     def unpacked(self, archive: File) -> Path:
         """The uncompressed tar of an archive in the context."""
-        return self._archives.get(archive.identity, lambda: spool(archive, self.room.path))
+        return self._archives.get(archive.identity, lambda: spool(archive, self.scratch))
 
     def names_of(self, base: BaseImage) -> ImageTree:
-        """The files of a base image, of which only those that name users can be opened."""
-        return self._tree(base, whole=False)
+        """The files of a base image. Its layers are read once more if one is opened that does not
+        name users."""
+        return self._tree(base, "names", keep=lambda entry: entry.name in PEOPLE)
 
     def files_of(self, image: BaseImage) -> ImageTree:
         """The files of an image, to copy from."""
-        return self._tree(image, whole=True)
+        return self._tree(image, "files", keep=lambda _: True)
 
-    def _tree(self, image: BaseImage, *, whole: bool) -> ImageTree:
+    def _tree(self, image: BaseImage, which: str, keep: Callable[[Entry], bool]) -> ImageTree:
+        def rest() -> ImageTree:
+            return self.files_of(image)
+
         def read() -> ImageTree:
             self.progress.say(f"reading the layers of {image.name} for {image.config.platform}")
-            if whole:
-                return read_image(image, self.room)
-            return read_image(image, self.room, keep=lambda entry: entry.name in PEOPLE)
+            return read_image(image, self.room, self.scratch, keep=keep, rest=rest)
 
         layers = tuple(layer.digest for layer in image.layers)
-        return self._trees.get((layers, whole), read)
+        return self._trees.get((layers, which), read)

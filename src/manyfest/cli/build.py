@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import seconds
 
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
     "--file",
     "dockerfile",
     type=click.Path(path_type=Path),
-    help="[default: CONTEXT/Dockerfile]",
+    help="The Dockerfile.  [default: CONTEXT/Dockerfile]",
 )
-@click.option("--platform", "platforms", multiple=True, metavar="P", help="May be repeated.")
-@click.option("--build-arg", "build_args", multiple=True, metavar="KEY=VALUE")
-@click.option("--target", default="", help="The stage to build; the last by default.")
+@platforms_option("Build for this platform, by default this machine's")
+@click.option(
+    "--build-arg",
+    "build_args",
+    multiple=True,
+    metavar="KEY[=VALUE]",
+    help="Set an ARG; without a value, to that of the environment's KEY.",
+)
+@click.option(
+    "--target", metavar="STAGE", default="", help="The stage to build; the last by default."
+)
 @click.option("-o", "--output", metavar="REF", required=True, help="Where the image goes.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; write nothing.")
 @with_registries
@@ -41,8 +50,8 @@ def command(
     *,
     dry_run: bool,
 ) -> None:
-    """Build CONTEXT for every platform into one image, at REF: oci-archive:FILE:TAG, oci:DIR:TAG
-    or a name in a registry.
+    """Build the folder CONTEXT for each platform, into one image at REF: oci-archive:FILE:TAG,
+    oci:DIR:TAG or a name in a registry.
 
     Needs no daemon, and so no RUN in the Dockerfile. Prints the digest.
     """
@@ -81,10 +90,9 @@ def _request(
     from manyfest.build.native import BuildRequest
     from manyfest.errors import UsageError
     from manyfest.oci.machine import platform_of_machine
-    from manyfest.oci.platform import Platform
     from manyfest.release.version import source_date
 
-    wanted = tuple(Platform.parse(platform) for platform in platforms)
+    wanted = parse_platforms(platforms)
     here = platform_of_machine(this.machine())
     if not wanted and here is None:
         raise UsageError(f"no platform is known for {this.machine()}", mend="give --platform")

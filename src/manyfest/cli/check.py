@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import one_line, table
 
@@ -21,7 +22,7 @@ EXIT_NO = 3
 
 @click.command()
 @click.argument("references", nargs=-1, required=True)
-@click.option("--platform", "platforms", multiple=True, metavar="P", help="Must be there.")
+@platforms_option("It must have this platform")
 @click.option("--deep", is_flag=True, help="Read every byte: digests, programs, entrypoints.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_registries
@@ -38,10 +39,9 @@ def command(
     The answer is yes (exit 0) or no (exit 3). A registry that does not answer is an error.
     """
     from manyfest.check.readiness import readiness
-    from manyfest.oci.platform import Platform
     from manyfest.oci.reference import Reference
 
-    wanted = tuple(Platform.parse(platform) for platform in platforms)
+    wanted = parse_platforms(platforms)
     answers = []
     with session.stores() as stores:
         for reference in map(Reference.parse, references):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import size
+
+if TYPE_CHECKING:
+    from manyfest.copy import Copied
 
 
 @click.command()
@@ -30,9 +35,18 @@ def command(session: Session, source: str, target: str, *, dry_run: bool) -> Non
         graph = read_graph(here, here.resolve(from_.target))
         if dry_run:
             count = len(graph.descriptors)
-            session.say(f"would copy {count} parts, {size(graph.size)} at most, to {to}")
+            session.out(f"would copy {count} parts, {size(graph.size)} at most, to {to}")
         else:
             with session.progress() as progress, stores.target(to) as there:
                 copied = copy_graph(here, graph, there, tags, progress=progress)
-            session.say(f"{to}: {size(copied.sent)} sent, {copied.present} parts were there")
+            session.say(f"{to}: {_told(copied)}")
     session.out(str(graph.root.descriptor.digest))
+
+
+def _told(copied: Copied) -> str:
+    parts = [f"{size(copied.sent)} sent"]
+    if copied.present:
+        parts.append(f"parts already there: {copied.present}")
+    if copied.mounted:
+        parts.append(f"parts taken from another repository: {copied.mounted}")
+    return ", ".join(parts)

@@ -45,7 +45,11 @@ def command(
             click.echo(manifest.raw, nl=False)
         elif as_config:
             if manifest.is_index:
-                raise UsageError("it has a configuration for each platform", mend="add --platform")
+                raise UsageError(
+                    "it has a configuration for each platform",
+                    where=str(where),
+                    mend="add --platform",
+                )
             click.echo(read_all(source, manifest.image.config), nl=False)
         else:
             found = inspect(source, manifest)

@@ -85,6 +85,8 @@ def run(arguments: list[str] | None = None) -> int:
         return _failed("interrupted; run the same command again to go on", EXIT_INTERRUPTED)
     except SystemExit:
         return 0  # click's answer when our output is no longer read, by head for one: no fault
+    except UnicodeEncodeError as error:
+        return _failed(f"this cannot be written as {error.encoding}: {error.object!r}", 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _failed(f"{where}{error.strerror or error}", 1)

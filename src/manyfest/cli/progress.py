@@ -23,7 +23,7 @@ MOMENT = 1.0
 class _Group:
     """The items of one label, a platform's layers, in one round of work on them."""
 
-    started: float = field(default_factory=time.monotonic)
+    started: float
     totals: dict[str, int] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Board:
             label = self._label.setdefault(item, label)
             group = self.groups.get(label)
             if group is None or group.is_complete:
-                group = self.groups[label] = _Group()
+                group = self.groups[label] = _Group(time.monotonic())
                 self._started(label)
             group.totals[item] = total
             group.done[item] = 0

@@ -38,7 +38,7 @@ def command(session: Session, reference: str, tags: tuple[str, ...], *, dry_run:
             if held == manifest.descriptor.digest:
                 session.say(f"{tag}: already there")
             elif dry_run:
-                session.say(f"{tag}: would be set" + (f", and now is {held}" if held else ""))
+                session.out(f"{tag}: would be set" + (f", and now is {held}" if held else ""))
             else:
                 point(target, tag, manifest)
                 session.say(f"{tag}: set" + (f"; it was {held}" if held else ""))

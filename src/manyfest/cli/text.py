@@ -42,9 +42,10 @@ def size(count: int) -> str:
 
 def seconds(value: float) -> str:
     """A duration: ``0.42 s``, ``3 min 5 s``."""
-    if value < 60:
+    if value < 59.995:
         return f"{value:.2f} s"
-    return f"{int(value // 60)} min {int(value % 60)} s"
+    minutes, rest = divmod(max(int(value), 60), 60)
+    return f"{minutes} min {rest} s"
 
 
 def table(rows: Sequence[tuple[str, ...]], *, right: frozenset[int] = frozenset()) -> str:

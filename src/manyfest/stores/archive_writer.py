@@ -25,7 +25,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.stores.base import CHUNK_SIZE, Content, VerifyingReader
-from manyfest.stores.files import new_file, write_errors
+from manyfest.stores.files import new_file, remove_abandoned, write_errors
 from manyfest.stores.layout import LAYOUT_FILE
 from manyfest.stores.names import with_name
 
@@ -120,6 +120,7 @@ class ArchiveWriter:
 
     def _opened(self) -> BinaryIO:
         if self._file is None:
+            remove_abandoned(self.path.parent)
             self._file = self._open.enter_context(new_file(self.path))
             self._append("oci-layout", LAYOUT_FILE)
         return self._file

@@ -23,7 +23,7 @@ from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.stores.base import Content, Reader
 from manyfest.stores.blobs import BlobFolder
-from manyfest.stores.files import new_file, read_small, write_errors
+from manyfest.stores.files import new_file, read_small, remove_abandoned, write_errors
 from manyfest.stores.names import as_digest, described, parse_top, pick, tags_in, with_name
 
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
@@ -38,6 +38,7 @@ class LayoutStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.blobs = BlobFolder(path / "blobs")
+        self._is_swept = False
 
     @property
     def label(self) -> str:
@@ -66,6 +67,7 @@ class LayoutStore:
     def put(self, content: Content) -> None:
         with write_errors(self.label):
             self._prepare()
+            self._sweep(self.blobs.path(content.descriptor.digest).parent)
             self.blobs.put(content)
 
     def tag(self, name: str, manifest: Content) -> None:
@@ -134,6 +136,13 @@ class LayoutStore:
                     file.write(LAYOUT_FILE)
                 with new_file(self.path / "index.json") as file:
                     file.write(json.dumps(_EMPTY))
+
+    def _sweep(self, folder: Path) -> None:
+        """Clear up after runs that were killed, once."""
+        if not self._is_swept:
+            self._is_swept = True
+            remove_abandoned(self.path)
+            remove_abandoned(folder)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from typing import Literal
 from manyfest.copy import point
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.release.steps.moves import Move, held_by, moves, refuse_taken
-from manyfest.release.steps.step import Release, Step, counted
+from manyfest.release.steps.step import Release, Step
 from manyfest.stores.base import Content, read_all
 
 _Try = tuple[Move, Content | None]
@@ -22,9 +22,10 @@ _Standing = Literal["put back", "as before", "set and left", "changed by others"
 
 def _check(release: Release) -> str:
     planned = moves(release)
-    if all(move.is_done for move in planned):
-        return f"{counted(len(planned), 'tag')} there already"
-    return ""
+    if not planned:
+        return f"{release.version} has no tag to set"
+    done = all(move.is_done for move in planned)
+    return "every tag points there already" if done else ""
 
 
 def _run(release: Release) -> str:
@@ -41,7 +42,7 @@ def _run(release: Release) -> str:
             release.progress.say(f"stopped at {move.name}: {_put_all_back(tried)}")
             raise
     release.changed_tags = [str(move.name) for move in planned]
-    return f"{counted(len(planned), 'tag')} set"
+    return f"{len(planned)} set"
 
 
 def _former(move: Move) -> Content | None:

@@ -1,0 +1,149 @@
+"""ADD of local archives: which are unpacked, and to what."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+from building import EPOCH, Bench, layer_entries, write
+
+from manyfest.errors import BuildError
+
+
+def plain(data: bytes) -> bytes:
+    return data
+
+
+def zstd(data: bytes) -> bytes:
+    return zstandard.ZstdCompressor().compress(data)
+
+
+def member(name: str, content: bytes = b"", **fields: object) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    info.mtime = EPOCH - 1
+    for field, value in fields.items():
+        setattr(info, field, value)
+    return info, content
+
+
+def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for info, content in members:
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+TAR = tar(
+    member(".", type=tarfile.DIRTYPE, mode=0o700),
+    member("d", type=tarfile.DIRTYPE, mode=0o750, uid=5, gid=6, uname="me"),
+    member("d/f", b"hello", mode=0o4600, uid=7, gid=8),
+    member("d/l", type=tarfile.SYMTYPE, linkname="f"),
+    member("d/h", type=tarfile.LNKTYPE, linkname="d/f", mode=0o4600, uid=7, gid=8),
+    member("implied/x", b"y", mode=0o644),
+)
+UNPACKED = [
+    "d/ 750 5:6",
+    "d/f 4600 7:8 =hello",
+    "d/h 4600 7:8 == d/f",
+    "d/l -> f",
+    "implied/ 755",
+    "implied/x 644 =y",
+]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    bench = Bench(tmp_path)
+    write(bench.context, {"t.tar": TAR, "a.txt": "a"})
+    return bench
+
+
+@pytest.mark.parametrize("packed", [plain, gzip.compress, bz2.compress, lzma.compress, zstd])
+def test_archives_are_told_by_their_content(bench: Bench, packed: Callable[[bytes], bytes]) -> None:
+    (bench.context / "some.file").write_bytes(packed(TAR))
+
+    assert bench.files("FROM scratch\nADD some.file /\n") == UNPACKED
+
+
+@pytest.mark.parametrize(
+    ("instruction", "expected"),
+    [
+        ("ADD t.tar /in", ["in/ 755", *(f"in/{x}" for x in UNPACKED[:2]),
+            "in/d/h 4600 7:8 == in/d/f", *(f"in/{x}" for x in UNPACKED[3:])]),
+        ("ADD --chown=1 --chmod=700 t.tar /", ["d/ 750 1:1", "d/f 4600 1:1 =hello",
+            "d/h 4600 1:1 == d/f", "d/l 1:1 -> f", "implied/ 755", "implied/x 644 1:1 =y"]),
+    ],
+)  # fmt: skip
+def test_owners_may_change_and_modes_do_not(
+    bench: Bench, instruction: str, expected: list[str]
+) -> None:
+    assert bench.files(f"FROM scratch\n{instruction}\n") == expected
+
+
+@pytest.mark.parametrize("instruction", ["COPY t.tar /x", "ADD --unpack=false t.tar /x"])
+def test_not_unpacked_unless_asked(bench: Bench, instruction: str) -> None:
+    (file,) = bench.files(f"FROM scratch\n{instruction}\n")
+
+    assert file.startswith("x 644 =./")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\0" * 1024, gzip.compress(b"not a tar"), b"BZh9broken", TAR[:500]]
+)
+def test_what_is_no_archive_is_copied(bench: Bench, content: bytes) -> None:
+    (bench.context / "file").write_bytes(content)
+    built = bench.build("FROM scratch\nADD file /x\n")
+    ((_, copied),) = layer_entries(built.source, built.platforms[0].manifest.image.layers[0])
+
+    assert copied == content
+
+
+def test_times_are_kept_up_to_the_epoch(bench: Bench) -> None:
+    late = member("late", mtime=EPOCH + 5)
+    (bench.context / "t.tar").write_bytes(tar(member("early"), late))
+    built = bench.build("FROM scratch\nADD t.tar /\n")
+    entries = layer_entries(built.source, built.platforms[0].manifest.image.layers[0])
+
+    assert {entry.name: entry.mtime for entry, _ in entries} == {
+        "early": EPOCH - 1,
+        "late": EPOCH,
+    }
+
+
+def test_links_of_the_image_are_followed(bench: Bench) -> None:
+    write(bench.context, {"root/real/": "", "root/d": "-> real"})
+    (bench.context / "t.tar").write_bytes(tar(member("d/f", b"1")))
+
+    assert bench.files("FROM scratch\nCOPY root /\nADD t.tar /\n") == [
+        "d -> real",
+        "real/ 755",
+        "real/f 644 =1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (TAR[:2000], "is truncated"),
+        (gzip.compress(TAR)[:-20], "is truncated: its last gzip member is not whole"),
+        (tar(member("../x", b"1")), "the name '../x' climbs out with '..'"),
+        (tar(member("a", type=tarfile.LNKTYPE, linkname="b")),
+         "has 'a', a hard link to 'b', which is no file before it"),
+    ],
+)  # fmt: skip
+def test_broken_archives(bench: Bench, content: bytes, message: str) -> None:
+    (bench.context / "t.tar").write_bytes(content)
+
+    with pytest.raises(BuildError) as caught:
+        bench.build("FROM scratch\nADD t.tar /\n")
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{bench.context}/Dockerfile:2: ADD: ")

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+
+from manyfest.check.readiness import PlatformState, Readiness, readiness
+from manyfest.errors import AccessDenied, ConnectionFailed, ManyfestError
+from manyfest.graph import read_manifest
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.manifest import Manifest
+from manyfest.oci.platform import Platform
+from manyfest.stores.memory import MemoryStore
+from tests.images import attested, content_of, index, make, platforms
+
+THREE = ("linux/amd64", "linux/arm64", "linux/arm/v7")
+
+
+def ask(store: MemoryStore, *wanted: str, name: str = "v1") -> Readiness:
+    return readiness(store, name, [Platform.parse(each) for each in wanted], "example/app:v1")
+
+
+def states(answer: Readiness) -> list[tuple[str, str]]:
+    return [(each.platform, each.state) for each in answer.platforms]
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "expected"),
+    [
+        ("image", [], [("linux/amd64", "ready")]),
+        ("image", ["linux/amd64"], [("linux/amd64", "ready")]),
+        ("image", ["linux/arm64"], [("linux/arm64", "missing")]),
+        ("index", [], [(name, "ready") for name in THREE]),
+        ("index", ["linux/arm64"], [("linux/arm64", "ready")]),
+        ("index", ["linux/arm64/v8"], [("linux/arm64", "ready")]),
+        (
+            "index",
+            ["linux/arm64", "linux/riscv64"],
+            [("linux/arm64", "ready"), ("linux/riscv64", "missing")],
+        ),
+        ("index", ["linux/arm/v6"], [("linux/arm/v6", "missing")]),
+        ("docker list", [], [(name, "ready") for name in THREE]),
+        (
+            "nested index",
+            [],
+            [("linux/amd64", "ready"), ("linux/arm64", "ready"), ("linux/riscv64", "ready")],
+        ),
+        ("nested index", ["linux/riscv64"], [("linux/riscv64", "ready")]),
+        ("index with attestations", [], [("linux/amd64", "ready"), ("linux/arm64", "ready")]),
+        ("artifact", [], [("any", "missing")]),
+        ("artifact", ["linux/amd64"], [("linux/amd64", "missing")]),
+    ],
+)
+def test_each_kind_is_complete_for_what_it_has(
+    kind: str, wanted: list[str], expected: list[tuple[str, str]]
+) -> None:
+    store = MemoryStore()
+    root = make(store, kind)
+    answer = ask(store, *wanted)
+    assert states(answer) == expected
+    assert answer.ready is all(state == "ready" for _, state in expected)
+    assert answer.digest == str(root.descriptor.digest)
+    assert answer.reference == "example/app:v1"
+
+
+@pytest.mark.parametrize("wanted", [[], ["linux/amd64", "linux/arm64"]])
+def test_a_tag_that_is_not_there_is_a_no(wanted: list[str]) -> None:
+    answer = ask(MemoryStore(), *wanted)
+    assert not answer.ready
+    assert answer.digest == ""
+    assert states(answer) == [(name, "missing") for name in wanted or ["any"]]
+    assert answer.platforms[0].why == "'v1' is not in it"
+
+
+@pytest.mark.parametrize("wanted", [[], ["linux/amd64"]])
+def test_an_empty_index_is_not_ready(wanted: list[str]) -> None:
+    store = MemoryStore()
+    store.tag("v1", content_of(index(store, [])))
+    answer = ask(store, *wanted)
+    assert not answer.ready
+    assert states(answer) == [(name, "missing") for name in wanted or ["any"]]
+    why = "it has none" if wanted else "it holds no image for a platform"
+    assert answer.platforms[0].why == why
+
+
+PARTS: dict[str, Callable[[Manifest], Descriptor]] = {
+    "manifest": lambda image: image.descriptor,
+    "configuration": lambda image: image.image.config,
+    "layer": lambda image: image.image.layers[-1],
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_is_missing_makes_its_platform_partial_and_no_other(part: str) -> None:
+    store = MemoryStore()
+    root = make(store, "index")
+    gone = PARTS[part](read_manifest(store, root.children[1]))
+    del store.blobs[gone.digest]
+    answer = ask(store)
+    assert states(answer) == [
+        ("linux/amd64", "ready"),
+        ("linux/arm64", "partial"),
+        ("linux/arm/v7", "ready"),
+    ]
+    assert not answer.ready
+    assert str(gone.digest) in answer.platforms[1].why
+    assert answer.platforms[1].digest == str(root.children[1].digest)
+    assert ask(store, "linux/amd64").ready
+
+
+def test_a_missing_attestation_keeps_no_platform_waiting() -> None:
+    store = MemoryStore()
+    root = attested(store)
+    store.tag("v1", content_of(root))
+    del store.blobs[root.children[1].digest]
+    assert ask(store).ready
+
+
+def test_only_the_platforms_asked_for_are_read() -> None:
+    store = MemoryStore()
+    root = make(store, "index")
+    for other in (root.children[0], root.children[2]):
+        del store.blobs[other.digest]
+    assert ask(store, "linux/arm64").ready
+
+
+def test_a_platform_that_an_index_lists_twice_is_asked_for_once() -> None:
+    store = MemoryStore()
+    root = platforms(store, ["linux/arm64"])
+    (arm64,) = root.children
+    again = msgspec.structs.replace(
+        arm64, platform=Platform(os="linux", architecture="arm64", variant="v8")
+    )
+    store.tag("v1", content_of(index(store, [arm64, again])))
+    assert states(ask(store)) == [("linux/arm64", "ready")]
+
+
+@pytest.mark.parametrize("error", [ConnectionFailed("no answer"), AccessDenied("no", status=403)])
+@pytest.mark.parametrize("method", ["resolve", "open", "has"])
+def test_what_could_not_be_told_is_an_error_and_no_answer(
+    monkeypatch: pytest.MonkeyPatch, method: str, error: ManyfestError
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    store = MemoryStore()
+    make(store, "index")
+    monkeypatch.setattr(store, method, fail)
+    with pytest.raises(type(error)):
+        ask(store)
+
+
+def test_the_json_of_an_answer_is_a_contract() -> None:
+    store = MemoryStore()
+    make(store, "image")
+    assert list(msgspec.to_builtins(ask(store))) == ["reference", "digest", "ready", "platforms"]
+    assert list(PlatformState.__struct_fields__) == ["platform", "state", "digest", "why"]

@@ -1,0 +1,297 @@
+"""Verbs on layouts and archives: what they print, where, and how they end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from manyfest.oci.manifest import Index
+from manyfest.oci.mediatypes import OCI_INDEX
+from manyfest.stores.layout import LayoutStore
+from tests import images
+from tests.unit.cli import Manyfest, make_layout, runner
+from tests.unit.releases import make_project
+
+INDEX = "sha256:bd0ee5d8bf7cf1a1cb0b1aa2d2c1f7fcb6d9b0f6a6ac3ce1f8f1e5a1b4f8d4a6"
+
+
+@pytest.fixture
+def manyfest(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Manyfest:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return runner(capsys)
+
+
+@pytest.fixture
+def digest(manyfest: Manyfest, tmp_path: Path) -> str:
+    """Of the index in ``oci:image:v1``."""
+    return str(make_layout(tmp_path / "image", "v1").resolve("v1").digest)
+
+
+def test_copy_prints_the_digest_alone(manyfest: Manyfest, digest: str) -> None:
+    copied = manyfest("copy", "oci:image:v1", "oci-archive:image.tar:v1")
+    assert (copied.code, copied.out) == (0, f"{digest}\n")
+    assert copied.err == "oci-archive:image.tar:v1: 14.3 kB sent\n"
+
+
+def test_copy_says_what_was_there(manyfest: Manyfest, digest: str) -> None:
+    manyfest("copy", "oci:image:v1", "oci:other:v1")
+    again = manyfest("copy", "oci:image:v1", "oci:other:v1")
+    assert again == (0, f"{digest}\n", "oci:other:v1: 0 B sent, parts already there: 11\n")
+
+
+def test_a_quiet_copy_prints_the_digest_only(manyfest: Manyfest, digest: str) -> None:
+    assert manyfest("copy", "-q", "oci:image:v1", "oci:other:v1") == (0, f"{digest}\n", "")
+
+
+def test_a_dry_copy_prints_the_plan_and_changes_nothing(
+    manyfest: Manyfest, digest: str, tmp_path: Path
+) -> None:
+    planned = manyfest("copy", "-q", "--dry-run", "oci:image:v1", "oci-archive:image.tar:v1")
+    assert planned == (
+        0,
+        f"would copy 11 parts, 14.3 kB at most, to oci-archive:image.tar:v1\n{digest}\n",
+        "",
+    )
+    assert not (tmp_path / "image.tar").exists()
+
+
+def test_ls_sorts_versions(manyfest: Manyfest, tmp_path: Path) -> None:
+    make_layout(tmp_path / "image", "v1.10.0", "latest", "v1.9.0", "v1.10.0-rc.1", "edge")
+    assert manyfest("ls", "oci:image").out.split() == [
+        "edge",
+        "latest",
+        "v1.9.0",
+        "v1.10.0-rc.1",
+        "v1.10.0",
+    ]
+
+
+def test_ls_as_json(manyfest: Manyfest, tmp_path: Path) -> None:
+    make_layout(tmp_path / "image", "v2", "v1")
+    listed = manyfest("ls", "--json", "oci:image")
+    assert json.loads(listed.out) == {"reference": "oci:image", "tags": ["v1", "v2"]}
+
+
+def test_tag_says_what_was_there_and_prints_the_digest(
+    manyfest: Manyfest, digest: str, tmp_path: Path
+) -> None:
+    layout = LayoutStore(tmp_path / "image")
+    other = images.single(layout)
+    layout.tag("v2", images.content_of(other))
+    assert manyfest("tag", "oci:image:v1", "v1", "v2", "v3") == (
+        0,
+        f"{digest}\n",
+        f"v1: already there\nv2: set; it was {other.descriptor.digest}\nv3: set\n",
+    )
+    assert str(layout.resolve("v2").digest) == str(layout.resolve("v3").digest) == digest
+
+
+def test_a_dry_tag_changes_nothing(manyfest: Manyfest, digest: str, tmp_path: Path) -> None:
+    planned = manyfest("tag", "--dry-run", "oci:image:v1", "v2")
+    assert planned == (0, f"v2: would be set\n{digest}\n", "")
+    assert list(LayoutStore(tmp_path / "image").tags()) == ["v1"]
+
+
+def test_inspect_shows_each_platform(manyfest: Manyfest, digest: str) -> None:
+    shown = manyfest("inspect", "oci:image:v1")
+    assert (shown.code, shown.err) == (0, "")
+    lines = shown.out.splitlines()
+    assert lines[:2] == [
+        "oci:image:v1",
+        f"{digest}  application/vnd.oci.image.index.v1+json",
+    ]
+    assert lines[3].split() == ["PLATFORM", "DIGEST", "SIZE", "LAYERS", "CREATED", "RUNS"]
+    assert [line.split()[0] for line in lines[4:7]] == ["linux/amd64", "linux/arm64", "linux/arm/v7"]
+    assert lines[4].endswith("2  2026-01-02  /app --serve")
+
+
+def test_inspect_prints_the_manifests_own_bytes(
+    manyfest: Manyfest, digest: str, tmp_path: Path
+) -> None:
+    raw = (tmp_path / "image/blobs" / digest.replace(":", "/")).read_text()
+    assert manyfest("inspect", "--raw", "oci:image:v1") == (0, raw, "")
+
+
+def test_inspect_prints_one_platforms_configuration(manyfest: Manyfest, digest: str) -> None:
+    shown = manyfest("inspect", "--config", "--platform", "arm64", "oci:image:v1")
+    assert json.loads(shown.out)["architecture"] == "arm64"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "verdict", "states"),
+    [
+        ([], 0, "ready", ["ready", "ready", "ready"]),
+        (["--platform", "arm64"], 0, "ready", ["ready"]),
+        (["--platform", "linux/amd64,linux/riscv64"], 3, "NOT ready", ["ready", "missing"]),
+        (["--platform", "amd64", "--platform", "s390x"], 3, "NOT ready", ["ready", "missing"]),
+    ],
+)
+def test_check_answers_yes_or_no(
+    manyfest: Manyfest,
+    digest: str,
+    arguments: list[str],
+    code: int,
+    verdict: str,
+    states: list[str],
+) -> None:
+    answer = manyfest("check", "oci:image:v1", *arguments)
+    assert (answer.code, answer.err) == (code, "")
+    lines = answer.out.splitlines()
+    assert lines[0] == f"oci:image:v1  {verdict}"
+    assert [line.split()[1] for line in lines[2:]] == states
+
+
+def test_check_of_a_tag_that_is_not_there_is_a_no(manyfest: Manyfest, digest: str) -> None:
+    answer = manyfest("check", "oci:image:v1", "oci:image:v2")
+    assert answer.code == 3
+    assert "oci:image:v1  ready\n" in answer.out
+    assert "\n\noci:image:v2  NOT ready\n" in answer.out
+
+
+def test_a_deep_check_names_the_faults(manyfest: Manyfest, digest: str) -> None:
+    answer = manyfest("check", "--deep", "oci:image:v1", "--platform", "amd64")
+    assert answer.code == 3
+    first, *_, last = answer.out.splitlines()
+    assert first.startswith("oci:image:v1  NOT right: ")
+    assert last.startswith("linux/")
+    told = json.loads(manyfest("check", "--deep", "--json", "oci:image:v1").out)
+    assert {"platform", "where", "what", "mend"} == told["images"][0]["faults"][0].keys()
+
+
+def test_build_prints_the_digest_alone(manyfest: Manyfest, tmp_path: Path) -> None:
+    make_project(tmp_path)
+    built = manyfest("build", "-q", "--platform", "amd64,arm64", "-o", "oci:out:v1")
+    assert (built.code, built.err) == (0, "")
+    assert built.out == f"{LayoutStore(tmp_path / 'out').resolve('v1').digest}\n"
+    assert manyfest("check", "--deep", "oci:out:v1").code == 0
+
+
+def test_a_dry_build_writes_nothing(manyfest: Manyfest, tmp_path: Path) -> None:
+    make_project(tmp_path)
+    planned = manyfest("build", "--dry-run", "--platform", "arm64", "-o", "oci:out:v1")
+    assert planned.code == 0
+    assert planned.out.splitlines()[0] == "linux/arm64"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "label"),
+    [
+        (["--build-arg", "BY=them"], "them"),
+        (["--build-arg", "BY"], "the environment"),
+        (["--build-arg", "UNSET_BY"], "us"),
+        (["--build-arg", "BY=a=b"], "a=b"),
+    ],
+)
+def test_build_arguments(
+    manyfest: Manyfest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: list[str],
+    label: str,
+) -> None:
+    make_project(tmp_path)
+    monkeypatch.setenv("BY", "the environment")
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text("FROM scratch\nARG BY=us\nARG UNSET_BY\nLABEL by=$BY\nCOPY bin /\n")
+    manyfest("build", "--platform", "amd64", "-o", "oci:out:v1", *given)
+    shown = json.loads(manyfest("inspect", "--json", "oci:out:v1").out)
+    assert shown["images"][0]["labels"] == {"by": label}
+
+
+def test_init_writes_a_file_that_version_and_release_read(
+    manyfest: Manyfest, tmp_path: Path
+) -> None:
+    make_project(tmp_path)
+    assert manyfest("init") == (
+        0,
+        "manyfest.yaml\n",
+        "wrote manyfest.yaml; look it over, then run: manyfest release --dry-run\n",
+    )
+    assert manyfest("version", "--version", "1.2.3").out.splitlines()[-1] == "1.2.3"
+    planned = manyfest("release", "--dry-run", "--version", "1.2.3", "--to", "one.example/app")
+    assert planned.code == 0
+    assert "publish  one.example/app" in planned.out.splitlines()
+
+
+def test_a_dry_init_prints_the_file(manyfest: Manyfest, tmp_path: Path) -> None:
+    assert manyfest("init", "--dry-run").out.splitlines()[0].startswith("# What")
+    assert not (tmp_path / "manyfest.yaml").exists()
+
+
+def test_a_plan_is_told_step_by_step(manyfest: Manyfest, tmp_path: Path) -> None:
+    (tmp_path / "manyfest.yaml").write_text(
+        'name: app\nbuild: {platforms: [linux/amd64, linux/arm64], before: make}\n'
+        'tags: ["{{version}}", latest]\npublish: [one.example/app, two.example/app]\n'
+    )
+    planned = manyfest("release", "--dry-run", "--version", "1.2.3")
+    assert (planned.code, planned.err) == (0, "")
+    assert planned.out.splitlines() == [
+        "release  app 1.2.3",
+        "run      'make', once for each platform",
+        "build    linux/amd64",
+        "build    linux/arm64",
+        "write    dist/app-1.2.3.tar",
+        "check    every digest, platform, program and entrypoint",
+        "publish  one.example/app",
+        "publish  two.example/app",
+        "tag      1.2.3: names this release alone",
+        "tag      latest: moves to 1.2.3, a final release",
+    ]
+
+
+@pytest.mark.parametrize(
+    "named", ["built.tar", "./built.tar", "oci-archive:built.tar", "built.tar:v1"]
+)
+def test_a_plan_from_an_image_builds_nothing(
+    manyfest: Manyfest, tmp_path: Path, named: str
+) -> None:
+    (tmp_path / "manyfest.yaml").write_text(
+        "name: app\nbuild: {platforms: [linux/amd64], before: make}\npublish: [one.example/app]\n"
+    )
+    planned = manyfest("release", "--dry-run", "--version", "1.2.3", "--from", named)
+    path = named.removeprefix("oci-archive:")
+    assert planned.out.splitlines()[:3] == [
+        "release  app 1.2.3",
+        f"take     oci-archive:{path}",
+        "check    every digest, platform, program and entrypoint",
+    ]
+
+
+def hostile_layout(path: Path) -> None:
+    """Everything that a stranger may write into a layout tries to reach the terminal."""
+    layout = LayoutStore(path)
+    root = images.index(
+        layout,
+        [
+            msgspec.structs.replace(
+                images.image(layout).descriptor,
+                platform=msgspec.convert(
+                    {"os": "linux\x1b[31m\nFAKE", "architecture": "amd64"},
+                    type=type(images.entry(images.image(layout), "linux/amd64").platform),
+                ),
+            )
+        ],
+    )
+    entry = msgspec.structs.replace(
+        root.descriptor, annotations={"org.opencontainers.image.ref.name": "v1\x1b[2J\nlatest"}
+    )
+    layout.update(lambda _: Index(schema_version=2, media_type=OCI_INDEX, manifests=(entry,)))
+
+
+@pytest.mark.parametrize("verb", ["ls", "inspect", "check"])
+def test_nothing_in_an_image_reaches_the_terminal(
+    manyfest: Manyfest, tmp_path: Path, verb: str
+) -> None:
+    hostile_layout(tmp_path / "image")
+    shown = manyfest(verb, "oci:image")
+    assert shown.code == 0
+    assert "\x1b" not in shown.out + shown.err
+    assert "\\x1b[" in shown.out
+    assert not any(line.startswith(("latest", "FAKE")) for line in shown.out.splitlines())

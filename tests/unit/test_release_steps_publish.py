@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from manyfest.errors import ConnectionFailed, ReleaseError
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.reference import Name
+from manyfest.release.steps.publish import PUBLISH
+from manyfest.stores.base import Content
+from tests.unit.releases import (
+    ONE,
+    TWO,
+    FakeRegistry,
+    FakeStores,
+    Notes,
+    Trouble,
+    hold_former_release,
+    make_release,
+    with_image,
+)
+
+
+def test_content_goes_by_digest_and_no_tag_is_touched(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    former = hold_former_release(stores.at(ONE), "latest")
+    assert PUBLISH.check(release) == ""
+    PUBLISH.run(release)
+    for place in (ONE, TWO):
+        assert all(
+            part.digest in stores.at(place).blobs for part in release.built.graph.descriptors
+        )
+    assert stores.at(ONE).pointers == {"latest": former}
+    assert stores.at(TWO).pointers == {}
+    assert stores.trouble.count("tag") == 0
+
+
+def test_it_tells_the_bytes_sent_to_each_repository(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    size = release.built.graph.size
+    assert PUBLISH.run(release) == f"{2 * size} bytes uploaded, verified in the registry"
+    assert release.sent == {ONE: size, TWO: size}
+
+
+def test_what_is_there_is_not_sent_again(tmp_path: Path) -> None:
+    stores = FakeStores()
+    PUBLISH.run(with_image(make_release(tmp_path, stores)))
+    stores.trouble.calls.clear()
+    again = with_image(make_release(tmp_path, stores))
+    assert PUBLISH.check(again) == "all 8 parts are there; 0 bytes uploaded"
+    assert again.sent == {ONE: 0}
+    assert stores.trouble.count("put") == 0
+
+
+def test_only_the_repository_that_lacks_something_is_sent_to(tmp_path: Path) -> None:
+    stores = FakeStores()
+    PUBLISH.run(with_image(make_release(tmp_path, stores)))
+    both = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    assert PUBLISH.check(both) == ""
+    PUBLISH.run(both)
+    assert both.sent == {ONE: 0, TWO: both.built.graph.size}
+
+
+def test_a_fixed_tag_with_another_digest_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    former = hold_former_release(stores.at(TWO), "2.6.1")
+    with pytest.raises(ReleaseError) as refused:
+        PUBLISH.check(release)
+    assert str(refused.value) == (
+        f"two.example/app:2.6.1: the tag already holds {former}, and this release is"
+        f" {release.built.digest}; release a new version; no tag was changed"
+    )
+    assert stores.trouble.count("put") == stores.trouble.count("tag") == 0
+
+
+def test_the_same_fixed_tag_is_already_done(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores))
+    stores.at(ONE).names["2.6.1"] = release.built.graph.root.descriptor
+    assert PUBLISH.check(release) == ""
+
+
+def test_repositories_are_sent_to_at_the_same_time(tmp_path: Path) -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    class Meeting(FakeRegistry):
+        def put(self, content: Content) -> None:
+            if content.descriptor == release.built.graph.root.descriptor:
+                meeting.wait()
+            super().put(content)
+
+    stores = FakeStores()
+    for place in (ONE, TWO):
+        stores.repositories[place] = Meeting(place, stores.trouble)
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    PUBLISH.run(release)
+
+
+def test_a_failure_ends_the_other_uploads(tmp_path: Path) -> None:
+    class Endless(FakeRegistry):
+        """Asks for the same bytes again and again, until there are none any more."""
+
+        def put(self, content: Content) -> None:
+            while True:
+                content.open().read(1)
+
+    stores = FakeStores(Trouble(lambda _number, call: call.startswith(f"put {ONE}")))
+    stores.repositories[TWO] = Endless(TWO, stores.trouble)
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    with pytest.raises(ConnectionFailed, match=r"^one.example/app: the connection broke"):
+        PUBLISH.run(release)
+    assert stores.at(TWO).blobs == {}
+    assert stores.trouble.count("tag") == 0
+
+
+def test_ctrl_c_ends_the_uploads(tmp_path: Path) -> None:
+    class Interrupted(FakeRegistry):
+        def put(self, content: Content) -> None:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            while True:
+                content.open().read(1)
+
+    stores = FakeStores()
+    stores.repositories[ONE] = Interrupted(ONE, stores.trouble)
+    release = with_image(make_release(tmp_path, stores))
+    with pytest.raises(KeyboardInterrupt):
+        PUBLISH.run(release)
+
+
+def test_a_registry_that_forgets_what_it_took_is_found_out(tmp_path: Path) -> None:
+    class Forgetful(FakeRegistry):
+        def has(self, descriptor: Descriptor) -> bool:
+            return False
+
+    stores = FakeStores()
+    stores.repositories[ONE] = Forgetful(ONE, stores.trouble)
+    release = with_image(make_release(tmp_path, stores))
+    with pytest.raises(ReleaseError) as refused:
+        PUBLISH.run(release)
+    assert str(refused.value) == (
+        f"one.example/app: the registry took {release.built.digest} and now does not have it;"
+        " run the same command again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("to", "label"),
+    [((ONE,), "linux/arm64"), ((ONE, TWO), "two.example/app linux/arm64")],
+)
+def test_progress_says_where_to_if_there_are_several(
+    tmp_path: Path, to: tuple[str, ...], label: str
+) -> None:
+    release = with_image(make_release(tmp_path, to=to))
+    notes = release.progress = Notes()
+    PUBLISH.run(release)
+    assert label in {label for _, label in notes.begun}
+    assert len({item for item, _ in notes.begun}) == 8 * len(to)
+
+
+def test_the_registry_that_is_asked_is_the_one_of_the_name(tmp_path: Path) -> None:
+    stores = FakeStores()
+    PUBLISH.run(with_image(make_release(tmp_path, stores, to=(ONE,))))
+    assert stores.registry(Name.parse(f"{ONE}:any")).blobs
+    assert not stores.at(TWO).blobs

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from manyfest.copy import copy_graph
+from manyfest.errors import ReleaseError
+from manyfest.oci.digest import Digest
+from manyfest.release.steps.step import Release
+from manyfest.release.steps.tags import TAGS
+from manyfest.stores.base import Content
+from tests.unit.releases import (
+    ONE,
+    TWO,
+    VERSION,
+    FakeRegistry,
+    FakeStores,
+    Notes,
+    Trouble,
+    digests,
+    hold_former_release,
+    make_config,
+    make_release,
+    with_image,
+)
+
+ORDER = [
+    "one.example/app:2.6.1",
+    "two.example/app:2.6.1",
+    "one.example/app:2.6.1-amd64",
+    "two.example/app:2.6.1-amd64",
+    "one.example/app:2.6.1-arm64",
+    "two.example/app:2.6.1-arm64",
+    "one.example/app:2.6",
+    "two.example/app:2.6",
+    "one.example/app:latest",
+    "two.example/app:latest",
+]
+
+
+def published(release: Release) -> Release:
+    """The release with all its content where it belongs."""
+    release = with_image(release)
+    for name in release.destinations:
+        copy_graph(release.built.source, release.built.graph, release.stores.registry(name))
+    return release
+
+
+def test_fixed_tags_come_first_and_latest_last(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    assert TAGS.check(release) == ""
+    assert TAGS.run(release) == "10 set"
+    asked = [call for call in stores.trouble.calls if call.startswith("tag")]
+    assert [call.removeprefix("tag ").replace(" ", ":") for call in asked] == ORDER
+    assert release.changed_tags == ORDER
+
+
+def test_each_tag_points_where_it_should(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    TAGS.run(release)
+    index = release.built.graph.root
+    amd64, arm64 = (entry.digest for entry in index.index.manifests)
+    assert stores.at(ONE).pointers == {
+        "2.6.1": index.descriptor.digest,
+        "2.6.1-amd64": amd64,
+        "2.6.1-arm64": arm64,
+        "2.6": index.descriptor.digest,
+        "latest": index.descriptor.digest,
+    }
+
+
+def test_what_is_done_is_skipped(tmp_path: Path) -> None:
+    stores = FakeStores()
+    TAGS.run(published(make_release(tmp_path, stores)))
+    again = published(make_release(tmp_path, stores))
+    stores.trouble.calls.clear()
+    assert TAGS.check(again) == "every tag points there already"
+    assert stores.trouble.count("resolve") == len(stores.trouble.calls) == 5
+    assert again.changed_tags == []
+
+
+def test_an_interrupted_release_sets_the_tags_that_are_left(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    index = release.built.graph.root
+    amd64, arm64 = index.index.manifests
+    stores.at(ONE).names.update(
+        {"2.6.1": index.descriptor, "2.6.1-amd64": amd64, "2.6.1-arm64": arm64}
+    )
+    assert TAGS.run(release) == "2 set"
+    assert release.changed_tags == ["one.example/app:2.6", "one.example/app:latest"]
+
+
+def test_a_release_may_have_no_tag_to_set(tmp_path: Path) -> None:
+    snapshot = msgspec.structs.replace(VERSION, text="2.6.2-dev.1", prerelease=True, snapshot=True)
+    config = make_config(tmp_path, tags=make_config(tmp_path).tags[2:], arch_tags=False)
+    release = published(make_release(tmp_path, config=config, version=snapshot))
+    assert TAGS.check(release) == "2.6.2-dev.1 has no tag to set"
+
+
+def test_a_fixed_tag_that_came_in_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    other = hold_former_release(stores.at(TWO), "2.6.1")
+    with pytest.raises(ReleaseError, match=r"^two.example/app:2.6.1: the tag already holds"):
+        TAGS.run(release)
+    assert stores.at(ONE).pointers == {}
+    assert stores.at(TWO).pointers == {"2.6.1": other}
+
+
+def test_a_platform_that_the_image_lacks_has_no_tag(tmp_path: Path) -> None:
+    release = published(make_release(tmp_path))
+    release.checked = release.checked[:1]
+    with pytest.raises(ReleaseError, match=r"^sha256:[0-9a-f]{64}: the image has no linux/arm64$"):
+        TAGS.check(release)
+
+
+FIXED = ORDER[:6]
+
+
+@pytest.mark.parametrize(
+    ("failing", "told"),
+    [
+        (ORDER[0], "no tag was changed"),
+        *[
+            (ORDER[at], f"set and left: {', '.join(ORDER[:at])}; no other tag was changed")
+            for at in range(1, 7)
+        ],
+        *[
+            (
+                ORDER[at],
+                f"put back: {', '.join(ORDER[6:at])}; set and left: {', '.join(FIXED)};"
+                " no other tag was changed",
+            )
+            for at in range(7, 10)
+        ],
+    ],
+)
+def test_wherever_it_fails_moving_tags_go_back_and_the_message_is_exact(
+    tmp_path: Path, failing: str, told: str
+) -> None:
+    place, _, tag = failing.rpartition(":")
+    failed: list[str] = []
+
+    def fails(_number: int, call: str) -> bool:
+        """The first time; it can be put back."""
+        hit = call == f"tag {place} {tag}" and not failed
+        failed.extend([call] if hit else [])
+        return hit
+
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    former = {name: hold_former_release(stores.at(name), "2.6", "latest") for name in (ONE, TWO)}
+    stores.trouble.fails = fails
+    with pytest.raises(ReleaseError) as stopped:
+        TAGS.run(release)
+    assert str(stopped.value) == (
+        f"{failing}: the tag could not be set: the connection broke; {told};"
+        " mend that and run the same command again"
+    )
+    for name in (ONE, TWO):
+        pointers = stores.at(name).pointers
+        assert (pointers["2.6"], pointers["latest"]) == (former[name], former[name])
+        fixed = {reference for reference in ORDER[: ORDER.index(failing)] if name in reference}
+        assert {f"{name}:{tag}" for tag in pointers} == (fixed & {*FIXED}) | {
+            f"{name}:2.6",
+            f"{name}:latest",
+        }
+    stores.trouble.fails = lambda _number, _call: False
+    again = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    TAGS.run(again)
+    assert stores.at(ONE).pointers == stores.at(TWO).pointers == digests(release)
+
+
+def test_a_tag_that_was_not_there_before_stays(tmp_path: Path) -> None:
+    stores = FakeStores(Trouble(lambda _number, call: call == f"tag {ONE} latest"))
+    release = published(make_release(tmp_path, stores))
+    former = hold_former_release(stores.at(ONE), "latest")
+    with pytest.raises(ReleaseError, match=r"set and left: .*:2\.6; no other tag was changed"):
+        TAGS.run(release)
+    assert stores.at(ONE).pointers["2.6"] == release.built.digest
+    assert stores.at(ONE).pointers["latest"] == former
+
+
+def test_a_tag_that_was_set_although_the_answer_was_lost_goes_back(tmp_path: Path) -> None:
+    lost: list[str] = []
+
+    def fails(_number: int, call: str) -> bool:
+        hit = call == f"tag {ONE} latest" and not lost
+        lost.extend([call] if hit else [])
+        return hit
+
+    stores = FakeStores(Trouble(fails, late=True))
+    release = published(make_release(tmp_path, stores))
+    former = hold_former_release(stores.at(ONE), "2.6", "latest")
+    with pytest.raises(ReleaseError, match=r"put back: one.example/app:2.6, one"):
+        TAGS.run(release)
+    assert stores.at(ONE).pointers["2.6"] == stores.at(ONE).pointers["latest"] == former
+
+
+def dead_from(call: str) -> Callable[[int, str], bool]:
+    """A registry that says nothing more from this call on."""
+    place = call.split()[1]
+    dead: list[str] = []
+
+    def fails(_number: int, made: str) -> bool:
+        if made == call:
+            dead.append(made)
+        return bool(dead) and made.split()[1] == place
+
+    return fails
+
+
+def test_of_a_registry_that_died_nothing_is_known(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    former = hold_former_release(stores.at(ONE), "2.6", "latest")
+    hold_former_release(stores.at(TWO), "2.6", "latest")
+    stores.trouble.fails = dead_from(f"tag {TWO} latest")
+    with pytest.raises(ReleaseError) as stopped:
+        TAGS.run(release)
+    assert str(stopped.value) == (
+        "two.example/app:latest: the tag could not be set: the connection broke;"
+        " not known: two.example/app:2.6.1, two.example/app:2.6.1-amd64,"
+        " two.example/app:2.6.1-arm64, two.example/app:2.6, two.example/app:latest;"
+        " put back: one.example/app:2.6, one.example/app:latest;"
+        " set and left: one.example/app:2.6.1, one.example/app:2.6.1-amd64,"
+        " one.example/app:2.6.1-arm64; no other tag was changed;"
+        " mend that and run the same command again"
+    )
+    assert stores.at(ONE).pointers["2.6"] == stores.at(ONE).pointers["latest"] == former
+
+
+def test_a_tag_that_others_have_moved_on_is_theirs(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    hold_former_release(stores.at(ONE), "2.6", "latest")
+    theirs = release.built.graph.root.index.manifests[0]
+
+    def fails(_number: int, call: str) -> bool:
+        if call == f"tag {ONE} latest":
+            stores.at(ONE).names["2.6"] = theirs
+        return call == f"tag {ONE} latest"
+
+    stores.trouble.fails = fails
+    with pytest.raises(ReleaseError, match=r"changed by others: one.example/app:2.6;"):
+        TAGS.run(release)
+    assert stores.at(ONE).pointers["2.6"] == theirs.digest
+
+
+def test_ctrl_c_puts_moving_tags_back_too(tmp_path: Path) -> None:
+    class Interrupted(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            super().tag(name, manifest)
+            if name == "latest" and manifest.descriptor.digest == release.built.digest:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    stores = FakeStores()
+    stores.repositories[ONE] = Interrupted(ONE, stores.trouble)
+    release = published(make_release(tmp_path, stores))
+    former = hold_former_release(stores.at(ONE), "2.6", "latest")
+    notes = release.progress = Notes()
+    with pytest.raises(KeyboardInterrupt):
+        TAGS.run(release)
+    assert notes.said == [
+        "stopped at one.example/app:latest: put back: one.example/app:2.6, one.example/app:latest;"
+        " set and left: one.example/app:2.6.1, one.example/app:2.6.1-amd64,"
+        " one.example/app:2.6.1-arm64; no other tag was changed"
+    ]
+    assert stores.at(ONE).pointers["2.6"] == stores.at(ONE).pointers["latest"] == former
+
+
+def test_a_former_image_that_we_cannot_read_can_be_put_back(tmp_path: Path) -> None:
+    stores = FakeStores(Trouble(lambda _number, call: call == f"tag {ONE} latest"))
+    release = published(make_release(tmp_path, stores))
+    registry = stores.at(ONE)
+    strange = b'{"schemaVersion":1,"signatures":[]}'
+    descriptor = msgspec.structs.replace(
+        release.built.graph.root.descriptor, digest=Digest.of(strange), size=len(strange)
+    )
+    registry.blobs[descriptor.digest] = strange
+    registry.names["2.6"] = registry.names[str(descriptor.digest)] = descriptor
+    with pytest.raises(ReleaseError, match=r"put back: one.example/app:2.6"):
+        TAGS.run(release)
+    assert registry.names["2.6"].digest == descriptor.digest
