@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from building import EPOCH, Bench, layer_entries, write
 
 from manyfest.errors import BuildError
+from tests.unit.building import EPOCH, Bench, layer_entries, write
 
 
 def plain(data: bytes) -> bytes:

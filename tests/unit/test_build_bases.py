@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from building import Bench, Sealed, image_files, layer_files, seal_layers, stored, write
 
 from manyfest.errors import BuildError, InvalidManifest
 from manyfest.oci import json
@@ -23,6 +21,7 @@ from manyfest.oci.mediatypes import (
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Content
 from manyfest.stores.memory import MemoryStore
+from tests.unit.building import Bench, Sealed, image_files, layer_files, seal_layers, stored, write
 
 LAYER = Digest("sha256", "1" * 64)
 FOREIGN = Digest("sha256", "2" * 64)
@@ -146,8 +145,18 @@ def test_a_base_whose_configuration_contradicts_its_manifest(tmp_path: Path) -> 
 
 
 def test_a_base_that_is_no_reference(tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="FROM: cannot start from 'Base': .*has capital letters"):
+    with pytest.raises(BuildError, match=r"FROM: cannot start from 'Base': .*has capital letters"):
         Bench(tmp_path).build("FROM Base\n")
+
+
+def test_a_base_that_is_not_there(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, {"docker.io/library/base:1": MemoryStore("docker.io/library/base")})
+
+    with pytest.raises(BuildError) as caught:
+        bench.build("FROM base:1\n")
+    assert str(caught.value) == (
+        f"{bench.context}/Dockerfile:1: FROM: docker.io/library/base: '1' is not in it"
+    )
 
 
 def test_a_base_by_digest(tmp_path: Path) -> None:
@@ -181,8 +190,7 @@ def test_a_tag_is_resolved_once(tmp_path: Path) -> None:
     )  # fmt: skip
     store.names["latest"] = put(store, index.raw, index.descriptor.media_type)
     bench = Bench(tmp_path, {"docker.io/library/base": store})
-    bench.build("FROM base AS a\nFROM base\nCOPY --from=a / /x/\n" * 0 + "FROM base\n",
-                "linux/amd64", "linux/arm64")  # fmt: skip
+    bench.build("FROM base AS a\nUSER 1\nFROM base\n", "linux/amd64", "linux/arm64")
 
     assert asked == ["latest"]
 

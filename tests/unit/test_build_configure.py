@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from building import Bench, bench_with_base
 
 from manyfest.oci.config import Healthcheck, RunConfig
+from tests.unit.building import Bench, bench_with_base
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

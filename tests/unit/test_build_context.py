@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pytest
-from building import Bench, write
 
 from manyfest.build.context import Context
 from manyfest.build.dockerignore import Ignore
 from manyfest.errors import BuildError, ConfigError, DockerfileError
+from tests.unit.building import Bench, write
 
 
 def context(folder: Path, files: dict[str, str | bytes], ignore: str = "") -> Context:

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from building import Bench, layer_files, write
 
 from manyfest.errors import BuildError, DockerfileError
+from tests.unit.building import Bench, layer_files, write
 
 FILES = {
     "a.txt": "a",

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from building import EPOCH, Bench, clone, image_files, write
 
 from manyfest.build.native import build, plan
 from manyfest.errors import BuildError, DockerfileError, UsageError
@@ -16,6 +15,7 @@ from manyfest.layers.compression import Compression
 from manyfest.oci.platform import Platform
 from manyfest.progress import NoProgress, Outcome
 from manyfest.stores.layout import LayoutStore
+from tests.unit.building import EPOCH, Bench, clone, image_files, write
 
 PLATFORMS = ("linux/amd64", "linux/arm64/v8", "linux/arm/v7")
 DOCKERFILE = """FROM scratch

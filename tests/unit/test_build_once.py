@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -12,11 +13,12 @@ def test_work_is_done_once_for_each_key() -> None:
     once: Once[str, int] = Once()
     done: list[str] = []
 
-    assert [once.get(key, lambda key=key: done.append(key) or len(done)) for key in "aab"] == [  # type: ignore[misc]
-        1,
-        1,
-        2,
-    ]
+    def work(key: str) -> int:
+        done.append(key)
+        return len(done)
+
+    assert [once.get(key, partial(work, key)) for key in "aab"] == [1, 1, 2]
+    assert done == ["a", "b"]
 
 
 def test_others_wait_for_the_one_that_works() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from building import Bench, bench_with_base, write
 
 from manyfest.errors import BuildError, DockerfileError
+from tests.unit.building import Bench, bench_with_base, stored, write
 
 STAGE = "FROM scratch AS s\nCOPY --chown=3:4 dir /d\nWORKDIR /w\nFROM scratch\n"
 FILES: dict[str, str | bytes] = {"dir/one": "1", "dir/sub/two": "2", "dir/link": "-> sub"}
@@ -120,6 +120,21 @@ def test_from_a_stage_on_a_base_any_file_of_the_base_can_be_copied(tmp_path: Pat
     ) == [
         ".profile 644 100:101 =p",
         "sh 644 =sh",
+    ]
+
+
+def test_files_of_an_image_that_are_hard_links_stay_so_and_others_do_not(tmp_path: Path) -> None:
+    bench = bench_with_base(tmp_path, "FROM scratch\nCOPY . /d/\n", {"a": "", "b": "", "c": "c"})
+    source = bench.folder.parent / "base/context"
+    (source / "c2").hardlink_to(source / "c")
+    built = Bench(bench.folder.parent / "base").build("FROM scratch\nCOPY . /d/\n")
+    bench.bases["docker.io/library/base:1"] = stored(built, "1")
+
+    assert bench.files("FROM scratch\nCOPY --from=base:1 --exclude=D* /d /\n") == [
+        "a 644 =",
+        "b 644 =",
+        "c 644 =c",
+        "c2 644 == c",
     ]
 
 

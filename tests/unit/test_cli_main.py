@@ -119,7 +119,11 @@ def test_an_error_is_one_line_and_its_exit_code(
 @pytest.mark.parametrize(
     ("error", "code", "err"),
     [
-        (KeyboardInterrupt(), 130, "\nmanyfest: interrupted; run the same command again to go on\n"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "\nmanyfest: interrupted; run the same command again to go on\n",
+        ),
         (click.Abort(), 130, "manyfest: interrupted; run the same command again to go on\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "image.tar"),

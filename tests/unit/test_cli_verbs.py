@@ -10,12 +10,11 @@ import pytest
 
 from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
+from manyfest.oci.platform import Platform
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.unit.cli import Manyfest, make_layout, runner
 from tests.unit.releases import make_project
-
-INDEX = "sha256:bd0ee5d8bf7cf1a1cb0b1aa2d2c1f7fcb6d9b0f6a6ac3ce1f8f1e5a1b4f8d4a6"
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def digest(manyfest: Manyfest, tmp_path: Path) -> str:
 def test_copy_prints_the_digest_alone(manyfest: Manyfest, digest: str) -> None:
     copied = manyfest("copy", "oci:image:v1", "oci-archive:image.tar:v1")
     assert (copied.code, copied.out) == (0, f"{digest}\n")
-    assert copied.err == "oci-archive:image.tar:v1: 14.3 kB sent\n"
+    assert copied.err == "oci-archive:image.tar:v1: 11.5 kB sent\n"
 
 
 def test_copy_says_what_was_there(manyfest: Manyfest, digest: str) -> None:
@@ -55,7 +54,7 @@ def test_a_dry_copy_prints_the_plan_and_changes_nothing(
     planned = manyfest("copy", "-q", "--dry-run", "oci:image:v1", "oci-archive:image.tar:v1")
     assert planned == (
         0,
-        f"would copy 11 parts, 14.3 kB at most, to oci-archive:image.tar:v1\n{digest}\n",
+        f"would copy 11 parts, 11.5 kB at most, to oci-archive:image.tar:v1\n{digest}\n",
         "",
     )
     assert not (tmp_path / "image.tar").exists()
@@ -107,7 +106,11 @@ def test_inspect_shows_each_platform(manyfest: Manyfest, digest: str) -> None:
         f"{digest}  application/vnd.oci.image.index.v1+json",
     ]
     assert lines[3].split() == ["PLATFORM", "DIGEST", "SIZE", "LAYERS", "CREATED", "RUNS"]
-    assert [line.split()[0] for line in lines[4:7]] == ["linux/amd64", "linux/arm64", "linux/arm/v7"]
+    assert [line.split()[0] for line in lines[4:7]] == [
+        "linux/amd64",
+        "linux/arm64",
+        "linux/arm/v7",
+    ]
     assert lines[4].endswith("2  2026-01-02  /app --serve")
 
 
@@ -227,7 +230,7 @@ def test_a_dry_init_prints_the_file(manyfest: Manyfest, tmp_path: Path) -> None:
 
 def test_a_plan_is_told_step_by_step(manyfest: Manyfest, tmp_path: Path) -> None:
     (tmp_path / "manyfest.yaml").write_text(
-        'name: app\nbuild: {platforms: [linux/amd64, linux/arm64], before: make}\n'
+        "name: app\nbuild: {platforms: [linux/amd64, linux/arm64], before: make}\n"
         'tags: ["{{version}}", latest]\npublish: [one.example/app, two.example/app]\n'
     )
     planned = manyfest("release", "--dry-run", "--version", "1.2.3")
@@ -267,18 +270,10 @@ def test_a_plan_from_an_image_builds_nothing(
 def hostile_layout(path: Path) -> None:
     """Everything that a stranger may write into a layout tries to reach the terminal."""
     layout = LayoutStore(path)
-    root = images.index(
-        layout,
-        [
-            msgspec.structs.replace(
-                images.image(layout).descriptor,
-                platform=msgspec.convert(
-                    {"os": "linux\x1b[31m\nFAKE", "architecture": "amd64"},
-                    type=type(images.entry(images.image(layout), "linux/amd64").platform),
-                ),
-            )
-        ],
-    )
+    image = images.image(layout)
+    platform = Platform(os="linux\x1b[31m\nFAKE", architecture="amd64")
+    listed = msgspec.structs.replace(image.descriptor, platform=platform)
+    root = images.index(layout, [listed])
     entry = msgspec.structs.replace(
         root.descriptor, annotations={"org.opencontainers.image.ref.name": "v1\x1b[2J\nlatest"}
     )

@@ -77,7 +77,7 @@ class ImageTree:
             mode = 0o755 if node.mode is None else node.mode
             if entry is None:
                 return directory(name, mode=mode)
-            return File(entry=replace(entry, name=name, mode=mode))
+            return File(entry=replace(entry, name=name, mode=mode, uname="", gname=""))
         if node.note is None:
             raise BuildError(f"{name!r} cannot be read", where=self.label)
         entry, offset = node.note
@@ -88,7 +88,9 @@ class ImageTree:
         content: Callable[[], BinaryIO] = slice_of(self._kept, offset, entry.size)
         if offset < 0:
             content = partial(self._open_in_rest, name)
-        return File(entry=entry, content=content, identity=identity, inode=identity)
+        # Names that are hard links of each other have one node; empty files share an offset.
+        inode = (self._kept.name, id(node))
+        return File(entry=entry, content=content, identity=identity, inode=inode)
 
     def _open_in_rest(self, name: str) -> BinaryIO:
         found = self._rest().find(name)

@@ -37,8 +37,9 @@ from manyfest.stores.overlay import Overlay
 
 __all__ = ["BuildRequest", "Built", "BuiltPlatform", "build", "plan"]
 
-JOBS = 8
-"""Platforms built at the same time."""
+JOBS = 4
+"""Platforms built at the same time. Each compresses on all processors, so more would only need
+more memory."""
 
 
 @dataclass(frozen=True, slots=True)

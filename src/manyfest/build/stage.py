@@ -18,7 +18,7 @@ from manyfest.build.ground import BaseGround
 from manyfest.build.layer import Layer
 from manyfest.build.ownership import ROOT, parse_owner
 from manyfest.build.workshop import Workshop
-from manyfest.errors import BuildError, InvalidArchive, UsageError
+from manyfest.errors import BuildError, InvalidArchive, NotFound, UsageError
 from manyfest.oci.config import ImageConfig
 
 
@@ -151,7 +151,7 @@ def blamed(instruction: ins.Instruction) -> Iterator[None]:
     here = str(instruction.place)
     try:
         yield
-    except (BuildError, InvalidArchive, UsageError) as error:
+    except (BuildError, InvalidArchive, NotFound, UsageError) as error:
         if error.where.startswith(instruction.place.file):
             raise
         what = f"{error.where}: {error.what}" if error.where else error.what

@@ -92,6 +92,8 @@ def _request(
     from manyfest.oci.machine import platform_of_machine
     from manyfest.release.version import source_date
 
+    if not context.is_dir():
+        raise UsageError("there is no such folder", where=str(context))
     wanted = parse_platforms(platforms)
     here = platform_of_machine(this.machine())
     if not wanted and here is None:

@@ -12,6 +12,7 @@ from manyfest.cli.text import escaped, size, table
 
 if TYPE_CHECKING:
     from manyfest.inspection import ImageFacts, Inspection
+    from manyfest.oci.platform import Platform
 
 
 @click.command()
@@ -61,7 +62,6 @@ def command(
 
 def _text(reference: str, found: Inspection) -> str:
     from manyfest.oci.machine import platform_of_machine
-    from manyfest.oci.platform import Platform
 
     here = platform_of_machine(this.machine())
     rows: list[tuple[str, ...]] = [("PLATFORM", "DIGEST", "SIZE", "LAYERS", "CREATED", "RUNS")]
@@ -71,9 +71,16 @@ def _text(reference: str, found: Inspection) -> str:
     if found.attestations:
         lines.append(f"\nand {found.attestations} attestations, which are not platforms")
     if here is not None:
-        fits = any(i.platform and Platform.parse(i.platform).same_as(here) for i in found.images)
+        fits = any(_names(image.platform, here) for image in found.images)
         lines.append(f"\n{here}, this machine's platform, is {'there' if fits else 'NOT there'}")
     return escaped("\n".join(lines))
+
+
+def _names(text: str, platform: Platform) -> bool:
+    """Whether an image's platform is this one. Images are shipped for platforms that nobody has
+    heard of, and are none the worse for it."""
+    os, architecture, variant = (*text.split("/"), "", "")[:3]
+    return type(platform)(os=os, architecture=architecture, variant=variant).same_as(platform)
 
 
 def _row(image: ImageFacts) -> tuple[str, ...]:

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import manyfest
+from manyfest.stores.layout import LayoutStore
+from tests import images
+
+
+@pytest.mark.parametrize("name", manyfest.__all__)
+def test_every_name_that_is_promised_can_be_loaded(name: str) -> None:
+    assert getattr(manyfest, name) is not None
+
+
+def test_the_promised_names_are_sorted_and_come_from_their_homes() -> None:
+    assert sorted(manyfest.__all__) == manyfest.__all__
+    assert {*manyfest._HOMES, "__version__"} == {*manyfest.__all__}
+    for name, home in manyfest._HOMES.items():
+        assert getattr(manyfest, name).__module__ == home
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'manyfest' has no attribute 'Nothing'$"):
+        manyfest.Nothing  # noqa: B018
+
+
+def test_the_version_is_the_packages() -> None:
+    project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    assert f'\nversion = "{manyfest.__version__}"\n' in project
+
+
+def test_the_example_in_the_docstring_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    layout = LayoutStore(tmp_path / "image")
+    layout.tag("v1", images.content_of(images.platforms(layout)))
+    example = re.search(r"::\n\n(.*)\Z", manyfest.__doc__ or "", re.DOTALL)
+    assert example is not None
+    code = "\n".join(line[4:] for line in example[1].splitlines())
+    assert {"Reference", "Stores"} <= {
+        alias.name
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    # The same lines, between places that are here.
+    code = code.replace("oci-archive:image.tar:v1", "oci:image:v1")
+    code = code.replace("registry.example.org/app", "oci:copied")
+    exec(compile(code, "example", "exec"), {})
+    assert LayoutStore(tmp_path / "copied").resolve("v1") == layout.resolve("v1")
