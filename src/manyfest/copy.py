@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from manyfest.errors import (
     AccessDenied,
@@ -30,6 +28,7 @@ from manyfest.progress import NoProgress, Outcome, Progress
 from manyfest.stores.base import (
     CHUNK_SIZE,
     Content,
+    Gathers,
     Local,
     Mounts,
     Place,
@@ -40,8 +39,7 @@ from manyfest.stores.base import (
     Verifies,
     VerifyingReader,
 )
-
-T = TypeVar("T")
+from manyfest.threads import together, workers
 
 JOBS = 8
 """Transfers at the same time. The registry client has its own limit for each host."""
@@ -91,12 +89,13 @@ def copy_graph(
         target.plan(graph.descriptors)
     run = _Run(source, target, progress or NoProgress(), graph.labels())
     run.announce(graph)
-    with ThreadPoolExecutor(JOBS, thread_name_prefix="copy") as pool:
-        run.each(pool, run.blob, sorted(graph.blobs, key=lambda blob: -blob.size))
+    with workers(JOBS, "copy") as pool:
+        largest_first = sorted(graph.blobs, key=lambda blob: -blob.size)
+        together(pool, run.blob, largest_first, stop=run.give_up)
         groups = graph.bottom_up()
         # A registry takes the root under its first tag: one request less.
         for group in groups[:-1] if tags else groups:
-            run.each(pool, run.manifest, group)
+            together(pool, run.manifest, group, stop=run.give_up)
     if tags:
         run.name(tags, graph.root)
     return Copied(graph.root.descriptor, run.sent, run.present, run.mounted)
@@ -118,7 +117,7 @@ def point(target: Target, tag: str, manifest: Manifest) -> bool:
 
 def missing(place: Place, graph: Graph) -> list[Descriptor]:
     """The parts of the graph that ``place`` does not have; asked several at a time."""
-    with ThreadPoolExecutor(JOBS, thread_name_prefix="look") as pool:
+    with workers(JOBS, "look") as pool:
         held = pool.map(place.has, graph.descriptors)
         return [part for part, here in zip(graph.descriptors, held, strict=True) if not here]
 
@@ -147,18 +146,9 @@ class _Run:
         for descriptor in graph.descriptors:
             self._begin(descriptor)
 
-    def each(self, pool: ThreadPoolExecutor, work: Callable[[T], None], items: Iterable[T]) -> None:
-        """``work`` on all items at once. The first failure stops the others and is raised."""
-        tasks = [pool.submit(work, item) for item in items]
-        try:
-            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-            failures = [error for task in done if (error := task.exception())]
-        except BaseException:  # Ctrl-C: the others must not go on behind the user's back
-            self._give_up(pool)
-            raise
-        if failures:
-            self._give_up(pool)
-            raise failures[0]
+    def give_up(self) -> None:
+        """Make what is under way end at its next byte."""
+        self._stop.set()
 
     def blob(self, descriptor: Descriptor) -> None:
         """Bring one configuration or layer into the target."""
@@ -166,7 +156,7 @@ class _Run:
             raise Stopped("another transfer failed")
         if self.target.has(descriptor):
             self._finished(descriptor, "present")
-        elif isinstance(self.target, Mounts) and self.target.mount(descriptor, self.source):
+        elif self._mounted(descriptor):
             self._finished(descriptor, "mounted")
         else:
             self._send(Content(descriptor, lambda: self._open(descriptor)))
@@ -182,6 +172,15 @@ class _Run:
         """Point names at the root, those that do not yet; the first takes it along."""
         moved = [tag for tag in tags if point(self.target, tag, root)]
         self._finished(root.descriptor, "done" if moved else "present")
+
+    def _mounted(self, descriptor: Descriptor) -> bool:
+        """Whether the target could take the content from a neighbour."""
+        if not isinstance(self.target, Mounts):
+            return False
+        origin = self.source
+        if isinstance(origin, Gathers):
+            origin = origin.origin(descriptor)
+        return self.target.mount(descriptor, origin)
 
     def _send(self, content: Content) -> None:
         try:
@@ -219,10 +218,6 @@ class _Run:
             self.present += outcome == "present"
             self.mounted += outcome == "mounted"
         self.progress.finish(str(descriptor.digest), outcome)
-
-    def _give_up(self, pool: ThreadPoolExecutor) -> None:
-        self._stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Reported:

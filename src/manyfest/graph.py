@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from manyfest.errors import InvalidManifest, ManyfestError
@@ -14,6 +14,7 @@ from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_INDEX_DEPTH
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.parse import parse_config, parse_manifest
 from manyfest.stores.base import Source, read_all
+from manyfest.threads import workers
 
 READERS = 8
 """Manifests read at the same time."""
@@ -117,7 +118,7 @@ def read_graph(
     :class:`~manyfest.errors.InvalidManifest` for a graph that is too deep or too large, or that
     contradicts itself.
     """
-    with ThreadPoolExecutor(READERS, thread_name_prefix="graph") as pool:
+    with workers(READERS, "graph") as pool:
         return _walk(pool, source, root, select or (lambda _: True))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import msgspec
 
 from manyfest.errors import NotFound
@@ -13,6 +11,7 @@ from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import CONFIGS, INDEXES
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
+from manyfest.threads import workers
 
 
 class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +80,7 @@ def inspect(source: Source, manifest: Manifest) -> Inspection:
     if isinstance(manifest.body, Index):
         entries = manifest.body.images
         attestations = len(manifest.body.manifests) - len(entries)
-        with ThreadPoolExecutor(READERS, thread_name_prefix="inspect") as pool:
+        with workers(READERS, "inspect") as pool:
             images = tuple(pool.map(lambda entry: _entry(source, entry), entries))
     else:
         attestations = 0

@@ -192,13 +192,28 @@ def look_at(monkeypatch: pytest.MonkeyPatch) -> Screen:
     return screen
 
 
-def test_a_terminal_shows_a_bar_with_bytes_for_each_group(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_bar_with_bytes_for_each_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     screen = look_at(monkeypatch)
     with Terminal() as terminal:
+        terminal.begin("a", AMD64, 2_000_000)
+        terminal.advance("a", 1_000_000)
+    assert "linux/amd64" in screen.getvalue()
+    assert "1.0/2.0 MB" in screen.getvalue()
+
+
+def test_what_is_over_leaves_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_at(monkeypatch)
+    with Terminal() as terminal:
         work(terminal)
-    shown = screen.getvalue()
-    assert "linux/amd64" in shown
-    assert "2.0/2.0 MB" in shown
+        terminal.begin("b", ARM64, 3_000_000)
+        assert terminal._bars is not None
+        assert [task.description for task in terminal._bars.tasks if task.visible] == [ARM64]
+        work(terminal)
+        terminal.begin("a", AMD64, 10)
+        assert [task.description for task in terminal._bars.tasks if task.visible] == [AMD64, ARM64]
+        assert terminal._bars.live.transient
 
 
 def test_messages_are_printed_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +234,6 @@ def test_a_label_is_no_markup(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = look_at(monkeypatch)
     with Terminal() as terminal:
         terminal.begin("a", "[/nonsense] \x1b[2J", 10)
-        terminal.finish("a", "done")
     assert "[/nonsense] \\x1b[2J" in screen.getvalue()
 
 

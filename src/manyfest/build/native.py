@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,6 +33,7 @@ from manyfest.stores.base import Source
 from manyfest.stores.files import TEMPORARY_PREFIX
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.overlay import Overlay
+from manyfest.threads import together, workers
 
 __all__ = ["BuildRequest", "Built", "BuiltPlatform", "build", "plan"]
 
@@ -128,26 +128,13 @@ def _build_all(
     plans: Sequence[Plan], workshop: Workshop, request: BuildRequest
 ) -> list[tuple[PlatformImage, float]]:
     """Every platform's image and the seconds it took; the first failure ends the others."""
-    with ThreadPoolExecutor(min(len(plans), JOBS), thread_name_prefix="build") as pool:
-        tasks = [pool.submit(_build_one, each, workshop, request) for each in plans]
-        try:
-            done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-            _raise_failure(tasks, done)
-        except BaseException:
-            workshop.stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-        return [task.result() for task in tasks]
-
-
-def _raise_failure(
-    tasks: Sequence[Future[tuple[PlatformImage, float]]],
-    done: set[Future[tuple[PlatformImage, float]]],
-) -> None:
-    """Of several failures that of the platform named first: the same one on every run."""
-    for task in tasks:
-        if task in done:
-            task.result()
+    with workers(min(len(plans), JOBS), "build") as pool:
+        return together(
+            pool,
+            lambda each: _build_one(each, workshop, request),
+            plans,
+            stop=workshop.stop.set,
+        )
 
 
 def _build_one(

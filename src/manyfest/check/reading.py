@@ -74,7 +74,9 @@ class Reading:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # Ctrl-C waits for nobody: a reader may be waiting for a network.
+        ends = error is None or isinstance(error, Exception)
+        self._pool.shutdown(wait=ends, cancel_futures=True)
 
     def each(self, work: Callable[[A], B], items: Iterable[A]) -> Sequence[B]:
         """``work`` on all items, several at a time, results in their order."""

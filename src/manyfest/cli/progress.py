@@ -124,7 +124,8 @@ class Lines(Board):
 
 
 class Terminal(Board):
-    """A bar for each platform, with bytes and rate, redrawn in place."""
+    """A bar for each platform that is under way, with bytes and rate, redrawn in place. What is
+    over leaves no bar behind: what came of it is told in lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -149,6 +150,7 @@ class Terminal(Board):
             TransferSpeedColumn(),
             TimeElapsedColumn(),
             console=Console(stderr=True),
+            transient=True,
         )
         self._bars.start()
         return self
@@ -175,13 +177,17 @@ class Terminal(Board):
         if self._bars is None:
             return
         if label in self._tasks:
-            self._bars.reset(self._tasks[label])
+            self._bars.reset(self._tasks[label], visible=True)
         else:
             self._tasks[label] = self._bars.add_task(one_line(label), total=None)
 
     def _changed(self, label: str, group: _Group) -> None:
         if self._bars is not None:
             self._bars.update(self._tasks[label], completed=group.completed, total=group.total)
+
+    def _completed(self, label: str, group: _Group) -> None:
+        if self._bars is not None:
+            self._bars.update(self._tasks[label], completed=group.total, visible=False)
 
 
 class Quiet(NoProgress):

@@ -118,6 +118,15 @@ class Mounts(Protocol):
 
 
 @runtime_checkable
+class Gathers(Protocol):
+    """A source that gets its content from several others."""
+
+    def origin(self, descriptor: Descriptor) -> Source:
+        """The one that has this content."""
+        ...
+
+
+@runtime_checkable
 class Verifies(Protocol):
     """A store whose other side hashes what it receives and refuses what does not match.
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from manyfest.errors import ReleaseError
 from manyfest.oci.platform import Platform
-from manyfest.release.steps.at_once import at_once
 from manyfest.release.steps.shell import Shell
 from manyfest.release.steps.step import Release, Step, counted
+from manyfest.threads import together, workers
 
 _SHOWN = 300
 
@@ -26,7 +26,8 @@ def _run(release: Release) -> str:
         for hook in hooks:
             hook.shell.stop()
 
-    at_once(_Hook.run, hooks, stop=stop)
+    with workers(len(hooks), "hook") as pool:
+        together(pool, _Hook.run, hooks, stop=stop)
     return f"ran for {counted(len(hooks), 'platform')}"
 
 

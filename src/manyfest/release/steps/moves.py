@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from manyfest.oci.reference import Name
 from manyfest.release.steps.step import Release
 from manyfest.release.tags import PlannedTag
 from manyfest.stores.base import Store
+from manyfest.threads import workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def moves(release: Release) -> list[Move]:
         if not tag.skipped
         for name in release.destinations
     ]
-    with ThreadPoolExecutor(JOBS, thread_name_prefix="tags") as pool:
+    with workers(JOBS, "tags") as pool:
         found = list(pool.map(lambda each: held_by(each[2], each[0].tag), wanted))
     return [
         Move(name.with_tag(tag.tag), store, tag, _manifest(release, tag), before)

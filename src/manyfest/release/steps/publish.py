@@ -8,9 +8,9 @@ from manyfest.copy import Stopped, copy_graph, missing
 from manyfest.errors import ReleaseError
 from manyfest.oci.reference import Name
 from manyfest.progress import Outcome, Progress
-from manyfest.release.steps.at_once import at_once
 from manyfest.release.steps.moves import moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
+from manyfest.threads import together, workers
 
 
 def _check(release: Release) -> str:
@@ -31,7 +31,8 @@ def _run(release: Release) -> str:
         progress = _Share(release.progress, "" if alone else f"{name.place} ", ended)
         return _publish(release, name, progress)
 
-    sent = at_once(publish, release.destinations, stop=ended.set)
+    with workers(len(release.destinations), "publish") as pool:
+        sent = together(pool, publish, release.destinations, stop=ended.set)
     places = (name.place for name in release.destinations)
     release.sent = dict(zip(places, sent, strict=True))
     return f"{sum(sent)} bytes uploaded, verified in the registry"

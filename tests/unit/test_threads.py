@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from manyfest.threads import together, workers
+
+
+def test_results_come_in_the_order_of_the_items() -> None:
+    with workers(3, "test") as pool:
+        assert together(pool, lambda item: item * 2, [3, 1, 2]) == [6, 2, 4]
+
+
+def test_the_first_failure_stops_those_under_way_and_is_raised() -> None:
+    stopped = threading.Event()
+
+    def work(item: str) -> None:
+        if item == "bad":
+            raise ValueError(item)
+        assert stopped.wait(5)
+
+    with workers(2, "test") as pool, pytest.raises(ValueError, match="bad"):
+        together(pool, work, ["slow", "bad"], stop=stopped.set)
+
+
+def test_what_had_not_begun_when_one_failed_never_does() -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> None:
+        begun.append(item)
+        raise ValueError
+
+    with workers(1, "test") as pool, pytest.raises(ValueError):  # noqa: PT011
+        together(pool, work, range(100))
+    assert len(begun) < 100
+
+
+def test_an_interrupt_does_not_wait_for_a_thread_that_hangs() -> None:
+    hanging = threading.Event()
+    try:
+        with pytest.raises(KeyboardInterrupt), workers(1, "test") as pool:
+            pool.submit(hanging.wait, 60)
+            raise KeyboardInterrupt
+    finally:
+        hanging.set()
