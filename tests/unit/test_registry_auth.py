@@ -14,11 +14,11 @@ from manyfest.errors import (
     RateLimited,
     RegistryError,
 )
-from manyfest.stores.registry.auth import Authenticator, AuthTransport
+from manyfest.stores.registry.auth.authenticator import Authenticator, AuthTransport
+from manyfest.stores.registry.auth.secret import Credential, Secret
+from manyfest.stores.registry.auth.tokens import merge_scopes, parse_token
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import FunctionTransport, Request, Response
-from manyfest.stores.registry.secret import Credential, Secret
-from manyfest.stores.registry.tokens import merge_scopes, parse_token
 
 PULL = "repository:library/alpine:pull"
 PUSH = "repository:library/alpine:pull,push"

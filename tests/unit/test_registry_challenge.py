@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manyfest.stores.registry.challenge import Challenge, parse_challenges
+from manyfest.stores.registry.auth.challenge import Challenge, parse_challenges
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyfest.errors import ConfigError
-from manyfest.stores.registry.credential_files import read_credential_file
-from manyfest.stores.registry.credential_helpers import CredentialHelper
-from manyfest.stores.registry.credentials import CredentialStore, default_credential_store
-from manyfest.stores.registry.secret import Credential, Secret
+from manyfest.stores.registry.auth.credential_files import read_credential_file
+from manyfest.stores.registry.auth.credential_helpers import CredentialHelper
+from manyfest.stores.registry.auth.credentials import CredentialStore, default_credential_store
+from manyfest.stores.registry.auth.secret import Credential, Secret
 
 
 def packed(text: str) -> str:

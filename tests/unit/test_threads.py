@@ -38,9 +38,14 @@ def test_what_had_not_begun_when_one_failed_never_does() -> None:
 
 def test_an_interrupt_does_not_wait_for_a_thread_that_hangs() -> None:
     hanging = threading.Event()
-    try:
-        with pytest.raises(KeyboardInterrupt), workers(1, "test") as pool:
+
+    def interrupted() -> None:
+        with workers(1, "test") as pool:
             pool.submit(hanging.wait, 60)
             raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
     finally:
         hanging.set()

@@ -23,9 +23,9 @@ def command(session: Session, registry: str, username: str | None, *, password_s
     """
     from manyfest.errors import UsageError
     from manyfest.oci.reference import check_registry
-    from manyfest.stores.registry.credentials import default_credential_store
-    from manyfest.stores.registry.login import try_login
-    from manyfest.stores.registry.secret import Secret
+    from manyfest.stores.registry.auth.credentials import default_credential_store
+    from manyfest.stores.registry.auth.login import try_login
+    from manyfest.stores.registry.auth.secret import Secret
 
     host = check_registry(registry)
     if password_stdin:

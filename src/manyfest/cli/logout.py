@@ -16,7 +16,7 @@ from manyfest.cli.session import Session, with_session
 def command(session: Session, registry: str) -> None:
     """Remove the credentials for REGISTRY from where docker and podman look for them."""
     from manyfest.oci.reference import check_registry
-    from manyfest.stores.registry.credentials import default_credential_store
+    from manyfest.stores.registry.auth.credentials import default_credential_store
 
     host = check_registry(registry)
     known = default_credential_store(os.environ, Path.home()).logout(host)

@@ -6,6 +6,7 @@ import importlib
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import cast
 
 import click
@@ -72,8 +73,9 @@ def main(arguments: list[str] | None = None) -> None:
     code = run(arguments)
     if code == EXIT_INTERRUPTED:
         # Python would wait for threads, and those may be waiting for a network for minutes.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with suppress(OSError):  # nobody may be there to read it any more
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 

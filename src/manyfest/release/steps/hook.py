@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from manyfest.errors import ReleaseError
 from manyfest.oci.platform import Platform
 from manyfest.release.steps.shell import Shell
 from manyfest.release.steps.step import Release, Step, counted
-from manyfest.threads import together, workers
+from manyfest.threads import together
 
 _SHOWN = 300
 
@@ -26,7 +27,8 @@ def _run(release: Release) -> str:
         for hook in hooks:
             hook.shell.stop()
 
-    with workers(len(hooks), "hook") as pool:
+    # The commands are waited for after Ctrl-C too: they end soon, and none may outlive us.
+    with ThreadPoolExecutor(len(hooks), thread_name_prefix="hook") as pool:
         together(pool, _Hook.run, hooks, stop=stop)
     return f"ran for {counted(len(hooks), 'platform')}"
 

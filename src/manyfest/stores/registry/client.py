@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from manyfest.errors import ConnectionFailed
 from manyfest.stores.registry.admission import REQUESTS_PER_HOST, LimitedTransport
-from manyfest.stores.registry.auth import Authenticator, AuthTransport
-from manyfest.stores.registry.credentials import Credentials
+from manyfest.stores.registry.auth.authenticator import Authenticator, AuthTransport
+from manyfest.stores.registry.auth.credentials import Credentials
 from manyfest.stores.registry.curl.transport import CurlTransport
 from manyfest.stores.registry.http import Request, Response, Transport
 from manyfest.stores.registry.redirects import RedirectTransport

@@ -11,8 +11,8 @@ from pathlib import Path
 from manyfest.errors import ConnectionFailed, ManyfestError
 from manyfest.oci.reference import Name
 from manyfest.stores.registry.addresses import Place, place_of
+from manyfest.stores.registry.auth.credentials import Credentials, default_credential_store
 from manyfest.stores.registry.client import registry_transport
-from manyfest.stores.registry.credentials import Credentials, default_credential_store
 from manyfest.stores.registry.curl.transport import CurlTransport
 from manyfest.stores.registry.http import (
     AnswersPlainHttp,
@@ -97,11 +97,16 @@ def host_of(registry: str) -> str:
 def _told(
     warn: Callable[[str], None],
 ) -> Callable[[Request, Response | ConnectionFailed, float], None]:
-    """Tells of each pause before a request is sent again, and why there is one."""
+    """Tells why requests are sent again after a pause: each reason once for each registry, since
+    requests that go out together meet the same trouble."""
+    told: set[str] = set()
 
     def on_wait(request: Request, outcome: Response | ConnectionFailed, delay: float) -> None:
         why = f"answers {outcome.status}" if isinstance(outcome, Response) else outcome.what
-        warn(f"{request.origin}: {why}; trying again in {delay:.1f} s")
+        reason = f"{request.origin}: {why}"
+        if reason not in told:
+            told.add(reason)
+            warn(f"{reason}; trying again, first in {delay:.1f} s")
 
     return on_wait
 

@@ -3,11 +3,11 @@
 A transport takes a :class:`Request` and gives a :class:`Response`. The transports of this package
 wrap one another, each with one duty; from the outside in::
 
-    AuthTransport        401 becomes a token, and the request goes out again    auth.py
+    AuthTransport        401 becomes a token, and the request goes out again    auth/
     RedirectTransport    follows what may be followed                           redirects.py
     RetryTransport       waits and repeats                                      retry.py
     LimitedTransport     so many at a time to one host                          admission.py
-    CurlTransport        the network                                            curl/transport.py
+    CurlTransport        the network                                            curl/
 
 :class:`FunctionTransport` stands in for the network in tests.
 """

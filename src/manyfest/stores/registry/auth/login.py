@@ -8,8 +8,8 @@ from pathlib import Path
 
 from manyfest.errors import AccessDenied
 from manyfest.stores.registry.answers import expect
+from manyfest.stores.registry.auth.secret import Credential, Secret
 from manyfest.stores.registry.connect import Registries
-from manyfest.stores.registry.secret import Credential, Secret
 
 
 @dataclass(frozen=True, slots=True)

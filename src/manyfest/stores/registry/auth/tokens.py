@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import msgspec
 
 from manyfest.errors import RegistryError
+from manyfest.stores.registry.auth.secret import Secret
 from manyfest.stores.registry.http import Origin
-from manyfest.stores.registry.secret import Secret
 
 DEFAULT_LIFETIME = 60.0
 """Seconds a token is good for when nothing is said of it (specification, ``expires_in``)."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from manyfest.errors import ConfigError
-from manyfest.stores.registry.secret import Credential, Secret
+from manyfest.stores.registry.auth.secret import Credential, Secret
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOKEN_USER = "<token>"  # noqa: S105 - the name that marks an identity token

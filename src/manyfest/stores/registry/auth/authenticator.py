@@ -15,29 +15,29 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 
 from manyfest.errors import AccessDenied, ManyfestError, RateLimited, RegistryError
-from manyfest.stores.registry.challenge import Challenge, parse_challenges
-from manyfest.stores.registry.credentials import Credentials, NoCredentials
-from manyfest.stores.registry.http import (
-    Origin,
-    Request,
-    Response,
-    Transport,
-    place_of_answer,
-)
-from manyfest.stores.registry.secret import Credential, Secret
-from manyfest.stores.registry.token_requests import (
+from manyfest.stores.registry.auth.challenge import Challenge, parse_challenges
+from manyfest.stores.registry.auth.credentials import Credentials, NoCredentials
+from manyfest.stores.registry.auth.secret import Credential, Secret
+from manyfest.stores.registry.auth.token_requests import (
     TokenService,
     basic_authorization,
     check_realm,
     token_by_get,
     token_by_post,
 )
-from manyfest.stores.registry.tokens import (
+from manyfest.stores.registry.auth.tokens import (
     Token,
     TokenCache,
     grants_of,
     merge_scopes,
     parse_token,
+)
+from manyfest.stores.registry.http import (
+    Origin,
+    Request,
+    Response,
+    Transport,
+    place_of_answer,
 )
 
 _LARGEST_TOKEN_ANSWER = 256 * 1024

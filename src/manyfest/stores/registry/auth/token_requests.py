@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from manyfest.errors import RegistryError
 from manyfest.stores.registry.addresses import Place, place_of, realm_places
+from manyfest.stores.registry.auth.secret import Credential
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Origin, Request, check_place
-from manyfest.stores.registry.secret import Credential
 
 _CLIENT = "manyfest"
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from manyfest.errors import ConfigError
 from manyfest.stores.files import new_file
-from manyfest.stores.registry.secret import NO_SECRET, Credential, Secret
+from manyfest.stores.registry.auth.secret import NO_SECRET, Credential, Secret
 
 _LARGEST = 4 * 1024 * 1024
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from manyfest.stores.registry.credential_files import (
+from manyfest.stores.registry.auth.credential_files import (
     CredentialFile,
     read_credential_file,
     write_credential_file,
 )
-from manyfest.stores.registry.credential_helpers import CredentialHelper
-from manyfest.stores.registry.secret import Credential, Secret
+from manyfest.stores.registry.auth.credential_helpers import CredentialHelper
+from manyfest.stores.registry.auth.secret import Credential, Secret
 
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DOCKER_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})

@@ -1,0 +1,1 @@
+"""Who we are to a registry: credentials, where they are kept, and the tokens they buy."""
