@@ -237,3 +237,24 @@ def test_two_blobs_of_one_size_are_told_apart(tmp_path: Path) -> None:
     assert read_all(store, one) == b"1"
     assert read_all(store, two) == b"2"
     assert one.digest == Digest.of(b"1")
+
+
+def test_a_layout_takes_no_more_names_than_can_be_read_again(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    root = make(store, "single")
+    full = Index(
+        schema_version=2,
+        manifests=tuple(
+            Descriptor(
+                media_type=root.descriptor.media_type,
+                digest=root.descriptor.digest,
+                size=root.descriptor.size,
+                annotations={"org.opencontainers.image.ref.name": f"v{number}"},
+            )
+            for number in range(4096)
+        ),
+    )
+    store.update(lambda _: full)
+    with pytest.raises(StoreError, match="it has 4096 names and can have no more"):
+        store.tag("another", content_of(root))
+    assert store.resolve("v4095").digest == root.descriptor.digest

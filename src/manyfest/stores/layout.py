@@ -18,7 +18,7 @@ from manyfest.errors import InvalidArchive, NotFound, StoreError
 from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.limits import MAX_MANIFEST_SIZE
+from manyfest.oci.limits import MAX_DESCRIPTORS, MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.stores.base import Content, Reader
@@ -81,12 +81,17 @@ class LayoutStore:
     def update(self, change: Callable[[Index], Index]) -> None:
         """Replace ``index.json`` by what ``change`` makes of it, with no other writer between.
 
-        Raises ``OSError`` if it cannot be written.
+        Raises ``OSError`` if it cannot be written, and
+        :class:`~manyfest.errors.StoreError` rather than write what could not be read again.
         """
         self._prepare()
         with self._locked():
             before = self._top().index
             changed = change(before)
+            if len(changed.manifests) > MAX_DESCRIPTORS:
+                raise StoreError(
+                    f"it has {MAX_DESCRIPTORS} names and can have no more", where=self.label
+                )
             if changed != before:
                 with new_file(self.path / "index.json") as file:
                     file.write(json.dumps(changed))
