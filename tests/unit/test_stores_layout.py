@@ -241,7 +241,7 @@ def test_two_blobs_of_one_size_are_told_apart(tmp_path: Path) -> None:
 
 def test_a_layout_takes_no_more_names_than_can_be_read_again(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path)
-    root = make(store, "single")
+    root = make(store, "image")
     full = Index(
         schema_version=2,
         manifests=tuple(
