@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -96,14 +97,23 @@ def stop_registry() -> None:
     """End the registry that this or an earlier demo started, if it still runs."""
     try:
         pid = int(PID_FILE.read_text())
-        if Path(f"/proc/{pid}/cmdline").read_bytes().find(b"demo.py\0guard") < 0:
-            return
-        os.kill(pid, signal.SIGTERM)
-        while Path(f"/proc/{pid}").exists():
-            time.sleep(0.05)
+        if b"demo.py\0guard" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGTERM)
+            wait_until_free()
     except (FileNotFoundError, ValueError, ProcessLookupError):
         pass
     PID_FILE.unlink(missing_ok=True)
+
+
+def wait_until_free() -> None:
+    """Wait until nobody listens at the registry's address, at most ten seconds."""
+    host, _, port = LISTEN.partition(":")
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex((host, int(port))) != 0:
+                return
+        time.sleep(0.1)
+    sys.exit(f"the earlier demo's registry at {LISTEN} does not stop")
 
 
 if __name__ == "__main__":

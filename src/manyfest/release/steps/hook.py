@@ -29,7 +29,10 @@ def _run(release: Release) -> str:
 
     # The commands are waited for after Ctrl-C too: they end soon, and none may outlive us.
     with ThreadPoolExecutor(len(hooks), thread_name_prefix="hook") as pool:
-        together(pool, _Hook.run, hooks, stop=stop)
+        try:
+            together(pool, _Hook.run, hooks, stop=stop)
+        finally:
+            stop()
     return f"ran for {counted(len(hooks), 'platform')}"
 
 
