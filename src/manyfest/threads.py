@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -39,8 +39,9 @@ def together(
     which should make the others end soon. They are waited for, and the first failure is raised;
     of several at once, that of the earliest item, so that a run says the same again.
     """
-    tasks = [pool.submit(work, item) for item in items]
+    tasks: list[Future[R]] = []
     try:
+        tasks += (pool.submit(work, item) for item in items)
         ended, _ = wait(tasks, return_when=FIRST_EXCEPTION)
         failed = next((task for task in tasks if task in ended and task.exception()), None)
     except BaseException:

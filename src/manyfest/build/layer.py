@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Hashable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from manyfest.build.files import File
@@ -21,7 +19,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.progress import Progress
 from manyfest.stores.blobs import BlobFolder
-from manyfest.stores.files import TEMPORARY_PREFIX, sync_folder
+from manyfest.stores.files import unnamed_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +71,10 @@ class LayerMaker:
     def _blob(
         self, entries: list[Entry], contents: dict[str, Content | None], label: str
     ) -> LayerDigests:
-        """Write to a temporary name, and rename it when the digest is known."""
-        folder = self._blobs.root / "sha256"
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
-        try:
-            with temporary.open("xb") as file:
-                digests = self._stream(entries, contents, file, label)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.rename(self._blobs.path(digests.digest))
-        except BaseException:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
-            raise
-        sync_folder(folder)
+        """Write first; the name is known when all is written."""
+        with unnamed_file(self._blobs.root / "sha256") as unnamed:
+            digests = self._stream(entries, contents, unnamed.file, label)
+            unnamed.name(self._blobs.path(digests.digest))
         return digests
 
     def _stream(

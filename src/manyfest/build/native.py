@@ -30,7 +30,6 @@ from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.progress import Progress
 from manyfest.stores.base import Source
-from manyfest.stores.files import TEMPORARY_PREFIX
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.overlay import Overlay
 from manyfest.threads import together, workers
@@ -80,7 +79,9 @@ def build(
     _refuse_programs(plans)
     context, bases = open_context(request), Bases(open_image)
     workspace.path.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=workspace.path) as scratch:
+    with TemporaryDirectory(
+        prefix="scratch-", dir=workspace.path, ignore_cleanup_errors=True
+    ) as scratch:
         layers = LayerMaker(
             workspace.blobs, request.compression, mtime=request.epoch, progress=progress
         )

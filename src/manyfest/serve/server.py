@@ -83,8 +83,8 @@ def running(root: Path, listen: str = "127.0.0.1:0", *, read_only: bool = False)
 
 async def _serve(registry: Registry, listen: str, started: _Started) -> None:
     server_class = _granian()
-    registry.prepare()
     with closing(_hold(listen)) as held:
+        registry.prepare()  # not before the address is known to be free
         host, port = held.getsockname()[:2]
         server = server_class(
             registry,

@@ -19,6 +19,36 @@ TEMPORARY_PREFIX = ".manyfest-"
 """How the names of unfinished files begin, so that a killed run's can be told and removed."""
 
 
+class Unnamed:
+    """A file that is being written and has no name of its own yet."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.file = file
+        self._path = path
+
+    def name(self, path: Path) -> None:
+        """Sync it, and give it its name, in the place of whatever has that now."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        # Still open, and so locked: until it has its name, it must not be taken for abandoned.
+        self._path.rename(path)
+        sync_folder(path.parent)
+
+
+@contextmanager
+def unnamed_file(folder: Path, *, mode: int = 0o644) -> Iterator[Unnamed]:
+    """A file to write in ``folder``, which is made if it is missing. It vanishes when the block
+    ends, unless it was given a name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary, descriptor = _begin(folder, mode)
+    try:
+        with open(descriptor, "w+b") as file:
+            yield Unnamed(file, temporary)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
 @contextmanager
 def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     """A file to write that takes the name ``path`` when the block ends, and vanishes if it raises.
@@ -26,20 +56,9 @@ def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
     It is synced before it is renamed, and its folder after, so that a crash at any instant leaves
     the old file or the whole new one. Missing folders are made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, descriptor = _begin(path.parent, mode)
-    try:
-        with open(descriptor, "w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            # Still open, and so locked: until it has its name, it must not be taken for abandoned.
-            temporary.rename(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
-    sync_folder(path.parent)
+    with unnamed_file(path.parent, mode=mode) as unnamed:
+        yield unnamed.file
+        unnamed.name(path)
 
 
 def _begin(folder: Path, mode: int) -> tuple[Path, int]:

@@ -17,7 +17,6 @@ from manyfest.release.config import Config
 from manyfest.release.tags import PlannedTag
 from manyfest.release.version import Version
 from manyfest.stores.base import Source
-from manyfest.stores.files import TEMPORARY_PREFIX
 from manyfest.stores.open import Stores
 
 
@@ -49,7 +48,7 @@ class Release:
     @property
     def candidate(self) -> Path:
         """The archive while it is not yet checked."""
-        return self.archive.with_name(f"{TEMPORARY_PREFIX}{self.archive.name}")
+        return self.archive.with_name(f".unchecked-{self.archive.name}")
 
     @property
     def built(self) -> Image:
