@@ -44,7 +44,7 @@ def test_it_tells_the_bytes_sent_to_each_repository(tmp_path: Path) -> None:
     stores = FakeStores()
     release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
     size = release.built.graph.size
-    assert PUBLISH.run(release) == f"{2 * size} bytes uploaded, verified in the registry"
+    assert PUBLISH.run(release) == f"{2 * size:,} bytes uploaded, verified in the registry"
     assert release.sent == {ONE: size, TWO: size}
 
 

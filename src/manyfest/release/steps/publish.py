@@ -35,7 +35,7 @@ def _run(release: Release) -> str:
         sent = together(pool, publish, release.destinations, stop=ended.set)
     places = (name.place for name in release.destinations)
     release.sent = dict(zip(places, sent, strict=True))
-    return f"{sum(sent)} bytes uploaded, verified in the registry"
+    return f"{sum(sent):,} bytes uploaded, verified in the registry"
 
 
 def _publish(release: Release, name: Name, progress: Progress) -> int:
