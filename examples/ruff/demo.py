@@ -36,7 +36,8 @@ def main() -> None:
     print("\nPulled back, every byte checked:", file=sys.stderr)
     manyfest("check", "--deep", IMAGE)
     print(
-        f"\nThe registry at {LISTEN} runs for {MINUTES} more minutes; `make demo-stop` ends it.",
+        f"\nThe registry at {LISTEN} runs for {MINUTES} more minutes; `make demo-stop` ends it."
+        "\nThe command itself is .venv/bin/manyfest.",
         file=sys.stderr,
     )
 

@@ -180,6 +180,18 @@ def test_a_failure_says_where_and_why(tmp_path: Path, command: str, why: str) ->
     )
 
 
+def test_one_reason_for_all_platforms_is_told_once(tmp_path: Path) -> None:
+    release = hooked(tmp_path, "echo no network; exit 1", "linux/amd64", "linux/arm64", "linux/386")
+    assert failure(release).endswith("exit status 1: no network")
+    assert said(release) == []
+
+
+def test_a_line_is_not_held_back_for_long(tmp_path: Path) -> None:
+    release = hooked(tmp_path, "echo compiling; sleep 1.5; exit 1")
+    assert failure(release).endswith("exit status 1: compiling")
+    assert said(release) == ["linux/amd64 | compiling"]
+
+
 def test_a_command_that_is_not_there(tmp_path: Path) -> None:
     message = failure(hooked(tmp_path, "no-such-program"))
     assert "exit status 127: /bin/sh: " in message

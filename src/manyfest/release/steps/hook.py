@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from manyfest.release.steps.step import Release, Step, counted
 from manyfest.threads import together
 
 _SHOWN = 300
+_MOMENT = 1.0
 
 
 def _check(release: Release) -> str:
@@ -37,8 +39,12 @@ def _run(release: Release) -> str:
 
 
 class _Hook:
-    """The command for one platform. Its last line is remembered: of a command that fails, that
-    line is the best reason there is, and it goes into the error."""
+    """The command for one platform.
+
+    Of a command that fails, the last line is the best reason there is, and it goes into the
+    error. So the newest line is held back for a moment: it should not be told twice, nor once for
+    each platform when all fail for one reason.
+    """
 
     def __init__(self, release: Release, platform: Platform) -> None:
         config = release.config
@@ -48,21 +54,34 @@ class _Hook:
         self._release = release
         self._platform = platform
         self._last = ""
+        self._due: float | None = None
 
     def run(self) -> None:
         """Raises :class:`~manyfest.errors.ReleaseError` if the command fails."""
         try:
-            status = self.shell.run(self._show)
+            status = self.shell.run(self._show, self._tell_if_due)
         except OSError as error:
             raise self._failure(f"it cannot be started: {error.strerror}") from None
         except ValueError:  # a zero byte, which no argument of a program can hold
             raise self._failure("it has a control character in it") from None
         if status:
             raise self._failure(f"{_told(status)}: {self._last[:_SHOWN] or 'it printed nothing'}")
+        if status == 0:
+            self._tell()
 
     def _show(self, line: str) -> None:
+        self._tell()
         self._last = line
-        self._release.progress.say(f"{self._platform} | {line}")
+        self._due = time.monotonic() + _MOMENT
+
+    def _tell_if_due(self) -> None:
+        if self._due is not None and time.monotonic() >= self._due:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._due is not None:
+            self._due = None
+            self._release.progress.say(f"{self._platform} | {self._last}")
 
     def _failure(self, why: str) -> ReleaseError:
         return ReleaseError(

@@ -37,9 +37,12 @@ class Shell:
         self._stopped_at: float | None = None
         self._lock = threading.Lock()
 
-    def run(self, show: Callable[[str], None]) -> int | None:
+    def run(
+        self, show: Callable[[str], None], idle: Callable[[], None] = lambda: None
+    ) -> int | None:
         """Run it to its end; ``show`` is given each line it prints, on stdout or stderr, that is
-        not blank. The exit status, negative for a signal, or ``None`` if it was stopped.
+        not blank, and ``idle`` is called every moment in between. The exit status, negative for a
+        signal, or ``None`` if it was stopped.
 
         Raises ``OSError`` or ``ValueError`` if it cannot be started.
         """
@@ -50,6 +53,7 @@ class Shell:
         try:
             while not _has_ended(process):
                 lines.take(wait=_LOOK)
+                idle()
                 self._kill_if_overdue(process)
         finally:
             _signal(process, signal.SIGKILL)
