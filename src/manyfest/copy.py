@@ -202,7 +202,9 @@ class _Run:
         reader: Reader = self.source.open(descriptor)
         if isinstance(self.target, Verifies) and not isinstance(self.source, Local):
             reader = VerifyingReader(reader, descriptor, where=self.source.label)
-        return _Reported(reader, self._stop, lambda amount: self.progress.advance(item, amount))
+        return ReportedReader(
+            reader, self._stop, lambda amount: self.progress.advance(item, amount)
+        )
 
     def _check_source(self, content: Content) -> None:
         reader = VerifyingReader(content.open(), content.descriptor, where=self.source.label)
@@ -220,8 +222,8 @@ class _Run:
         self.progress.finish(str(descriptor.digest), outcome)
 
 
-class _Reported:
-    """A reader that tells how much went through it and ends when the copy is given up."""
+class ReportedReader:
+    """A reader that tells how much went through it, and ends once ``stop`` is set."""
 
     def __init__(
         self, reader: Reader, stop: threading.Event, advance: Callable[[int], None]
@@ -232,7 +234,7 @@ class _Reported:
 
     def read(self, size: int, /) -> bytes:
         if self._stop.is_set():
-            raise Stopped("another transfer failed")
+            raise Stopped("it was given up")
         chunk = self._reader.read(size)
         self._advance(len(chunk))
         return chunk

@@ -26,7 +26,7 @@ from manyfest.layers.decompress import MAX_ZSTD_WINDOW, decompress
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.header import BLOCK
 from manyfest.layers.read import scan
-from manyfest.layers.streams import CHUNK, Reader
+from manyfest.layers.streams import CHUNK, Reader, Rejoined
 
 _BZIP2 = b"BZh"
 _XZ = b"\xfd7zXZ\0"
@@ -120,26 +120,12 @@ def _put(change: Change, file: File) -> None:
 def _unpacked(source: Reader) -> Reader:
     """A reader of the tar in ``source``, whichever way it is compressed."""
     head = _exactly(source, len(_XZ))
-    whole = _Rejoined(head, source)
+    whole = Rejoined(head, source)
     if head.startswith(_BZIP2):
         return decompress(_Streams(whole, bz2.BZ2Decompressor), Compression.NONE)
     if head == _XZ:
         return decompress(_Streams(whole, _xz), Compression.NONE)
     return decompress(whole)
-
-
-class _Rejoined:
-    """A reader whose first bytes were read already."""
-
-    def __init__(self, head: bytes, rest: Reader) -> None:
-        self._head = head
-        self._rest = rest
-
-    def read(self, size: int, /) -> bytes:
-        if not self._head:
-            return self._rest.read(size)
-        part, self._head = self._head[:size], self._head[size:]
-        return part
 
 
 class _Decompressor(Protocol):

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from manyfest.check.elf import Elf, read_elf
 from manyfest.errors import ContentError
 from manyfest.layers.entry import Entry, EntryType
-from manyfest.layers.streams import Reader
+from manyfest.layers.streams import Reader, Rejoined
 
 _HEAD_SIZE = 256
 """What Linux reads of a file to know how to run it (BINPRM_BUF_SIZE)."""
@@ -44,7 +44,7 @@ def read_program(entry: Entry, content: Reader) -> Program | None:
     if not head.startswith(b"\x7fELF"):
         return None
     try:
-        return read_elf(_Rejoined(head, content))
+        return read_elf(Rejoined(head, content))
     except ContentError as error:
         return Damaged(error.what)
 
@@ -58,17 +58,3 @@ def _interpreter(head: bytes, *, whole: bool) -> str:
     if len(words) == 1 and not newline and not whole:
         return ""
     return words[0].partition(b"\0")[0].decode("utf-8", "surrogateescape")
-
-
-class _Rejoined:
-    """A file again from its start, when its first bytes have been read."""
-
-    def __init__(self, head: bytes, rest: Reader) -> None:
-        self._head = head
-        self._rest = rest
-
-    def read(self, size: int, /) -> bytes:
-        if not self._head:
-            return self._rest.read(size)
-        part, self._head = self._head[:size], self._head[size:]
-        return part

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
 from manyfest.check.programs import Program, read_program
-from manyfest.copy import Stopped
+from manyfest.copy import ReportedReader
 from manyfest.errors import InvalidArchive
 from manyfest.layers.compression import Compression
 from manyfest.layers.decompress import decompress
@@ -127,7 +127,9 @@ class Reading:
     def _open(self, descriptor: Descriptor) -> Reader:
         reader = VerifyingReader(self.source.open(descriptor), descriptor, where=self.source.label)
         item = str(descriptor.digest)
-        return _Reported(reader, self._stop, lambda amount: self._progress.advance(item, amount))
+        return ReportedReader(
+            reader, self._stop, lambda amount: self._progress.advance(item, amount)
+        )
 
 
 def key_of(descriptor: Descriptor) -> Key:
@@ -181,24 +183,3 @@ class _Tar:
         start = self._at
         self._at = min(start + size, len(self._portion))
         return self._portion[start : self._at]
-
-
-class _Reported:
-    """A reader that tells how much went through it, and ends when the check is given up."""
-
-    def __init__(
-        self, reader: Reader, stop: threading.Event, advance: Callable[[int], None]
-    ) -> None:
-        self._reader = reader
-        self._stop = stop
-        self._advance = advance
-
-    def read(self, size: int, /) -> bytes:
-        if self._stop.is_set():
-            raise Stopped("the check was given up")
-        portion = self._reader.read(size)
-        self._advance(len(portion))
-        return portion
-
-    def close(self) -> None:
-        self._reader.close()

@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 from manyfest.errors import InvalidArchive
 from manyfest.layers.compression import SNIFF_SIZE, Compression
-from manyfest.layers.streams import Reader
+from manyfest.layers.streams import Reader, Rejoined
 from manyfest.layers.zstd_frames import FrameReader
 
 MAX_UNPACKED = 32 * 1024**3
@@ -34,8 +34,9 @@ def decompress(
     ``MAX_ZSTD_WINDOW``.
     """
     if compression is None:
-        source = _Peeked(source)
-        compression = Compression.sniff(source.head)
+        head = _read_head(source)
+        source = Rejoined(head, source)
+        compression = Compression.sniff(head)
     unpacked: Reader = source
     if compression is Compression.GZIP:
         unpacked = _GzipReader(source)
@@ -44,20 +45,12 @@ def decompress(
     return _Bounded(unpacked, limit, where)
 
 
-class _Peeked:
-    """A reader whose first bytes are known before they are read."""
-
-    def __init__(self, source: Reader) -> None:
-        self._source = source
-        self.head = b""
-        while len(self.head) < SNIFF_SIZE and (part := source.read(SNIFF_SIZE - len(self.head))):
-            self.head += part
-
-    def read(self, size: int, /) -> bytes:
-        if not self.head:
-            return self._source.read(size)
-        part, self.head = self.head[:size], self.head[size:]
-        return part
+def _read_head(source: Reader) -> bytes:
+    """The first bytes, as many as tell the compression; fewer only if there are no more."""
+    head = b""
+    while len(head) < SNIFF_SIZE and (part := source.read(SNIFF_SIZE - len(head))):
+        head += part
+    return head
 
 
 class _Bounded:

@@ -22,6 +22,20 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
+class Rejoined:
+    """A stream again from its start, when its first bytes have been read."""
+
+    def __init__(self, head: bytes, rest: Reader) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read(self, size: int, /) -> bytes:
+        if not self._head:
+            return self._rest.read(size)
+        part, self._head = self._head[:size], self._head[size:]
+        return part
+
+
 def read_exactly(source: Reader, size: int) -> bytes:
     """``size`` bytes of ``source``, however it portions them.
 
