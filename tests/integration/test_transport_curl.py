@@ -24,6 +24,7 @@ from manyfest.stores.registry.curl.transfer import Transfer
 from manyfest.stores.registry.curl.transport import CurlTransport
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Body, BytesReader, LastingFailure, Request
+from tests import real
 
 MIB = 1024 * 1024
 
@@ -410,8 +411,7 @@ def test_other_hosts_are_proxied_unless_no_proxy_says_otherwise(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate, and is not installed")
+    real.need_programs("openssl")
     folder = tmp_path_factory.mktemp("tls")
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]

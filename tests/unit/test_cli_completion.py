@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import shutil
 import subprocess
 
 import pytest
 from click.shell_completion import ShellComplete
 
 from manyfest.cli.main import cli
+from tests import real
 from tests.unit.cli import runner
 
 
@@ -36,8 +36,7 @@ def test_the_script_of_each_shell(
 def test_the_shell_itself_can_read_its_script(
     capsys: pytest.CaptureFixture[str], shell: str
 ) -> None:
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
+    real.need_programs(shell)
     script = runner(capsys)("completion", shell).out
     checked = subprocess.run(
         [shell, "-n"], input=script, capture_output=True, text=True, check=False
