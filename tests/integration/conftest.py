@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,18 @@ def manyfest(tmp_path: Path) -> Manyfest:
 @pytest.fixture
 def docker_registry(tmp_path: Path) -> Iterator[str]:
     """Debian's ``docker-registry``, empty; its address."""
+    with running_registry(tmp_path / "docker-registry") as address:
+        yield address
+
+
+@contextmanager
+def running_registry(folder: Path, settings: str = "") -> Iterator[str]:
+    """``docker-registry`` with its content in ``folder``, and more ``settings`` if need be."""
     real.need_programs("docker-registry")
     port = real.free_port()
-    config = tmp_path / "docker-registry.yml"
-    config.write_text(REGISTRY_CONFIG.format(data=tmp_path / "docker-registry", port=port))
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "config.yml"
+    config.write_text(REGISTRY_CONFIG.format(data=folder / "data", port=port) + settings)
     process = subprocess.Popen(
         ["docker-registry", "serve", str(config)],
         stdout=subprocess.DEVNULL,

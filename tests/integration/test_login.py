@@ -12,39 +12,22 @@ import pytest
 
 from manyfest.stores.layout import LayoutStore
 from tests import images, real
-from tests.integration.conftest import MANYFEST
+from tests.integration.conftest import MANYFEST, running_registry
 
 pytestmark = pytest.mark.real
 
 # The bcrypt hash of "swordfish", the one kind that docker-registry takes.
 HTPASSWD = "ada:$2b$05$VT9F4NwFj3HQWrpDLmug8O7AMjqpkSmkQV5QgLtjupSrgs4YFC7NW\n"
-CONFIG = """\
-version: 0.1
-log: {{level: error, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {folder}/data}}}}
-auth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}
-http: {{addr: "127.0.0.1:{port}"}}
-"""
 
 
 @pytest.fixture
 def locked_registry(tmp_path: Path) -> Iterator[str]:
     """A ``docker-registry`` that knows Ada only; its address."""
-    real.need_programs("docker-registry")
-    port = real.free_port()
-    (tmp_path / "htpasswd").write_text(HTPASSWD)
-    config = tmp_path / "config.yml"
-    config.write_text(CONFIG.format(folder=tmp_path, port=port))
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(config)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        real.wait_until(lambda: real.is_listening(port), "docker-registry")
-        yield f"127.0.0.1:{port}"
-    finally:
-        real.stop(process)
+    users = tmp_path / "htpasswd"
+    users.write_text(HTPASSWD)
+    settings = f"auth: {{htpasswd: {{realm: test, path: {users}}}}}\n"
+    with running_registry(tmp_path / "registry", settings) as address:
+        yield address
 
 
 @pytest.fixture
