@@ -15,6 +15,7 @@
     │   └── DigestMismatch                   content has another digest or size
     ├── NotFound                             no such tag, manifest, blob or file
     ├── StoreError                           a store could not do what was asked
+    │   ├── Unsupported                      it has no such operation
     │   ├── ConnectionFailed                 no answer, or an answer that broke off
     │   └── RegistryError                    the registry answered with an error
     │       ├── AccessDenied                 401 or 403
@@ -97,6 +98,10 @@ class NotFound(ManyfestError):
 
 class StoreError(ManyfestError):
     """A store could not do what was asked."""
+
+
+class Unsupported(StoreError):
+    """The store has no such operation, whatever it is asked about."""
 
 
 class ConnectionFailed(StoreError):

@@ -247,7 +247,9 @@ def test_reference_with_its_transport(written: str, expected: Reference) -> None
         "docker://https://ghcr.io/a",
         "https://ghcr.io/a",
         "containers-storage://alpine",
-        "docker-daemon:alpine:3",
+        "docker-daemon:",
+        "docker-archive::alpine:3",
+        "containers-storage:alpine:3",
         "dir:/tmp/x",
     ],
 )
@@ -310,3 +312,44 @@ def test_any_text_is_a_reference_or_refused(text: str) -> None:
     except InvalidReference:
         return
     assert Reference.parse(str(reference)) == reference
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "name", "shown"),
+    [
+        ("docker-archive:app.tar", "app.tar", "", "docker-archive:app.tar"),
+        (
+            "docker-archive:app.tar:app",
+            "app.tar",
+            "app:latest",
+            "docker-archive:app.tar:app:latest",
+        ),
+        (
+            "docker-archive:/x/app.tar:docker.io/library/app:1",
+            "/x/app.tar",
+            "app:1",
+            "docker-archive:/x/app.tar:app:1",
+        ),
+        ("docker-archive:-", "-", "", "docker-archive:-"),
+        ("docker-daemon:app:1", "", "app:1", "docker-daemon:app:1"),
+        (
+            "docker-daemon:ghcr.io/t/app",
+            "",
+            "ghcr.io/t/app:latest",
+            "docker-daemon:ghcr.io/t/app:latest",
+        ),
+        (
+            f"docker-daemon:sha256:{'a' * 64}",
+            "",
+            f"sha256:{'a' * 64}",
+            f"docker-daemon:sha256:{'a' * 64}",
+        ),
+    ],
+)
+def test_what_docker_names_is_written_as_docker_shows_it(
+    text: str, path: str, name: str, shown: str
+) -> None:
+    reference = Reference.parse(text)
+
+    assert (reference.image, reference.path, reference.name) == (None, path, name)
+    assert str(reference) == shown

@@ -2,7 +2,8 @@
 
 Two grammars meet here. :class:`Name` is a name in a registry, as Docker and the OCI distribution
 specification write it: ``host:port/repository:tag@digest``. :class:`Reference` puts a transport
-before it, or a path: ``docker://``, ``oci:DIR:TAG``, ``oci-archive:FILE:TAG``.
+before it, or a path: ``docker://``, ``oci:DIR:TAG``, ``oci-archive:FILE:TAG``,
+``docker-archive:FILE:NAME:TAG``, ``docker-daemon:NAME:TAG``.
 """
 
 from __future__ import annotations
@@ -26,11 +27,16 @@ _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _IPV6 = re.compile(r"\[[0-9A-Fa-f:]+\]")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _PATH_DIGEST = re.compile(r"@(?=sha(?:256|512):)")
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _MAX_REPOSITORY = 255
+_OTHER_TRANSPORTS = frozenset({"dir", "containers-storage", "ostree", "sif", "tarball"})
+"""What skopeo has besides ours."""
 
-Transport = Literal["docker", "oci", "oci-archive"]
+Transport = Literal["docker", "oci", "oci-archive", "docker-archive", "docker-daemon"]
+STREAM = "-"
+"""The path that stands for standard input or output."""
 
 
 def is_tag(text: str) -> bool:
@@ -101,6 +107,20 @@ class Name:
         """The repository alone: ``host/repository``."""
         return f"{self.registry}/{self.repository}"
 
+    @property
+    def familiar_place(self) -> str:
+        """The repository as Docker's users write it: without ``docker.io/`` and ``library/``."""
+        if self.registry != DOCKER_HUB:
+            return self.place
+        return self.repository.removeprefix("library/")
+
+    @property
+    def familiar(self) -> str:
+        """The name as Docker shows it, with a tag: ``alpine:latest``, ``ghcr.io/team/app:1.2``."""
+        if self.digest is not None:
+            return f"{self.familiar_place}@{self.digest}"
+        return f"{self.familiar_place}:{self.tag or DEFAULT_TAG}"
+
     def __str__(self) -> str:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
@@ -111,8 +131,9 @@ class Name:
 class Reference:
     """A transport, the place it leads to, and a name there.
 
-    For ``docker`` the place is a :class:`Name`; for the others it is a path, and ``name`` the tag
-    or digest in it, or empty.
+    For ``docker`` the place is a :class:`Name`. For an archive or a layout it is a path, and
+    ``name`` the tag or digest in it, or empty. The daemon is one place: there is only ``name``.
+    What Docker names, in its archives too, is written as Docker shows it: ``team/app:1.2``.
     """
 
     transport: Transport
@@ -132,9 +153,17 @@ class Reference:
         if colon and head in ("oci", "oci-archive"):
             path, name = _split_path(rest, text)
             return cls("oci" if head == "oci" else "oci-archive", path=path, name=name)
-        if "://" in text or (colon and head in ("docker-archive", "docker-daemon", "dir")):
+        if colon and head == "docker-archive":
+            path, _, name = rest.partition(":")
+            if not path:
+                raise InvalidReference(f"{text[:300]!r} names no path")
+            return cls("docker-archive", path=path, name=_docker_name(name) if name else "")
+        if colon and head == "docker-daemon":
+            return cls("docker-daemon", name=_docker_name(rest))
+        if "://" in text or (colon and head in _OTHER_TRANSPORTS):
             raise InvalidReference(
-                f"unknown transport in {text[:200]!r}", mend="use docker://, oci: or oci-archive:"
+                f"unknown transport in {text[:200]!r}",
+                mend="use docker://, oci:, oci-archive:, docker-archive: or docker-daemon:",
             )
         return cls("docker", image=Name.parse(text))
 
@@ -152,13 +181,27 @@ class Reference:
     def __str__(self) -> str:
         if self.image is not None:
             return str(self.image)
-        separator = "@" if ":" in self.name else ":"
+        separator = "@" if self.name.startswith(("sha256:", "sha512:")) else ":"
+        if self.transport == "docker-daemon":
+            return f"{self.location}:{self.name}"
         return f"{self.location}{separator}{self.name}" if self.name else self.location
 
     @property
     def location(self) -> str:
         """The place without the name in it."""
-        return self.image.place if self.image is not None else f"{self.transport}:{self.path}"
+        if self.image is not None:
+            return self.image.place
+        return f"{self.transport}:{self.path}" if self.path else self.transport
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is one file, or a stream in a file's place."""
+        return self.transport in ("oci-archive", "docker-archive")
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is standard input or output."""
+        return self.is_archive and self.path == STREAM
 
 
 def _split_digest(text: str) -> tuple[str, Digest | None]:
@@ -246,6 +289,13 @@ def _split_path(rest: str, text: str) -> tuple[str, str]:
             f"{text[:300]!r} has a tag and a digest", mend="keep one of the two after the path"
         )
     return path, name
+
+
+def _docker_name(text: str) -> str:
+    """A name as Docker keeps them; an image's id stays as it is."""
+    if _ID.fullmatch(text):
+        return text
+    return Name.parse(text).familiar
 
 
 def _path_digest(digest: str, text: str) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol, Self, runtime_checkable
 
 from manyfest.errors import DigestMismatch
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
 
 CHUNK_SIZE = 1024 * 1024
@@ -154,6 +155,77 @@ class Plans(Protocol):
     """
 
     def plan(self, descriptors: Sequence[Descriptor]) -> None: ...
+
+
+@runtime_checkable
+class Ordered(Protocol):
+    """A store that takes one thing at a time: what was planned, in that order, and then the rest.
+
+    A stream is one: what was sent cannot be gone back to.
+    """
+
+    ordered: bool
+
+
+@runtime_checkable
+class Refers(Protocol):
+    """A store that knows what refers to a manifest: signatures, bills of materials, attestations
+    (OCI distribution specification, "Listing Referrers")."""
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """Descriptors of the manifests whose ``subject`` this is, with their artifact types and
+        annotations; none if there are none, or if the manifest is not here."""
+        ...
+
+
+@runtime_checkable
+class Attaches(Protocol):
+    """A store in which a referrer can be found from its subject."""
+
+    def attach(self, subject: Descriptor, referrer: Descriptor) -> None:
+        """See to it that ``referrer``, which is here, is among the referrers of ``subject``."""
+        ...
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """A store whose names and manifests can be taken away."""
+
+    def untag(self, name: str) -> None:
+        """Take ``name`` away, and nothing else.
+
+        Raises :class:`~manyfest.errors.NotFound` if there is no such name, and
+        :class:`~manyfest.errors.Unsupported` where names cannot be taken away alone.
+        """
+        ...
+
+    def delete(self, manifest: Digest) -> None:
+        """Take the manifest away, and with it every name that it has.
+
+        Raises :class:`~manyfest.errors.NotFound`.
+        """
+        ...
+
+
+@runtime_checkable
+class Settles(Protocol):
+    """A store in which what was written may show a little later."""
+
+    def settle(self, name: str, digest: Digest) -> None:
+        """Return once ``name`` is seen to mean ``digest``; wait a bounded time for that.
+
+        Raises :class:`~manyfest.errors.StoreError` if it does not come to pass.
+        """
+        ...
+
+
+@runtime_checkable
+class Skips(Protocol):
+    """A reader that can begin later than at its first byte."""
+
+    def skip(self, count: int, /) -> None:
+        """Pass over the next ``count`` bytes, which need not be read for that."""
+        ...
 
 
 class VerifyingReader:
