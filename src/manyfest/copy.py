@@ -1,9 +1,10 @@
 """The one copy over a graph of content, from any store to any store.
 
-Every command that moves content calls :func:`copy_graph`. Blobs go first, all at once; then
-manifests, children before parents; a name is set last. So a name in the target never points at
-something incomplete, and a copy that was interrupted can be run again: what is there is not sent
-again, and what is missing below something that is there is.
+Every command that moves content calls :func:`copy_graphs`, most of them by way of
+:func:`copy_graph`. Blobs go first, all at once; then manifests, children before parents; a name
+is set last. So a name in the target never points at something incomplete, and a copy that was
+interrupted can be run again: what is there is not sent again, and what is missing below something
+that is there is.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import io
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from manyfest.errors import (
     AccessDenied,
     ContentError,
     ManyfestError,
     NotFound,
+    PartsMissing,
+    Unsupported,
 )
 from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
@@ -27,13 +32,16 @@ from manyfest.oci.manifest import Manifest
 from manyfest.progress import NoProgress, Outcome, Progress
 from manyfest.stores.base import (
     CHUNK_SIZE,
+    Attaches,
     Content,
     Gathers,
     Local,
     Mounts,
+    Ordered,
     Place,
     Plans,
     Reader,
+    Settles,
     Source,
     Target,
     Verifies,
@@ -41,14 +49,31 @@ from manyfest.stores.base import (
 )
 from manyfest.threads import together, workers
 
+T = TypeVar("T")
+
 JOBS = 8
 """Transfers at the same time. The registry client has its own limit for each host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A graph to copy and the names that it gets.
+
+    With a ``subject`` it is something that refers to that manifest, to be found from there. Items
+    that ``accompany`` others, as signatures do, are in place before the others get their names.
+    """
+
+    graph: Graph
+    tags: tuple[str, ...] = ()
+    subject: Descriptor | None = None
+    accompanies: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
     """What a copy did: bytes that were moved, and how many things were not, as they were there
-    already or came from a neighbouring repository."""
+    already or came from a neighbouring repository. ``root`` is what was copied; of several, the
+    last."""
 
     root: Descriptor
     sent: int
@@ -85,26 +110,33 @@ def copy_graph(
     progress: Progress | None = None,
 ) -> Copied:
     """Copy a graph that was read from ``source``; see :func:`copy`."""
-    if isinstance(target, Plans):
-        target.plan(graph.descriptors)
-    run = _Run(source, target, progress or NoProgress(), graph.labels())
-    run.announce(graph)
-    with workers(JOBS, "copy") as pool:
-        largest_first = sorted(graph.blobs, key=lambda blob: -blob.size)
-        together(pool, run.blob, largest_first, stop=run.give_up)
-        groups = graph.bottom_up()
-        # A registry takes the root under its first tag: one request less.
-        for group in groups[:-1] if tags else groups:
+    return copy_graphs(source, [Item(graph=graph, tags=tuple(tags))], target, progress=progress)
+
+
+def copy_graphs(
+    source: Source,
+    items: Sequence[Item],
+    target: Target,
+    *,
+    progress: Progress | None = None,
+) -> Copied:
+    """Copy several graphs that were read from ``source``; what they share is moved once."""
+    run = _Run(source, target, progress or NoProgress(), items)
+    run.announce()
+    jobs = 1 if isinstance(target, Ordered) else JOBS
+    with workers(jobs, "copy") as pool:
+        together(pool, run.blob, run.blobs(), stop=run.give_up)
+        for group in _groups(items):
             together(pool, run.manifest, group, stop=run.give_up)
-    if tags:
-        run.name(tags, graph.root)
-    return Copied(graph.root.descriptor, run.sent, run.present, run.mounted)
+        for accompanying in (True, False):
+            placed = [item for item in items if item.accompanies is accompanying]
+            together(pool, run.place, placed, stop=run.give_up)
+    return Copied(items[-1].graph.root.descriptor, run.sent, run.present, run.mounted)
 
 
 def point(target: Target, tag: str, manifest: Manifest) -> bool:
-    """Make ``tag`` in ``target`` name the manifest; ``False`` if it did already.
-
-    What is below the manifest must be there.
+    """Make ``tag`` in ``target`` name the manifest, and see that it does; ``False`` if it did
+    already. What is below the manifest must be there.
     """
     # Some registries deny what is not there (Artifactory), and what is there may be damaged:
     # whether the name may be set, setting it tells.
@@ -112,6 +144,8 @@ def point(target: Target, tag: str, manifest: Manifest) -> bool:
         if target.resolve(tag).digest == manifest.descriptor.digest:
             return False
     target.tag(tag, manifest_content(manifest))
+    if isinstance(target, Settles):
+        target.settle(tag, manifest.descriptor.digest)
     return True
 
 
@@ -127,24 +161,64 @@ def manifest_content(manifest: Manifest) -> Content:
     return Content(manifest.descriptor, lambda: io.BytesIO(manifest.raw))
 
 
-@dataclass
+def _groups(items: Sequence[Item]) -> list[list[Manifest]]:
+    """All manifests, each once; what one points at is in the groups before its own.
+
+    A root that gets a name is not among them: a registry takes it under its first tag, which is
+    one request less.
+    """
+    groups: list[dict[Digest, Manifest]] = []
+    for item in items:
+        own = item.graph.bottom_up()
+        own = own[:-1] if item.tags else own
+        groups.extend({} for _ in range(len(own) - len(groups)))
+        for group, manifests in zip(groups, own, strict=False):
+            group.update({manifest.descriptor.digest: manifest for manifest in manifests})
+    seen: set[Digest] = set()
+    found: list[list[Manifest]] = []
+    for group in groups:
+        found.append([manifest for digest, manifest in group.items() if digest not in seen])
+        seen.update(group)
+    return found
+
+
 class _Run:
     """One copy under way."""
 
-    source: Source
-    target: Target
-    progress: Progress
-    labels: dict[Digest, str]
-    sent: int = 0
-    present: int = 0
-    mounted: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self, source: Source, target: Target, progress: Progress, items: Sequence[Item]
+    ) -> None:
+        self.sent = 0
+        self.present = 0
+        self.mounted = 0
+        self._source = source
+        self._target = target
+        self._progress = progress
+        self._parts: dict[Digest, Descriptor] = {}
+        self._labels: dict[Digest, str] = {}
+        self._manifests: dict[Digest, Manifest] = {}
+        for item in items:
+            self._labels = item.graph.labels() | self._labels
+            for part in item.graph.descriptors:
+                self._parts.setdefault(part.digest, part)
+            for manifest in item.graph.manifests:
+                self._manifests[manifest.descriptor.digest] = manifest
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
 
-    def announce(self, graph: Graph) -> None:
+    def announce(self) -> None:
         """Tell how much there is to do before doing it."""
-        for descriptor in graph.descriptors:
+        if isinstance(self._target, Plans):
+            self._target.plan(tuple(self._parts.values()))
+        for descriptor in self._parts.values():
             self._begin(descriptor)
+
+    def blobs(self) -> list[Descriptor]:
+        """Each blob once, the largest first: the others fit in beside them."""
+        found = [part for part in self._parts.values() if part.digest not in self._manifests]
+        if isinstance(self._target, Ordered):
+            return found
+        return sorted(found, key=lambda blob: -blob.size)
 
     def give_up(self) -> None:
         """Make what is under way end at its next byte."""
@@ -154,60 +228,96 @@ class _Run:
         """Bring one configuration or layer into the target."""
         if self._stop.is_set():
             raise Stopped("another transfer failed")
-        if self.target.has(descriptor):
+        if self._target.has(descriptor):
             self._finished(descriptor, "present")
         elif self._mounted(descriptor):
             self._finished(descriptor, "mounted")
         else:
-            self._send(Content(descriptor, lambda: self._open(descriptor)))
+            self._send(self._content(descriptor))
+            self._finished(descriptor, "done")
 
     def manifest(self, manifest: Manifest) -> None:
         """Bring one manifest into the target; all below it is there."""
-        if self.target.has(manifest.descriptor):
+        if self._target.has(manifest.descriptor):
             self._finished(manifest.descriptor, "present")
         else:
-            self._send(manifest_content(manifest))
+            self._mended(manifest, lambda: self._send(manifest_content(manifest)))
+            self._finished(manifest.descriptor, "done")
 
-    def name(self, tags: Sequence[str], root: Manifest) -> None:
-        """Point names at the root, those that do not yet; the first takes it along."""
-        moved = [tag for tag in tags if point(self.target, tag, root)]
-        self._finished(root.descriptor, "done" if moved else "present")
+    def place(self, item: Item) -> None:
+        """Let a graph, all of which is there but perhaps its root, be found."""
+        root = item.graph.root
+        moved = [tag for tag in item.tags if self._mended(root, partial(self._point, tag, root))]
+        if item.tags:
+            self._finished(root.descriptor, "done" if moved else "present")
+        if item.subject is not None and isinstance(self._target, Attaches):
+            self._target.attach(item.subject, root.descriptor)
+
+    def _point(self, tag: str, root: Manifest) -> bool:
+        return point(self._target, tag, root)
+
+    def _mended(self, manifest: Manifest, store: Callable[[], T]) -> T:
+        """Store the manifest; if the target says then that parts are missing which it said it
+        had, they are sent again, and it is stored once more."""
+        try:
+            return store()
+        except PartsMissing:
+            self._send_below(manifest)
+            return store()
+
+    def _send_below(self, manifest: Manifest) -> None:
+        """Send everything below the manifest, asking nothing."""
+        for child in manifest.children:
+            if not child.is_manifest:
+                self._send(self._content(child))
+                continue
+            if child.digest not in self._manifests:
+                raise Unsupported(
+                    f"it takes no index with a gap, and {child.digest} is left out",
+                    where=self._target.label,
+                    mend="leave out --sparse: the platforms then get an index of their own",
+                )
+            below = self._manifests[child.digest]
+            self._send_below(below)
+            self._send(manifest_content(below))
 
     def _mounted(self, descriptor: Descriptor) -> bool:
         """Whether the target could take the content from a neighbour."""
-        if not isinstance(self.target, Mounts):
+        if not isinstance(self._target, Mounts):
             return False
-        origin = self.source
+        origin = self._source
         if isinstance(origin, Gathers):
             origin = origin.origin(descriptor)
-        return self.target.mount(descriptor, origin)
+        return self._target.mount(descriptor, origin)
+
+    def _content(self, descriptor: Descriptor) -> Content:
+        return Content(descriptor, lambda: self._open(descriptor))
 
     def _send(self, content: Content) -> None:
         try:
-            self.target.put(content)
+            self._target.put(content)
         except ContentError as error:
             # The other side refused it: if it is damaged here, that is the better message.
-            if error.where != self.source.label:
+            if error.where != self._source.label:
                 self._check_source(content)
             raise
-        self._finished(content.descriptor, "done")
 
     def _begin(self, descriptor: Descriptor) -> None:
-        label = self.labels[descriptor.digest]
-        self.progress.begin(str(descriptor.digest), label, descriptor.size)
+        label = self._labels[descriptor.digest]
+        self._progress.begin(str(descriptor.digest), label, descriptor.size)
 
     def _open(self, descriptor: Descriptor) -> Reader:
         item = str(descriptor.digest)
         self._begin(descriptor)
-        reader: Reader = self.source.open(descriptor)
-        if isinstance(self.target, Verifies) and not isinstance(self.source, Local):
-            reader = VerifyingReader(reader, descriptor, where=self.source.label)
+        reader: Reader = self._source.open(descriptor)
+        if isinstance(self._target, Verifies) and not isinstance(self._source, Local):
+            reader = VerifyingReader(reader, descriptor, where=self._source.label)
         return ReportedReader(
-            reader, self._stop, lambda amount: self.progress.advance(item, amount)
+            reader, self._stop, lambda amount: self._progress.advance(item, amount)
         )
 
     def _check_source(self, content: Content) -> None:
-        reader = VerifyingReader(content.open(), content.descriptor, where=self.source.label)
+        reader = VerifyingReader(content.open(), content.descriptor, where=self._source.label)
         try:
             while reader.read(CHUNK_SIZE):
                 pass
@@ -219,7 +329,7 @@ class _Run:
             self.sent += descriptor.size if outcome == "done" else 0
             self.present += outcome == "present"
             self.mounted += outcome == "mounted"
-        self.progress.finish(str(descriptor.digest), outcome)
+        self._progress.finish(str(descriptor.digest), outcome)
 
 
 class ReportedReader:

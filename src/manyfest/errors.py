@@ -19,7 +19,8 @@
     │   ├── ConnectionFailed                 no answer, or an answer that broke off
     │   └── RegistryError                    the registry answered with an error
     │       ├── AccessDenied                 401 or 403
-    │       └── RateLimited                  429
+    │       ├── RateLimited                  429
+    │       └── PartsMissing                 a manifest that points at what is not there
     ├── BuildError                           an image could not be built
     ├── CheckFailed                          an image does not hold what it must
     ├── ReleaseError                         a release could not go on
@@ -129,6 +130,26 @@ class AccessDenied(RegistryError):
 
 class RateLimited(RegistryError):
     """429, and it did not pass within the time allowed for retries."""
+
+
+class PartsMissing(RegistryError):
+    """The registry refuses a manifest, as it does not have what that points at.
+
+    ``digests`` are the missing parts, as far as the registry names them.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        mend: str = "",
+        status: int = 0,
+        code: str = "",
+        digests: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, mend=mend, status=status, code=code)
+        self.digests = digests
 
 
 class BuildError(ManyfestError):

@@ -54,7 +54,7 @@ def test_a_dry_copy_prints_the_plan_and_changes_nothing(
     planned = manyfest("copy", "-q", "--dry-run", "oci:image:v1", "oci-archive:image.tar:v1")
     assert planned == (
         0,
-        f"would copy 11 parts, 11.5 kB at most, to oci-archive:image.tar:v1\n{digest}\n",
+        f"would copy 11 parts, 11.5 kB, to oci-archive:image.tar:v1\n{digest}\n",
         "",
     )
     assert not (tmp_path / "image.tar").exists()

@@ -22,6 +22,7 @@ DEFAULT_TAG = "latest"
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_COMPANION = re.compile(r"(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128})(?:\.[A-Za-z0-9._-]+)?")
 _LABEL = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _IPV6 = re.compile(r"\[[0-9A-Fa-f:]+\]")
@@ -42,6 +43,12 @@ STREAM = "-"
 def is_tag(text: str) -> bool:
     """Whether a registry accepts ``text`` as a tag (distribution specification, "Pull")."""
     return _TAG.fullmatch(text) is not None
+
+
+def is_companion_tag(text: str) -> bool:
+    """Whether a tag is made from a digest, to keep what refers to it: the fallback tag of the
+    distribution specification ("Referrers Tag Schema"), or one of cosign's."""
+    return _COMPANION.fullmatch(text) is not None
 
 
 def is_repository(text: str) -> bool:
@@ -197,6 +204,11 @@ class Reference:
     def is_archive(self) -> bool:
         """Whether it is one file, or a stream in a file's place."""
         return self.transport in ("oci-archive", "docker-archive")
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is a place that things are added to; the others are written anew."""
+        return self.transport in ("docker", "oci")
 
     @property
     def is_stream(self) -> bool:

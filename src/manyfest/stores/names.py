@@ -15,6 +15,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.parse import parse_manifest
+from manyfest.oci.reference import is_companion_tag
 
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
@@ -66,13 +67,13 @@ def described(raw: bytes, digest: Digest, *, where: str) -> Descriptor:
 
 def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
     """The entry of ``index.json`` that ``name``, a tag, a whole reference, a digest or nothing,
-    stands for.
+    stands for. What only refers to another entry, nothing does not stand for.
 
     Raises :class:`~manyfest.errors.NotFound`, naming what there is.
     """
-    entries = top.index.manifests
     if name:
         return _by_name(top, name, where)
+    entries = [entry for entry in top.index.manifests if not is_companion_tag(named(entry))]
     if len({entry.digest for entry in entries}) == 1:
         return _bare(entries[0])
     if _is_flat(entries):
