@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 import msgspec
 
@@ -15,8 +14,6 @@ from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.mediatypes import CONFIGS, INDEXES
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
-
-T = TypeVar("T")
 
 
 def entries_of(source: Source, root: Descriptor) -> list[tuple[Platform, Descriptor]]:
@@ -56,9 +53,8 @@ def narrowed_graph(
             if any(platform.same_as(each) for each in wanted)
         },
     )
-    if sparse:
-        return _sparse(source, root, {entry.digest for entry in kept})
-    return _joined(source, indexes.root, kept)
+    graph = _with_gaps(source, root, {entry.digest for entry in kept})
+    return graph if sparse else _joined(graph, kept)
 
 
 def narrowed_image(source: Source, root: Descriptor, wanted: Platform) -> Graph:
@@ -127,27 +123,23 @@ def _subject(entry: Descriptor) -> str:
     return entry.annotations.get("vnd.docker.reference.digest", "")
 
 
-def _joined(source: Source, root: Manifest, kept: Sequence[Descriptor]) -> Graph:
-    """The graph of an index of the entries ``kept``."""
-    if tuple(entry.digest for entry in kept) == tuple(e.digest for e in root.index.manifests):
-        index = root
-    else:
-        index = Manifest.of_index(msgspec.structs.replace(root.index, manifests=tuple(kept)))
-    below = [read_graph(source, entry) for entry in kept]
-    manifests = _once(manifest for graph in below for manifest in graph.manifests)
-    blobs = {blob.digest: blob for graph in below for blob in graph.blobs}
-    return Graph(index, (index, *manifests), tuple(blobs.values()))
+def _with_gaps(source: Source, root: Descriptor, kept: set[Digest]) -> Graph:
+    """The graph below ``root`` with all its indexes, but no other manifests than ``kept``."""
 
-
-def _once(manifests: Iterator[Manifest]) -> tuple[Manifest, ...]:
-    return tuple({manifest.descriptor.digest: manifest for manifest in manifests}.values())
-
-
-def _sparse(source: Source, root: Descriptor, kept: set[Digest]) -> Graph:
     def select(entry: Descriptor) -> bool:
         return entry.digest in kept or entry.media_type in INDEXES
 
     return read_graph(source, root, select=select)
+
+
+def _joined(graph: Graph, kept: Sequence[Descriptor]) -> Graph:
+    """The same without gaps: an index of the entries ``kept``, and nothing between."""
+    old = graph.root.index
+    if tuple(kept) == old.manifests:
+        return graph
+    index = Manifest.of_index(msgspec.structs.replace(old, manifests=tuple(kept)))
+    images = (manifest for manifest in graph.manifests if not manifest.is_index)
+    return Graph(index, (index, *images), graph.blobs)
 
 
 def _not_there(
