@@ -41,5 +41,8 @@ lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 bench: $(VENV)/.dev ## Measure against the peers that are installed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+chaos: $(VENV)/.dev ## Kill copies hundreds of times and look at what is left
+	@$(BIN)/python -m tests.chaos.kills $(ARGS)
+
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) dist examples/ruff/bin examples/ruff/dist examples/ruff/registry
