@@ -3,8 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The peers that Debian does not have, in these versions.
+PEERS := .peers
+CRANE := v0.22.1
+REGCTL := v0.11.7
+
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint bench chaos clean
+.PHONY: help demo demo-stop test lint peers bench chaos clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -38,6 +43,19 @@ lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 	@$(BIN)/mypy --strict src tests
 	@$(BIN)/lint-imports
 
+peers: $(PEERS)/.crane-$(CRANE) $(PEERS)/.regctl-$(REGCTL) ## Build crane and regctl, for bench and tests; needs Go
+
+$(PEERS)/.crane-%:
+	$(call go-install,github.com/google/go-containerregistry/cmd/crane@$*)
+$(PEERS)/.regctl-%:
+	$(call go-install,github.com/regclient/regclient/cmd/regctl@$*)
+
+define go-install
+@command -v go >/dev/null || { echo "make peers needs Go, 1.26 or newer" >&2; exit 2; }
+@echo "building $(1)"
+@GOBIN="$(CURDIR)/$(PEERS)" go install "$(1)" && touch "$@"
+endef
+
 bench: $(VENV)/.dev ## Measure against the peers that are installed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
@@ -45,4 +63,4 @@ chaos: $(VENV)/.dev ## Kill copies hundreds of times and look at what is left
 	@$(BIN)/python -m tests.chaos.kills $(ARGS)
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) dist examples/ruff/bin examples/ruff/dist examples/ruff/registry
+	rm -rf $(VENV) $(PEERS) dist examples/ruff/bin examples/ruff/dist examples/ruff/registry
