@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import lzma
 import os
 import tarfile
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from manyfest.errors import DigestMismatch, InvalidArchive, ManyfestError, NotFound, StoreError
 from manyfest.oci.descriptor import Descriptor
@@ -239,38 +242,20 @@ def test_a_link_leads_nowhere_outside(tmp_path: Path, target: str, symbolic: boo
         store.open(root.children[0])
 
 
-@pytest.mark.parametrize(
-    ("raw", "name", "tool"),
-    [
-        (gzip.compress(b"x" * 600), "gzip", "gunzip"),
-        (b"\x28\xb5\x2f\xfd" + bytes(600), "zstd", "unzstd"),
-        (b"BZh9" + bytes(600), "bzip2", "bunzip2"),
-        (b"\xfd7zXZ\0" + bytes(600), "xz", "unxz"),
-    ],
-)
-def test_a_compressed_archive_is_told_how_to_mend(
-    tmp_path: Path, raw: bytes, name: str, tool: str
-) -> None:
-    with store_of(tmp_path, raw) as store, pytest.raises(InvalidArchive) as caught:
-        store.resolve("")
-    assert str(caught.value) == (
-        f"oci-archive:{tmp_path}/image.tar: the file is compressed with {name},"
-        f" and reading it in place needs it plain; run {tool} on it first"
-    )
-
-
-def test_an_archive_of_docker_save_is_told_apart(tmp_path: Path) -> None:
-    with (
-        store_of(tmp_path, tar(("manifest.json", b"[]"), ("repositories", b"{}"))) as store,
-        pytest.raises(InvalidArchive, match="it looks like one that docker save wrote"),
-    ):
-        store.resolve("v1")
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress, bz2.compress, lzma.compress])
+def test_a_compressed_archive_is_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    root, members = members_of()
+    with store_of(tmp_path, pack(tar(*members))) as store:
+        assert store.resolve("") == root.descriptor
+        for part in (root.descriptor, *root.children):
+            assert Digest.of(read_all(store, part)) == part.digest
+    assert [path.name for path in tmp_path.iterdir()] == ["image.tar"]
 
 
 def test_an_archive_of_something_else_is_told_apart(tmp_path: Path) -> None:
     with (
         store_of(tmp_path, tar(("README", b"hello"))) as store,
-        pytest.raises(InvalidArchive, match=r"it has no index\.json, so it is not an OCI"),
+        pytest.raises(InvalidArchive, match=r"it has neither index\.json nor manifest\.json"),
     ):
         store.resolve("v1")
 

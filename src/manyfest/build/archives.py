@@ -6,14 +6,10 @@ else, a compressed file that is no tar too, is copied as it is.
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import os
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import File, base, join, parent, resolve
@@ -21,15 +17,12 @@ from manyfest.build.filesystem import Change
 from manyfest.build.ownership import Owner
 from manyfest.build.stretch import slice_of
 from manyfest.errors import BuildError, InvalidArchive
-from manyfest.layers.compression import Compression
-from manyfest.layers.decompress import MAX_ZSTD_WINDOW, decompress
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.header import BLOCK
 from manyfest.layers.read import scan
-from manyfest.layers.streams import CHUNK, Reader, Rejoined
+from manyfest.layers.streams import CHUNK, read_head
+from manyfest.layers.unwrap import unwrap
 
-_BZIP2 = b"BZh"
-_XZ = b"\xfd7zXZ\0"
 _CHECKSUM = slice(148, 156)
 
 
@@ -39,7 +32,7 @@ def is_archive(file: File) -> bool:
         return False
     with closing(file.content()) as source:
         try:
-            head = _exactly(_unpacked(source), BLOCK)
+            head = read_head(unwrap(source), BLOCK)
         except InvalidArchive:
             return False
     return len(head) == BLOCK and _has_checksum(head)
@@ -54,7 +47,7 @@ def spool(file: File, folder: Path) -> Path:
         raise BuildError("is no archive", where=shown(file.entry.name))
     path = folder / f"unpacked-{os.urandom(8).hex()}.tar"
     with closing(file.content()) as source, path.open("xb") as target:
-        reader = _unpacked(source)
+        reader = unwrap(source)
         while chunk := reader.read(CHUNK):
             target.write(chunk)
     return path
@@ -115,75 +108,6 @@ def _put(change: Change, file: File) -> None:
     change.make_directories(above)
     name = join(above, base(file.entry.name))
     change.put(replace(file, entry=replace(file.entry, name=name)))
-
-
-def _unpacked(source: Reader) -> Reader:
-    """A reader of the tar in ``source``, whichever way it is compressed."""
-    head = _exactly(source, len(_XZ))
-    whole = Rejoined(head, source)
-    if head.startswith(_BZIP2):
-        return decompress(_Streams(whole, bz2.BZ2Decompressor), Compression.NONE)
-    if head == _XZ:
-        return decompress(_Streams(whole, _xz), Compression.NONE)
-    return decompress(whole)
-
-
-class _Decompressor(Protocol):
-    """What the standard library's decompressors have in common."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def needs_input(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
-
-
-def _xz() -> lzma.LZMADecompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=2 * MAX_ZSTD_WINDOW)
-
-
-class _Streams:
-    """Every bzip2 or xz stream of a file, one after the other."""
-
-    def __init__(self, source: Reader, make: Callable[[], _Decompressor]) -> None:
-        self._source = source
-        self._make = make
-        self._stream = make()
-        self._input = b""
-
-    def read(self, size: int, /) -> bytes:
-        while True:
-            if self._stream.eof:
-                self._input = self._stream.unused_data or self._source.read(CHUNK)
-                if not self._input.strip(b"\0"):
-                    return b""
-                self._stream = self._make()
-            elif self._stream.needs_input and not self._input:
-                self._input = self._source.read(CHUNK)
-                if not self._input:
-                    raise InvalidArchive("is truncated: its compressed data is not whole")
-            data = self._decompress(size)
-            if data:
-                return data
-
-    def _decompress(self, size: int) -> bytes:
-        data, self._input = self._input, b""
-        try:
-            return self._stream.decompress(data, size)
-        except (OSError, lzma.LZMAError) as error:
-            raise InvalidArchive(f"is damaged: {error}") from None
-
-
-def _exactly(reader: Reader, size: int) -> bytes:
-    data = b""
-    while len(data) < size and (part := reader.read(size - len(data))):
-        data += part
-    return data
 
 
 def _has_checksum(block: bytes) -> bool:

@@ -6,7 +6,7 @@ from typing import BinaryIO, cast
 
 from manyfest.errors import InvalidArchive
 from manyfest.layers.compression import SNIFF_SIZE, Compression
-from manyfest.layers.streams import Reader, Rejoined
+from manyfest.layers.streams import Reader, Rejoined, read_head
 from manyfest.layers.zstd_frames import FrameReader
 
 MAX_UNPACKED = 32 * 1024**3
@@ -34,7 +34,7 @@ def decompress(
     ``MAX_ZSTD_WINDOW``.
     """
     if compression is None:
-        head = _read_head(source)
+        head = read_head(source, SNIFF_SIZE)
         source = Rejoined(head, source)
         compression = Compression.sniff(head)
     unpacked: Reader = source
@@ -43,14 +43,6 @@ def decompress(
     elif compression is Compression.ZSTD:
         unpacked = _ZstdReader(source)
     return _Bounded(unpacked, limit, where)
-
-
-def _read_head(source: Reader) -> bytes:
-    """The first bytes, as many as tell the compression; fewer only if there are no more."""
-    head = b""
-    while len(head) < SNIFF_SIZE and (part := source.read(SNIFF_SIZE - len(head))):
-        head += part
-    return head
 
 
 class _Bounded:

@@ -1,4 +1,4 @@
-"""The two shapes of byte stream that this package works on, and reading from one exactly."""
+"""The two shapes of byte stream that this package works on, and reading an exact amount."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ class Rejoined:
             return self._rest.read(size)
         part, self._head = self._head[:size], self._head[size:]
         return part
+
+
+def read_head(source: Reader, size: int) -> bytes:
+    """The first ``size`` bytes; fewer only if there are no more."""
+    head = b""
+    while len(head) < size and (part := source.read(size - len(head))):
+        head += part
+    return head
 
 
 def read_exactly(source: Reader, size: int) -> bytes:

@@ -1,83 +1,111 @@
-"""An OCI archive: an image layout in one tar file, read where it lies.
+"""Archives of images, read where they lie: OCI archives and those of ``docker save``.
 
-The file's headers are read once; a blob is then a stretch of the file at an offset, and any
-number of threads read it at once. Nothing is unpacked. :mod:`manyfest.stores.archive_writer`
-writes such files.
+:mod:`manyfest.stores.tar_files` finds the files in it. An OCI archive is an image layout in a tar
+file. What has no ``index.json`` is seen through :mod:`manyfest.stores.docker_view`; what has both
+(Docker 25 and ours) is an OCI archive in which ``manifest.json`` gives some images more names.
+:mod:`manyfest.stores.archive_writer` writes archives.
 """
 
 from __future__ import annotations
 
 import io
-import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from manyfest.errors import InvalidArchive, NotFound, StoreError
-from manyfest.layers.entry import EntryType
-from manyfest.layers.read import scan
+from manyfest.errors import InvalidArchive, InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.limits import MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Manifest
-from manyfest.stores.base import Reader
-from manyfest.stores.files import open_file
-from manyfest.stores.names import as_digest, described, parse_top, pick, tags_in
+from manyfest.oci.reference import STREAM
+from manyfest.stores.archive_images import find_by_config, find_by_list
+from manyfest.stores.base import Reader, read_all
+from manyfest.stores.docker_archive import LIST, read_list
+from manyfest.stores.docker_names import all_docker_names, entries_named
+from manyfest.stores.docker_view import oci_view
+from manyfest.stores.names import as_digest, described, listing, only, parse_top, pick, tags_in
+from manyfest.stores.referrers import NamedReferrers
+from manyfest.stores.spool import open_archive, open_standard_input, spooled
+from manyfest.stores.tar_files import TarFiles
 
-_COMPRESSED = {
-    b"\x1f\x8b": ("gzip", "gunzip"),
-    b"\x28\xb5\x2f\xfd": ("zstd", "unzstd"),
-    b"BZh": ("bzip2", "bunzip2"),
-    b"\xfd7zXZ": ("xz", "unxz"),
-}
+_INDEX = "index.json"
 
 
 class ArchiveStore:
-    """The archive at ``path``, to read from. The file is opened when something is first asked."""
+    """The archive at ``path``, to read from. The file is opened when something is first asked.
+
+    A compressed one is spooled then: :mod:`manyfest.stores.spool`. ``label`` is how errors and
+    progress name it.
+    """
 
     local = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, label: str = "") -> None:
         self.path = path
+        self.label = label or f"oci-archive:{path}"
+        self._open_file: Callable[[], BinaryIO] = lambda: open_archive(path, self.label)
         self._lock = threading.Lock()
         self._archive: _Archive | None = None
+        self._referrers = NamedReferrers(lambda entry: read_all(self, entry))
+
+    @classmethod
+    def streamed(cls, open_stream: Callable[[], Reader], *, label: str) -> Self:
+        """The archive in a stream, which is opened, spooled and closed when something is first
+        asked."""
+        return cls._opened_by(lambda: spooled(open_stream(), label), label)
+
+    @classmethod
+    def standard_input(cls, *, label: str, descriptor: int = 0) -> Self:
+        """The archive on standard input; see
+        :func:`~manyfest.stores.spool.open_standard_input`."""
+        return cls._opened_by(lambda: open_standard_input(descriptor, label), label)
+
+    @classmethod
+    def _opened_by(cls, open_file: Callable[[], BinaryIO], label: str) -> Self:
+        store = cls(Path(STREAM), label=label)
+        store._open_file = open_file
+        return store
 
     @property
-    def label(self) -> str:
-        return f"oci-archive:{self.path}"
+    def is_synthesized(self) -> bool:
+        """Whether the archive holds no manifests, so that those given out were made here."""
+        return self._opened().is_synthesized
 
     def resolve(self, name: str) -> Descriptor:
+        """What ``name`` means: a tag, a name as Docker knows it, the digest of a manifest or of a
+        configuration (Docker's image id), ``@N`` for the Nth image of ``manifest.json``, or
+        nothing for the only image."""
         archive = self._opened()
         try:
             return pick(archive.top, name, where=self.label)
-        except NotFound:
-            digest = as_digest(name)
-            if digest is None:
-                raise
-        return described(archive.small(_blob_name(digest)), digest, where=self.label)
+        except NotFound as error:
+            found = self._otherwise(archive, name)
+            if found is None:
+                raise self._not_found(archive, error) from None
+            return found
 
     def open(self, descriptor: Descriptor) -> Reader:
-        archive = self._opened()
-        name = _blob_name(descriptor.digest)
-        if descriptor.digest == archive.top.descriptor.digest and name not in archive.places:
-            return io.BytesIO(archive.top.raw)
-        return archive.slice(name)
+        return self._opened().open(descriptor.digest)
 
     def has(self, descriptor: Descriptor) -> bool:
-        place = self._opened().places.get(_blob_name(descriptor.digest))
-        return place is not None and place[1] == descriptor.size
+        return self._opened().size(descriptor.digest) == descriptor.size
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        return self._referrers.of(subject, self._opened().top.index)
 
     def tags(self) -> Iterator[str]:
-        return tags_in(self._opened().top)
+        """The tags of an OCI archive; the names of Docker's, and where one tag has two images."""
+        archive = self._opened()
+        if archive.is_synthesized:
+            return all_docker_names(archive.top)
+        return tags_in(archive.top)
 
     def close(self) -> None:
         with self._lock:
             if self._archive is not None:
-                self._archive.file.close()
+                self._archive.files.file.close()
                 self._archive = None
 
     def __enter__(self) -> Self:
@@ -90,100 +118,95 @@ class ArchiveStore:
         """The archive with its headers read: once, whichever thread is first."""
         with self._lock:
             if self._archive is None:
-                self._archive = _open(self.path, self.label)
+                self._archive = _read(self._open_file(), self.label)
             return self._archive
+
+    def _otherwise(self, archive: _Archive, name: str) -> Descriptor | None:
+        """What ``name`` means that is not in the index as it is written."""
+        digest = as_digest(name)
+        if digest is not None:
+            return self._by_digest(archive, digest)
+        entries = entries_named(archive.top, name)
+        if entries:
+            return only(archive.top, entries, name, where=self.label)
+        return find_by_list(self, archive.top, archive.files, name)
+
+    def _not_found(self, archive: _Archive, error: NotFound) -> NotFound:
+        """The error, naming what there is as Docker's users know it, if it is theirs."""
+        names = list(all_docker_names(archive.top))
+        if not names or archive.files.stretch(LIST) is None:
+            return error
+        return NotFound(error.what, where=error.where, mend=f"it holds {listing(names)}")
+
+    def _by_digest(self, archive: _Archive, digest: Digest) -> Descriptor | None:
+        """A manifest that no name points at, or the image that has this configuration."""
+        if archive.size(digest) is None:
+            return None
+        try:
+            return described(archive.small(digest), digest, where=self.label)
+        except InvalidManifest:
+            found = find_by_config(self, archive.top, digest)
+            if found is None:
+                raise
+            return found
 
 
 @dataclass(frozen=True)
 class _Archive:
-    """An open archive. ``places`` has the offset and size of each file in it, in bytes."""
+    """An open archive. ``made`` has what lies in no file of its own: ``index.json`` as a manifest,
+    and manifests that were made; ``members`` the files of what lies elsewhere than a layout has
+    it."""
 
-    file: BinaryIO
-    places: dict[str, tuple[int, int]]
-    where: str
+    files: TarFiles
+    top: Manifest
+    made: Mapping[Digest, bytes]
+    members: Mapping[Digest, str]
+    is_synthesized: bool
 
-    @cached_property
-    def top(self) -> Manifest:
-        """``index.json``."""
-        if "index.json" not in self.places:
-            what = "it has no index.json, so it is not an OCI archive"
-            if "manifest.json" in self.places:
-                what += "; it looks like one that docker save wrote before Docker 25"
-            raise InvalidArchive(what, where=self.where)
-        return parse_top(self.small("index.json"), where=f"{self.where}, index.json")
+    def open(self, digest: Digest) -> Reader:
+        if digest in self.made:
+            return io.BytesIO(self.made[digest])
+        return self.files.open(self._member(digest))
 
-    def small(self, name: str) -> bytes:
-        """The whole of a small file."""
-        reader = self.slice(name)
-        if reader.left > MAX_MANIFEST_SIZE:
-            raise InvalidArchive(
-                f"{name} is {reader.left} bytes, more than the {MAX_MANIFEST_SIZE} allowed",
-                where=self.where,
-            )
-        return reader.read(reader.left)
+    def size(self, digest: Digest) -> int | None:
+        """Bytes of what has this digest; ``None`` if it is not here."""
+        if digest in self.made:
+            return len(self.made[digest])
+        stretch = self.files.stretch(self._member(digest))
+        return None if stretch is None else stretch[1]
 
-    def slice(self, name: str) -> _Slice:
-        """Where a file lies, to be read."""
-        if name not in self.places:
-            raise NotFound(f"{name} is missing", where=self.where)
-        offset, size = self.places[name]
-        return _Slice(self.file.fileno(), offset, size)
+    def small(self, digest: Digest) -> bytes:
+        """The whole of a manifest."""
+        if digest in self.made:
+            return self.made[digest]
+        return self.files.small(self._member(digest))
+
+    def _member(self, digest: Digest) -> str:
+        return self.members.get(digest) or f"blobs/{digest.algorithm}/{digest.hex}"
 
 
-def _open(path: Path, where: str) -> _Archive:
+def _read(file: BinaryIO, where: str) -> _Archive:
+    """The archive in ``file``, which is closed if it is none."""
     try:
-        file = BufferedReader(open_file(path))
-    except FileNotFoundError:
-        raise NotFound("there is no such file", where=where) from None
-    except OSError as error:
-        raise StoreError(f"cannot be read: {error.strerror}", where=where) from None
-    try:
-        _check_compression(file, where)
-        return _Archive(file, _places(file, where), where)
+        files = TarFiles.scanned(file, where)
+        return _layout(files) if files.stretch(_INDEX) is not None else _listed(files)
     except BaseException:
         file.close()
         raise
 
 
-def _check_compression(file: BinaryIO, where: str) -> None:
-    head = os.pread(file.fileno(), 6, 0)
-    for magic, (name, tool) in _COMPRESSED.items():
-        if head.startswith(magic):
-            raise InvalidArchive(
-                f"the file is compressed with {name}, and reading it in place needs it plain",
-                where=where,
-                mend=f"run {tool} on it first",
-            )
+def _layout(files: TarFiles) -> _Archive:
+    """An OCI archive. Its ``index.json`` may be an image's own index, and is in no blob then."""
+    top = parse_top(files.small(_INDEX), where=f"{files.where}, {_INDEX}")
+    return _Archive(files, top, {top.descriptor.digest: top.raw}, {}, is_synthesized=False)
 
 
-def _places(file: BinaryIO, where: str) -> dict[str, tuple[int, int]]:
-    """Where every file in the archive lies. A hard link is the file it names."""
-    places: dict[str, tuple[int, int]] = {}
-    for entry, offset in scan(file, where=where):
-        if entry.type is EntryType.FILE:
-            places[entry.name] = (offset, entry.size)
-        elif entry.type is EntryType.HARDLINK and entry.linkname in places:
-            places[entry.name] = places[entry.linkname]
-    return places
-
-
-class _Slice:
-    """A stretch of an open file, read with ``pread`` so that threads do not share a position."""
-
-    def __init__(self, descriptor: int, offset: int, size: int) -> None:
-        self._descriptor = descriptor
-        self._offset = offset
-        self.left = size
-
-    def read(self, size: int, /) -> bytes:
-        chunk = os.pread(self._descriptor, min(size, self.left), self._offset)
-        self._offset += len(chunk)
-        self.left -= len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        """The file belongs to the store."""
-
-
-def _blob_name(digest: Digest) -> str:
-    return f"blobs/{digest.algorithm}/{digest.hex}"
+def _listed(files: TarFiles) -> _Archive:
+    """An archive that has no manifests."""
+    if files.stretch(LIST) is None:
+        raise InvalidArchive(
+            f"it has neither {_INDEX} nor {LIST}, so it is no archive of images", where=files.where
+        )
+    view = oci_view(files, read_list(files))
+    made = {each.descriptor.digest: each.raw for each in (view.top, *view.manifests)}
+    return _Archive(files, view.top, made, view.members, is_synthesized=True)

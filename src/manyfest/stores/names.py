@@ -85,6 +85,30 @@ def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
     )
 
 
+def only(top: Manifest, found: Sequence[Descriptor], name: str, *, where: str) -> Descriptor:
+    """What all of ``found`` are, the entries of ``index.json`` that ``name`` means.
+
+    Raises :class:`~manyfest.errors.NotFound` if they are several images.
+    """
+    if len({entry.digest for entry in found}) == 1:
+        return _bare(found[0])
+    if len(found) == len(top.index.manifests) and _is_flat(found):
+        return top.descriptor
+    longer = dict.fromkeys(full for entry in found for full in _full_names(entry) if full != name)
+    choice = longer or dict.fromkeys(str(entry.digest) for entry in found)
+    raise NotFound(
+        f"{name!r} names {len(found)} images in it",
+        where=where,
+        mend=f"name one of {', '.join(choice)}",
+    )
+
+
+def listing(names: Sequence[str]) -> str:
+    """The first of many names, for people."""
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more
+
+
 def with_name(index: Index, entry: Descriptor, name: str) -> Index:
     """``index`` with ``name`` on ``entry``, and on nothing else. Without a name the entry takes
     the place of those that have none."""
@@ -114,24 +138,9 @@ def _by_name(top: Manifest, name: str, where: str) -> Descriptor:
         [entry for entry in entries if entry.digest == as_digest(name)],
     ):
         if found:
-            return _only(top, found, name, where)
+            return only(top, found, name, where=where)
     known = _known(entries)
     raise NotFound(f"{name!r} is not in it", where=where, mend=known and f"it holds {known}")
-
-
-def _only(top: Manifest, found: list[Descriptor], name: str, where: str) -> Descriptor:
-    """What all of ``found`` are, which have one name."""
-    if len({entry.digest for entry in found}) == 1:
-        return _bare(found[0])
-    if len(found) == len(top.index.manifests) and _is_flat(found):
-        return top.descriptor
-    longer = dict.fromkeys(full for entry in found for full in _full_names(entry) if full != name)
-    choice = longer or dict.fromkeys(str(entry.digest) for entry in found)
-    raise NotFound(
-        f"{name!r} names {len(found)} images in it",
-        where=where,
-        mend=f"name one of {', '.join(choice)}",
-    )
 
 
 def _is_flat(entries: Sequence[Descriptor]) -> bool:
@@ -157,6 +166,4 @@ def _bare(entry: Descriptor) -> Descriptor:
 
 
 def _known(entries: Sequence[Descriptor]) -> str:
-    names = list(dict.fromkeys(named(entry) or str(entry.digest) for entry in entries))
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more
+    return listing(list(dict.fromkeys(named(entry) or str(entry.digest) for entry in entries)))
