@@ -16,7 +16,7 @@ from manyfest.errors import (
 from manyfest.stores.registry.answers import Complaint, expect, read_complaint
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Response
-from manyfest.stores.registry.pages import next_page, tags_in
+from manyfest.stores.registry.pages import names_in, next_page
 
 
 def body(code: object, message: object) -> bytes:
@@ -197,4 +197,4 @@ def test_the_next_page_stands_in_the_link(links: list[str], following: str) -> N
     ],
 )
 def test_the_tags_in_a_page(raw: bytes, tags: list[str] | None) -> None:
-    assert tags_in(raw) == tags
+    assert names_in(raw, "tags") == tags

@@ -42,7 +42,7 @@ def address(
     monkeypatch.setattr(connect, "CurlTransport", lambda **_: probe)
     registries = Registries(plain_http=plain_http)
     registries.repository(Name.parse(name))
-    return registries.repository(Name.parse(name)).address
+    return registries.repository(Name.parse(name)).repository.address
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from manyfest.errors import (
     InvalidManifest,
     ManyfestError,
     NotFound,
+    PartsMissing,
     RateLimited,
     RegistryError,
 )
@@ -235,16 +236,42 @@ def test_other_bytes_than_the_manifests_are_not_sent(wrong: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("code", "message"),
-    [
-        ("MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"),
-        ("BLOB_UNKNOWN", "blob unknown to registry"),
-        ("MANIFEST_INVALID", "manifest invalid"),
-        ("TAG_INVALID", "the tag is immutable"),
-    ],
+    [("MANIFEST_INVALID", "manifest invalid"), ("TAG_INVALID", "the tag is immutable")],
 )
 def test_why_a_manifest_is_refused_can_be_read(code: str, message: str) -> None:
     body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
     store, _ = scripted(lambda request: answer(400, body))
     with pytest.raises(RegistryError) as caught:
         store.tag("v1", content_of(ROOT))
+    assert not isinstance(caught.value, PartsMissing)
     assert str(caught.value) == f"ghcr.io/team/app: the manifest v1 failed (400 {code} {message})"
+
+
+@pytest.mark.parametrize("status", [400, 404])
+@pytest.mark.parametrize("code", ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"])
+@pytest.mark.parametrize(
+    ("details", "digests"),
+    [
+        ([], ()),
+        ([OTHER], (OTHER,)),
+        ([{"digest": OTHER}], (OTHER,)),
+        ([{"Digest": OTHER}, {"digest": OTHER}], (OTHER,)),
+        ([OTHER, f"sha256:{'1' * 64}"], (OTHER, f"sha256:{'1' * 64}")),
+        ([DIGEST], ()),
+        (["sha256:short", 7, None], ()),
+    ],
+)
+def test_what_a_manifest_points_at_and_is_not_there_is_named(
+    status: int, code: str, details: list[object], digests: tuple[str, ...]
+) -> None:
+    errors = [{"code": code, "message": "unknown", "detail": detail} for detail in details]
+    body = json.dumps({"errors": errors or [{"code": code, "message": "unknown"}]}).encode()
+    store, _ = scripted(lambda request: answer(status, body))
+    with pytest.raises(PartsMissing) as caught:
+        store.put(content_of(ROOT))
+    assert caught.value.digests == digests
+    assert (caught.value.status, caught.value.code) == (status, code)
+    assert str(caught.value) == (
+        f"ghcr.io/team/app: the manifest {DIGEST} points at what the registry does not have"
+        f" ({status} {code} unknown); run it again: what is missing is sent then"
+    )

@@ -26,13 +26,17 @@ from manyfest.stores.registry.http import (
     Request,
     Response,
 )
-from manyfest.stores.registry.uploads import Session, Uploader
+from manyfest.stores.registry.upload_sessions import Session
+from manyfest.stores.registry.uploads import Uploader
 
 URL = "https://ghcr.io/v2/team/app/blobs/uploads/"
 DATA = b"0123456789"
 BLOB = Descriptor.of(DATA, "text/plain")
 DIGEST = "sha256:84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"
 SCOPES = ("repository:team/app:pull,push",)
+
+GONE = Response(404)
+"""What a registry says of an upload that it no longer knows."""
 
 Step = Response | ManyfestError | Callable[[Request], Response]
 
@@ -46,9 +50,14 @@ def begun(location: str = "/v2/team/app/blobs/uploads/1", status: int = 202) -> 
 
 
 class Script:
-    """A registry that gives these answers, one after the other, and reads what is sent to it."""
+    """A registry that gives these answers, one after the other, and reads what is sent to it.
 
-    def __init__(self, *steps: Step) -> None:
+    ``there`` is what it says each time that it is asked whether it has the blob; else it has not.
+    """
+
+    def __init__(self, *steps: Step, there: Iterable[bool] = ()) -> None:
+        self.there = list(there)
+        self.looks = 0
         self.steps = list(steps)
         self.received: list[bytes] = []
         self.pauses: list[float] = []
@@ -58,9 +67,14 @@ class Script:
             URL,
             scopes=SCOPES,
             where="ghcr.io/team/app",
+            has=self._has,
             sleep=self.pauses.append,
             jitter=lambda: 1.0,
         )
+
+    def _has(self, descriptor: Descriptor) -> bool:
+        self.looks += 1
+        return self.there.pop(0) if self.there else False
 
     def _answer(self, request: Request) -> Response:
         if isinstance(request.body, Body):
@@ -145,8 +159,8 @@ def test_an_upload_that_leads_where_it_may_not_is_refused(location: str) -> None
     assert script.received == []
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 404, 416])
-def test_what_may_pass_is_begun_again(status: int) -> None:
+@pytest.mark.parametrize("status", [404, 416])
+def test_an_upload_that_the_registry_forgot_is_begun_again(status: int) -> None:
     script = Script(begun("1"), Response(status), begun("2"), Response(201))
     script.uploader.upload(content())
     assert script.asked == [
@@ -159,19 +173,33 @@ def test_what_may_pass_is_begun_again(status: int) -> None:
     assert script.pauses == [0.5]
 
 
-def test_a_broken_connection_is_begun_again() -> None:
-    script = Script(begun(), ConnectionFailed("it broke off"), begun(), Response(201))
+@pytest.mark.parametrize(
+    "failure",
+    [*(Response(status) for status in (408, 429, 500, 502, 503, 504)), ConnectionFailed("broke")],
+)
+def test_what_may_pass_is_begun_again_where_the_registry_cannot_tell_how_far_it_came(
+    failure: Step,
+) -> None:
+    script = Script(begun("1"), failure, GONE, begun("2"), Response(201))
     script.uploader.upload(content())
+    assert script.asked == [
+        "POST /uploads/",
+        f"PUT /uploads/1?digest={DIGEST}",
+        "GET /uploads/1",
+        "POST /uploads/",
+        f"PUT /uploads/2?digest={DIGEST}",
+    ]
     assert script.received == [DATA, DATA]
+    assert script.pauses == [0.5]
 
 
 def test_an_upload_is_begun_three_times_at_most() -> None:
-    script = Script(*[begun(), Response(503)] * 3)
+    script = Script(*[begun(), Response(503), GONE] * 3)
     with pytest.raises(RegistryError, match=f"the upload of {DIGEST} failed \\(503\\)"):
         script.uploader.upload(content())
     assert len(script.received) == 3
     assert script.pauses == [0.5, 1.0]
-    broken: list[Step] = [begun(), ConnectionFailed("it broke off")]
+    broken: list[Step] = [begun(), ConnectionFailed("it broke off"), GONE]
     script = Script(*broken * 3)
     with pytest.raises(ConnectionFailed, match="it broke off"):
         script.uploader.upload(content())
@@ -180,7 +208,7 @@ def test_an_upload_is_begun_three_times_at_most() -> None:
 
 def test_the_registry_may_say_when_to_come_back() -> None:
     later = Response(429, headers=Headers({"Retry-After": "7"}))
-    script = Script(begun(), later, begun(), Response(201))
+    script = Script(begun(), later, GONE, begun(), Response(201))
     script.uploader.upload(content())
     assert script.pauses == [7.0]
     script = Script(begun(), Response(429, headers=Headers({"Retry-After": "3600"})))
@@ -263,8 +291,7 @@ def test_a_chunk_that_fails_begins_the_upload_again(monkeypatch: pytest.MonkeyPa
         monkeypatch,
         begun("1"),
         Response(503),
-        begun("whole"),
-        Response(413),
+        GONE,
         begun("chunks"),
         *(begun(str(number)) for number in range(3)),
         Response(201),
@@ -288,10 +315,11 @@ def test_chunks_follow_the_upload_to_another_host(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_upload_that_was_begun_elsewhere_is_used_once() -> None:
-    script = Script(Response(503), begun("2"), Response(201))
+    script = Script(Response(503), GONE, begun("2"), Response(201))
     script.uploader.upload(content(), Session("https://ghcr.io/v2/x/1", SCOPES))
     assert script.asked == [
         f"PUT https://ghcr.io/v2/x/1?digest={DIGEST}",
+        "GET https://ghcr.io/v2/x/1",
         "POST /uploads/",
         f"PUT /uploads/2?digest={DIGEST}",
     ]

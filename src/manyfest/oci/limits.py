@@ -17,3 +17,9 @@ MAX_GRAPH_NODES = 20_000
 
 MAX_BLOB_SIZE = 2**50
 """Bytes of one blob: 1 PiB, far above any layer and far below an overflow."""
+
+MAX_REFERRERS = MAX_DESCRIPTORS
+"""Referrers of one manifest that are listed (CVE-2023-46737); one index must hold them, too."""
+
+MAX_REFERRERS_BYTES = 4 * MAX_MANIFEST_SIZE
+"""Bytes of a list of referrers, its pages together."""

@@ -7,33 +7,44 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 
 from manyfest.stores.base import Reader
-from manyfest.stores.registry.http import Origin, Request, Response, Transport
+from manyfest.stores.registry.http import LastingFailure, Origin, Request, Response, Transport
 
 REQUESTS_PER_HOST = 8
+"""Of each kind: transfers, and small requests."""
+
+
+class NoPlace(LastingFailure):
+    """All places at the host are taken, and the request was one that does not wait."""
 
 
 class LimitedTransport:
     """Lets a number of threads use one host at once; the others wait their turn.
 
-    A request holds its place until its answer is closed or read to its end. A thread that already
-    holds a place, at whichever host, never waits for a second one: an upload that reads from a
-    download goes straight on. So nobody waits while others wait for him, and there can be no
-    deadlock, between two hosts that are copied to each other neither. Nested requests do not add
-    up: there are at most as many as there are threads with a place. An answer is to be read and
+    Transfers (``bulk``) and small requests have places of their own, ``per_host`` of each, so that
+    a look at a tag never waits behind layers. A request holds its place until its answer is closed
+    or read to its end.
+
+    A thread that already holds a place, at whichever host, never waits for a second one: an upload
+    that reads from a download goes straight on. So nobody waits while others wait for him, and
+    there can be no deadlock, between two hosts that are copied to each other neither. What goes
+    straight on takes a place all the same, if need be one too many, and others wait for it: nested
+    requests do not add up, there are at most as many too many as there are threads with a place.
+    A ``spare`` request takes only what is free and nobody waits for. An answer is to be read and
     closed by the thread that asked for it.
     """
 
     def __init__(self, inner: Transport, *, per_host: int = REQUESTS_PER_HOST) -> None:
         self._inner = inner
         self._lock = threading.Lock()
-        self._places = defaultdict[Origin, threading.Semaphore](
-            lambda: threading.Semaphore(per_host)
-        )
+        self._places = defaultdict[tuple[Origin, bool], _Places](lambda: _Places(per_host))
         self._held = Counter[int]()
 
     def send(self, request: Request) -> Response:
-        """See :class:`~manyfest.stores.registry.http.Transport`; may wait for a place."""
-        leave = self._enter(request)
+        """See :class:`~manyfest.stores.registry.http.Transport`; may wait for a place.
+
+        Raises :class:`NoPlace` for a spare request that would have to.
+        """
+        leave = _nothing if request.urgent else self._enter(request)
         try:
             response = self._inner.send(request)
         except BaseException:
@@ -46,14 +57,16 @@ class LimitedTransport:
         self._inner.close()
 
     def _enter(self, request: Request) -> Callable[[], None]:
-        """Take a place, if one is needed; the answer gives it up, once."""
+        """Take a place; the answer gives it up, once."""
         thread = threading.get_ident()
         with self._lock:
-            waits = not request.urgent and not self._held[thread]
-            places = self._places[request.origin]
-        if not waits:
-            return _nothing
-        places.acquire()
+            places = self._places[request.origin, request.bulk]
+            holds_another = bool(self._held[thread])
+        if request.spare:
+            if not places.take_free():
+                raise NoPlace("it is busy", where=str(request.origin))
+        else:
+            places.take(wait=not holds_another)
         with self._lock:
             self._held[thread] += 1
 
@@ -62,9 +75,43 @@ class LimitedTransport:
                 self._held[thread] -= 1
                 if not self._held[thread]:
                     del self._held[thread]
-            places.release()
+            places.give_back()
 
         return leave
+
+
+class _Places:
+    """The places of one kind at one host."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._taken = 0
+        self._waiting = 0
+        self._changed = threading.Condition()
+
+    def take(self, *, wait: bool) -> None:
+        """Take a place once one is free, or without ``wait`` one more than there are."""
+        with self._changed:
+            if wait:
+                self._waiting += 1
+                try:
+                    self._changed.wait_for(lambda: self._taken < self._count)
+                finally:
+                    self._waiting -= 1
+            self._taken += 1
+
+    def take_free(self) -> bool:
+        """Take a place that is free and that nobody waits for, if there is one."""
+        with self._changed:
+            if self._taken + self._waiting >= self._count:
+                return False
+            self._taken += 1
+            return True
+
+    def give_back(self) -> None:
+        with self._changed:
+            self._taken -= 1
+            self._changed.notify()
 
 
 class _Admitted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from manyfest.errors import ConnectionFailed, ManyfestError
 from manyfest.oci.reference import Name
 from manyfest.stores.registry.addresses import Place, place_of
 from manyfest.stores.registry.auth.credentials import Credentials, default_credential_store
+from manyfest.stores.registry.catalogue import read_catalogue
 from manyfest.stores.registry.client import registry_transport
 from manyfest.stores.registry.curl.transport import CurlTransport
 from manyfest.stores.registry.http import (
@@ -22,7 +23,9 @@ from manyfest.stores.registry.http import (
     Unreachable,
     show_url,
 )
-from manyfest.stores.registry.store import RegistryStore, address_of
+from manyfest.stores.registry.manifest_cache import ManifestCache, cache_folder
+from manyfest.stores.registry.repository import address_of
+from manyfest.stores.registry.store import RegistryStore
 
 
 class Registries:
@@ -50,12 +53,24 @@ class Registries:
             ca_file=self._ca_file,
             on_wait=_told(warn) if warn else None,
         )
+        kept = cache_folder(os.environ, Path.home())
+        self._cache = ManifestCache(kept) if kept else None
         self._transport: Transport = _Logged(carrier, log) if log else carrier
 
     def repository(self, name: Name, *, writing: bool = False) -> RegistryStore:
         """The repository that ``name`` lies in; ``writing`` says what it is wanted for."""
         scheme = self._scheme(name.registry)
-        return RegistryStore(name, self._transport, scheme=scheme, writing=writing)
+        return RegistryStore(
+            name, self._transport, scheme=scheme, writing=writing, cache=self._cache
+        )
+
+    def repositories(self, registry: str) -> Iterator[str]:
+        """The names of all repositories of ``registry``, as far as the credentials reach.
+
+        Raises :class:`~manyfest.errors.Unsupported` if it gives no such list.
+        """
+        address = address_of(registry, self._scheme(registry))
+        return read_catalogue(self._transport.send, address, registry)
 
     def ping(self, registry: str) -> Response:
         """The registry's answer to a look at its root, with our credentials."""

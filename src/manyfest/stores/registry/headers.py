@@ -40,6 +40,11 @@ class Headers:
         wanted = name.lower()
         return tuple(value for key, value in self._fields if key.lower() == wanted)
 
+    @property
+    def media_type(self) -> str:
+        """``Content-Type`` without parameters: a registry may add ``charset=utf-8``."""
+        return self.get("Content-Type").partition(";")[0].strip()
+
     def replaced(self, name: str, value: str) -> Headers:
         """The same fields with this one set to one value."""
         return Headers((*self.without(name), (name, value)))

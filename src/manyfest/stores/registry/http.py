@@ -26,6 +26,9 @@ from manyfest.stores.base import Reader
 from manyfest.stores.registry.addresses import Place, place_of
 from manyfest.stores.registry.headers import Headers
 
+LARGEST_SMALL = 1024 * 1024
+"""Bytes of content up to which a transfer is no ``bulk``: manifests, configurations."""
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 16 * 1024
 _UNUSABLE = frozenset(map(chr, range(33))) | {"\\", "\x7f"}
@@ -102,6 +105,11 @@ class Request:
     - ``follow``: whether redirects are followed.
     - ``places``: the kinds of address it may connect to; ``None`` for what the user named.
     - ``urgent``: others wait for this one, so it does not queue behind them.
+    - ``bulk``: it moves much content and may take long, so it queues with its like only.
+    - ``spare``: it goes if there is a place for it at once, or not at all
+      (:class:`~manyfest.stores.registry.admission.NoPlace`).
+    - ``given_up``: asked now and then while waiting; once it says yes, the request ends with
+      :class:`ConnectionFailed`. It is how another thread ends a request.
     """
 
     method: str
@@ -113,6 +121,9 @@ class Request:
     follow: bool = True
     places: frozenset[Place] | None = None
     urgent: bool = False
+    bulk: bool = False
+    spare: bool = False
+    given_up: Callable[[], bool] | None = None
 
     @cached_property
     def origin(self) -> Origin:

@@ -1,8 +1,9 @@
 """How a blob gets into a registry (OCI distribution specification, "Pushing Blobs").
 
 One POST begins an upload, one PUT carries the bytes. A registry, or what stands before it, that
-refuses so large a body gets it in chunks. An upload that broke off is begun again: a failed PUT
-says nothing about what arrived.
+refuses so large a body gets it in chunks. When an upload breaks off, the registry is asked how far
+it came, and gets the rest in chunks; what a chunk's own answer says of that is not trusted, since
+some registries are behind with it. A registry that cannot tell gets a new upload.
 """
 
 from __future__ import annotations
@@ -10,34 +11,34 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
-from urllib.parse import quote, urlencode, urlsplit
+from contextlib import closing, suppress
+from urllib.parse import urlencode
 
-from manyfest.errors import AccessDenied, ConnectionFailed, RegistryError
-from manyfest.oci.descriptor import Descriptor
-from manyfest.stores.base import Content, Reader
-from manyfest.stores.registry.addresses import Place, redirect_places
-from manyfest.stores.registry.answers import expect
-from manyfest.stores.registry.headers import Headers
-from manyfest.stores.registry.http import (
-    Body,
-    Origin,
-    Request,
-    Response,
-    check_place,
-    place_of_answer,
+from manyfest.errors import (
+    AccessDenied,
+    ConnectionFailed,
+    DigestMismatch,
+    ManyfestError,
+    RateLimited,
 )
-from manyfest.stores.registry.redirects import resolve_location
+from manyfest.oci.descriptor import Descriptor
+from manyfest.stores.base import CHUNK_SIZE, Content, Reader, Skips
+from manyfest.stores.registry.answers import expect, no_such_repository
+from manyfest.stores.registry.http import Body, Request, Response
 from manyfest.stores.registry.retry import RetryPolicy, retry_delay
+from manyfest.stores.registry.upload_sessions import Session, received, session_request
 
 ATTEMPTS = 3
-"""Uploads of one blob that are begun before giving up; each PUT is not repeated by itself."""
+"""Failures of one upload before giving up; a failure after :data:`PROGRESS` is the first again."""
+
+PROGRESS = 1024 * 1024
+"""Bytes more that the registry must have got."""
 
 CHUNK_BYTES = 64 * 1024 * 1024
-"""Bytes of one chunk: under the 100 MiB that some front ends allow a request."""
+"""Bytes of one chunk: under the 100 MiB that some front ends allow a request. Where that is too
+much as well, a quarter of it is tried, and so on down to 1 MiB."""
 
-_BINARY = ("Content-Type", "application/octet-stream")
+_SMALLER = (1, 4, 16, 64)
 _CREATED = frozenset({201, 204})
 _ACCEPTED = frozenset({201, 202, 204})
 """Of a chunk. The specification says 202; ECR says 201."""
@@ -45,23 +46,20 @@ _ACCEPTED = frozenset({201, 202, 204})
 _LOST = 404
 _OUT_OF_STEP = 416
 _TOO_LARGE = 413
+_MAYBE_THERE = frozenset({400, 404, 409, 416})
+"""What registries answer to the slower of two that upload the same blob."""
+
 _POLICY = RetryPolicy(attempts=ATTEMPTS)
 
 Send = Callable[[Request], Response]
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """An upload under way: its address, the scopes that are asked for it, and the kinds of
-    address it may lead to (``None`` for the registry itself)."""
-
-    url: str
-    scopes: tuple[str, ...] = ()
-    places: frozenset[Place] | None = None
-
-
 class Uploader:
-    """Uploads to one repository, ``where``, whose uploads begin at ``url``."""
+    """Uploads to one repository, ``where``, whose uploads begin at ``url``.
+
+    ``has`` says whether a blob is in the repository. It may be used by many threads at once; what
+    it learns of the registry's limits holds for all of them.
+    """
 
     def __init__(
         self,
@@ -70,14 +68,17 @@ class Uploader:
         *,
         scopes: tuple[str, ...],
         where: str,
+        has: Callable[[Descriptor], bool],
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._send = send
+        self.send = send
+        self.where = where
+        self.sleep = sleep
+        self.jitter = jitter
+        self.largest_body: int | None = None
         self._start = Session(url, scopes)
-        self._where = where
-        self._sleep = sleep
-        self._jitter = jitter
+        self._has = has
 
     def mount(self, descriptor: Descriptor, repository: str, scope: str) -> Session | bool:
         """Take the blob over from ``repository`` of the same registry.
@@ -87,13 +88,13 @@ class Uploader:
         """
         query = urlencode({"mount": str(descriptor.digest), "from": repository}, safe=":/")
         scopes = (*self._start.scopes, scope)
-        request = _request("POST", Session(f"{self._start.url}?{query}", scopes))
+        request = session_request("POST", Session(f"{self._start.url}?{query}", scopes))
         try:
-            with self._send(request) as response:
+            with self.send(request) as response:
                 if response.status == 201:
                     return True
                 if response.status == 202:
-                    return self._session(request, response)
+                    return self._start.next(request, response, where=self.where)
         except AccessDenied:
             pass  # no right to read the other repository: the bytes are sent after all
         # Docker Hub answers 400 to what it cannot mount; that is no reason to stop either.
@@ -104,100 +105,213 @@ class Uploader:
 
         Raises :class:`~manyfest.errors.DigestMismatch` if the registry got other bytes.
         """
+        _Upload(self, content, session).run()
+
+    def cancel(self, session: Session) -> None:
+        """Tell the registry that an upload will not go on."""
+        self.send(session_request("DELETE", session)).close()
+
+    def begin(self) -> Session:
+        """A new upload.
+
+        Raises :class:`~manyfest.errors.RegistryError`, for a repository that is not there too.
+        """
+        request = session_request("POST", self._start)
+        response = self.send(request)
+        if response.status == _LOST:
+            response.close()
+            raise no_such_repository(response.status, where=self.where)
+        with expect(response, 202, doing="an upload", where=self.where):
+            return self._start.next(request, response, where=self.where)
+
+    def is_there(self, descriptor: Descriptor) -> bool:
+        """Whether the blob got there all the same. Where that cannot be told, it is sent again."""
+        with suppress(ManyfestError):
+            return self._has(descriptor)
+        return False
+
+
+class _Upload:
+    """One blob on its way.
+
+    ``_sent`` is how much of it the registry is known to have, ``_most`` the most that it ever had
+    when something failed.
+    """
+
+    def __init__(self, uploader: Uploader, content: Content, session: Session | None) -> None:
+        self._uploader = uploader
+        self._content = content
+        self._descriptor = content.descriptor
+        self._session = session
+        self._sent = 0
+        self._most = 0
+        self._is_resumed = False
+        self._can_resume = True
+
+    def run(self) -> None:
+        """Send it, whatever it takes within :data:`ATTEMPTS`."""
         attempt = 1
         while True:
-            outcome = self._try(content, session or self._begin())
-            delay = _delay(attempt, outcome, self._jitter())
+            outcome = self._try()
+            if isinstance(outcome, Response) and outcome.status in _CREATED:
+                outcome.close()
+                return
+            delay = self._delay(attempt, outcome)
             if delay is None:
                 break
             if isinstance(outcome, Response):
                 outcome.close()
-            self._sleep(delay)
-            session = None
-            attempt += 1
-        if isinstance(outcome, ConnectionFailed):
-            raise outcome
-        doing = f"the upload of {content.descriptor.digest}"
-        expect(outcome, *_CREATED, doing=doing, where=self._where).close()
+            self._uploader.sleep(delay)
+            if self._is_done_after(outcome):
+                return
+            attempt = 1 if self._has_progressed() else attempt + 1
+        self._fail(outcome)
 
-    def cancel(self, session: Session) -> None:
-        """Tell the registry that an upload will not go on."""
-        self._send(_request("DELETE", session)).close()
+    def _try(self) -> Response | ConnectionFailed:
+        """Send what is not there yet, in smaller pieces each time that one is too large."""
+        while True:
+            session = self._session or self._begin()
+            try:
+                response = self._send(session)
+            except ConnectionFailed as error:
+                return error
+            smaller = self._smaller_body() if response.status == _TOO_LARGE else None
+            if smaller is None:
+                return response
+            response.close()
+            self._uploader.largest_body = smaller
+            self._forget()
 
-    def _try(self, content: Content, session: Session) -> Response | ConnectionFailed:
-        try:
-            response = self._whole(content, session)
-            if response.status == _TOO_LARGE and content.descriptor.size > CHUNK_BYTES:
-                response.close()
-                response = self._in_chunks(content, self._begin())
-        except ConnectionFailed as error:
-            return error
-        return response
+    def _begin(self) -> Session:
+        self._session = self._uploader.begin()
+        return self._session
 
-    def _whole(self, content: Content, session: Session) -> Response:
-        body = Body(content.descriptor.size, content.open)
-        return self._send(_request("PUT", _closing(session, content.descriptor), body=body))
+    def _forget(self) -> None:
+        """Begin a new upload next."""
+        self._session = None
+        self._sent = 0
+        self._is_resumed = False
 
-    def _in_chunks(self, content: Content, session: Session) -> Response:
+    def _send(self, session: Session) -> Response:
+        largest = self._uploader.largest_body
+        if not self._sent and (largest is None or self._descriptor.size <= largest):
+            body = Body(self._descriptor.size, self._content.open)
+            return self._uploader.send(
+                session_request("PUT", session.closing(self._descriptor.digest), body=body)
+            )
+        return self._send_in_chunks(session, max(largest or CHUNK_BYTES, session.smallest_chunk))
+
+    def _send_in_chunks(self, session: Session, largest: int) -> Response:
         """The answer that ends the upload, or the first that refuses a chunk."""
-        descriptor = content.descriptor
-        with closing(content.open()) as reader:
-            for start in range(0, descriptor.size, CHUNK_BYTES):
-                part = _Part(reader, min(CHUNK_BYTES, descriptor.size - start))
-                request = _request("PATCH", session, part.fields(start), body=part.body())
-                answer = self._send(request)
+        size = self._descriptor.size
+        with closing(self._content.open()) as reader:
+            _pass_over(reader, self._sent)
+            while self._sent < size:
+                part = _Part(reader, min(largest, size - self._sent))
+                request = session_request(
+                    "PATCH", session, part.fields(self._sent), body=part.body()
+                )
+                answer = self._uploader.send(request)
                 if answer.status not in _ACCEPTED:
                     return answer
                 with answer:
-                    session = self._session(request, answer)
-        return self._send(_request("PUT", _closing(session, descriptor)))
+                    session = session.next(request, answer, where=self._uploader.where)
+                self._session = session
+                self._sent += part.size
+        return self._uploader.send(session_request("PUT", session.closing(self._descriptor.digest)))
 
-    def _begin(self) -> Session:
-        request = _request("POST", self._start)
-        response = self._send(request)
-        if response.status == _LOST:
-            response.close()
-            raise RegistryError(
-                "the registry has no such repository",
-                where=self._where,
-                mend="make it first, or check its name: this registry does not make it by itself",
-                status=response.status,
-            )
-        with expect(response, 202, doing="an upload", where=self._where):
-            return self._session(request, response)
+    def _smaller_body(self) -> int | None:
+        """What to try when a body was too large; ``None`` if there is nothing smaller to try."""
+        refused = self._uploader.largest_body or self._descriptor.size
+        least = self._session.smallest_chunk if self._session else 0
+        sizes = (CHUNK_BYTES // divisor for divisor in _SMALLER)
+        fitting = (size for size in sizes if size and least <= size < refused)
+        return next(fitting, None)
 
-    def _session(self, request: Request, response: Response) -> Session:
-        """Where the upload goes on. Another host gets the bytes, but no credentials
-        (CVE-2026-50151), and must be one that a redirect could lead to."""
-        location = response.headers.get("Location")
-        if not location:
-            raise RegistryError(
-                "the registry began an upload without a Location", where=self._where
-            )
-        url = resolve_location(response.url or request.url, location)
-        if Origin.of(url) == Origin.of(self._start.url):
-            return Session(url, self._start.scopes)
-        places = request.places or redirect_places(place_of_answer(response))
-        elsewhere = Session(url, (), places)
-        check_place(_request("PUT", elsewhere), Origin.of(url).host)
-        return elsewhere
+    def _delay(self, attempt: int, outcome: Response | ConnectionFailed) -> float | None:
+        """Seconds until the upload goes on, or ``None`` to leave it at ``outcome``."""
+        if isinstance(outcome, Response) and self._is_worth_a_new_one(outcome.status):
+            outcome = ConnectionFailed("the upload was forgotten")
+        return retry_delay(
+            attempt, outcome, now=time.time(), jitter=self._uploader.jitter(), policy=_POLICY
+        )
+
+    def _is_worth_a_new_one(self, status: int) -> bool:
+        """Whether a new upload may succeed where this one did not: the registry forgot it, in a
+        restart or because another of its machines answered, or it will not go on with it."""
+        if status in (_LOST, _OUT_OF_STEP):
+            return True
+        return self._is_resumed and status not in (401, 403, 429) and status < 500
+
+    def _is_done_after(self, outcome: Response | ConnectionFailed) -> bool:
+        """Find out how far a failed upload came; whether it is all there after all."""
+        if isinstance(outcome, Response) and self._is_worth_a_new_one(outcome.status):
+            self._can_resume = self._can_resume and not self._is_resumed
+            sent = None
+        else:
+            try:
+                sent = self._ask()
+            except ConnectionFailed:
+                self._forget()  # no more questions: a new upload will tell whether anybody is there
+                return False
+        if sent is None:
+            self._forget()
+            return self._uploader.is_there(self._descriptor)
+        self._sent, self._is_resumed = sent, True
+        return False
+
+    def _ask(self) -> int | None:
+        """How many bytes the registry has, and where it wants the rest; ``None`` if it cannot
+        tell."""
+        session = self._session
+        if session is None or not self._can_resume:
+            return None
+        request = session_request("GET", session, body=None)
+        with self._uploader.send(request) as response:
+            sent = received(response)
+            if sent is None or sent > self._descriptor.size:
+                return None
+            if response.headers.get("Location"):
+                self._session = session.next(request, response, where=self._uploader.where)
+            return sent
+
+    def _has_progressed(self) -> bool:
+        """Whether the registry has so much more than ever before that failures count anew."""
+        if self._sent - self._most < PROGRESS:
+            return False
+        self._most = self._sent
+        return True
+
+    def _fail(self, outcome: Response | ConnectionFailed) -> None:
+        """Raise the error, unless another upload of the same blob was faster."""
+        if isinstance(outcome, ConnectionFailed):
+            raise outcome
+        doing = f"the upload of {self._descriptor.digest}"
+        try:
+            expect(outcome, *_CREATED, doing=doing, where=self._uploader.where).close()
+        except (AccessDenied, RateLimited, DigestMismatch):
+            raise
+        except ManyfestError:
+            status = outcome.status
+            if status not in _MAYBE_THERE or not self._uploader.is_there(self._descriptor):
+                raise
 
 
 class _Part:
     """The next ``size`` bytes of a reader that goes on after them."""
 
     def __init__(self, reader: Reader, size: int) -> None:
+        self.size = size
         self._reader = reader
-        self._size = size
         self._left = size
 
     def fields(self, start: int) -> tuple[tuple[str, str], ...]:
         """The header fields of the chunk that begins at ``start``."""
-        return (("Content-Range", f"{start}-{start + self._size - 1}"),)
+        return (("Content-Range", f"{start}-{start + self.size - 1}"),)
 
     def body(self) -> Body:
         """The chunk, to be sent once."""
-        return Body(self._size, lambda: self)
+        return Body(self.size, lambda: self)
 
     def read(self, size: int, /) -> bytes:
         chunk = self._reader.read(min(size, self._left)) if self._left else b""
@@ -208,40 +322,13 @@ class _Part:
         """The reader is used for the next part."""
 
 
-def with_digest(location: str, descriptor: Descriptor) -> str:
-    """The address that ends an upload. Whatever query the registry put there is kept as it is."""
-    separator = "&" if urlsplit(location).query else "?"
-    return f"{location}{separator}digest={quote(str(descriptor.digest), safe=':')}"
-
-
-def _closing(session: Session, descriptor: Descriptor) -> Session:
-    return Session(with_digest(session.url, descriptor), session.scopes, session.places)
-
-
-def _request(
-    method: str,
-    session: Session,
-    fields: tuple[tuple[str, str], ...] = (),
-    *,
-    body: Body | bytes = b"",
-) -> Request:
-    """A request of an upload. What adds to one is not repeated by itself."""
-    adds = method in ("PATCH", "PUT")
-    return Request(
-        method=method,
-        url=session.url,
-        headers=Headers((_BINARY, *fields) if adds else fields),
-        body=body,
-        repeatable=not adds,
-        scopes=session.scopes,
-        follow=False,
-        places=session.places,
-    )
-
-
-def _delay(attempt: int, outcome: Response | ConnectionFailed, jitter: float) -> float | None:
-    """Seconds until the upload is begun again, or ``None`` to leave it at ``outcome``."""
-    if isinstance(outcome, Response) and outcome.status in (_LOST, _OUT_OF_STEP):
-        # The session is gone: forgotten in a restart, or unknown to the machine that answered.
-        outcome = ConnectionFailed("the upload was forgotten")
-    return retry_delay(attempt, outcome, now=time.time(), jitter=jitter, policy=_POLICY)
+def _pass_over(reader: Reader, count: int) -> None:
+    """Leave out what the registry has."""
+    if count and isinstance(reader, Skips):
+        reader.skip(count)
+        return
+    while count:
+        chunk = reader.read(min(count, CHUNK_SIZE))
+        if not chunk:
+            return  # the first chunk will say that the content ends too early
+        count -= len(chunk)

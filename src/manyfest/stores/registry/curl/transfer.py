@@ -37,6 +37,9 @@ COMMIT_SECONDS = 600.0
 """How long it may think about what was uploaded: it hashes it, and some move it elsewhere."""
 
 _LONGEST_WAIT = 1.0
+_LONGEST_WAIT_IF_GIVEN_UP = 0.1
+"""Seconds between two looks at whether a request that can be given up was."""
+
 _MOST_EARLY_ANSWER = 1024 * 1024
 
 
@@ -113,7 +116,9 @@ class Transfer:
     def _wait(self) -> None:
         """Until the connection has something to do; at most a second, so that a signal is seen."""
         milliseconds = self._line.multi.timeout()
-        longest = _LONGEST_WAIT if milliseconds < 0 else min(milliseconds / 1000, _LONGEST_WAIT)
+        longest = self._longest_wait()
+        if milliseconds >= 0:
+            longest = min(milliseconds / 1000, longest)
         begun = time.monotonic()
         try:
             ready = self._line.multi.select(longest)
@@ -125,6 +130,15 @@ class Transfer:
             time.sleep(min(longest, 0.002))
             waited = time.monotonic() - begun
         self._check_stall(waited)
+
+    def _longest_wait(self) -> float:
+        """In seconds; raises :class:`ConnectionFailed` if the request was given up."""
+        given_up = self._request.given_up
+        if given_up is None:
+            return _LONGEST_WAIT
+        if given_up():
+            raise ConnectionFailed("it was given up", where=str(self._request.origin))
+        return _LONGEST_WAIT_IF_GIVEN_UP
 
     def _check_stall(self, waited: float) -> None:
         """Raise :class:`ConnectionFailed` when too little moved in the time that was waited."""
