@@ -79,6 +79,28 @@ def test_an_attestation_is_told_by_its_annotation_alone() -> None:
     assert [entry.is_attestation for entry in (image, unknown, marked)] == [False, False, True]
 
 
+def test_an_attestation_names_its_image_and_nothing_else_does() -> None:
+    subject = {"vnd.docker.reference.digest": DIGEST}
+    image = Descriptor(
+        media_type="application/vnd.oci.image.manifest.v1+json",
+        digest=Digest.parse(DIGEST),
+        size=2,
+        annotations=subject,
+    )
+    attestation = msgspec.structs.replace(
+        image, annotations={**subject, "vnd.docker.reference.type": "attestation-manifest"}
+    )
+    assert (image.attests_to, attestation.attests_to) == ("", DIGEST)
+
+
+def test_podmans_mark_on_a_copy_in_zstd() -> None:
+    image = Descriptor.of(b"", "application/vnd.oci.image.manifest.v1+json")
+    marked = msgspec.structs.replace(
+        image, annotations={"io.github.containers.compression.zstd": "true"}
+    )
+    assert (image.is_zstd_copy, marked.is_zstd_copy) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("raw", "where"),
     [

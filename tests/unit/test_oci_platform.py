@@ -101,6 +101,22 @@ def test_suffix_for_tags(platform: str, suffix: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("os", "architecture", "known"),
+    [
+        ("linux", "amd64", True),
+        ("beos", "ppc", True),
+        ("unknown", "unknown", False),
+        ("linux", "unknown", False),
+        ("", "", False),
+    ],
+)
+def test_what_attestations_are_for_is_no_platform(
+    os: str, architecture: str, known: bool
+) -> None:
+    assert Platform(architecture, os).is_known is known
+
+
+@pytest.mark.parametrize(
     ("one", "other", "same"),
     [
         (Platform("arm64", "linux"), Platform("arm64", "linux", variant="v8"), True),

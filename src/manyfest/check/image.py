@@ -20,8 +20,6 @@ from manyfest.oci.platform import Platform
 from manyfest.progress import NoProgress, Progress
 from manyfest.stores.base import Source
 
-_ZSTD_VARIANT = "io.github.containers.compression.zstd"
-
 
 def check_image(
     source: Source,
@@ -90,8 +88,8 @@ def _twice(images: Sequence[PlatformImage]) -> Iterator[Finding]:
     it lists; podman's second entry for layers in zstd is meant to be."""
     first: dict[tuple[Platform | None, bool], Entry] = {}
     for image in images:
-        zstd = image.entry.descriptor.annotations.get(_ZSTD_VARIANT) == "true"
-        before = first.setdefault((image.platform, zstd), image.entry)
+        key = (image.platform, image.entry.descriptor.is_zstd_copy)
+        before = first.setdefault(key, image.entry)
         if before is not image.entry and not _both_listed(before, image.entry):
             yield Finding.of(
                 image.label,

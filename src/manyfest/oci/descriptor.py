@@ -46,5 +46,15 @@ class Descriptor(
         """
         return self.annotations.get("vnd.docker.reference.type") == "attestation-manifest"
 
+    @property
+    def is_zstd_copy(self) -> bool:
+        """Whether Podman marked it as a platform's second entry, whose layers are zstd."""
+        return self.annotations.get("io.github.containers.compression.zstd") == "true"
+
+    @property
+    def attests_to(self) -> str:
+        """For one of BuildKit's attestations the digest of its image; else the empty string."""
+        return self.annotations.get("vnd.docker.reference.digest", "") if self.is_attestation else ""
+
     def __hash__(self) -> int:
         return hash((self.media_type, self.digest, self.size))

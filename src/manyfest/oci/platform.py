@@ -100,6 +100,11 @@ class Platform(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
         name = f"{self.architecture}{self.variant}"
         return name if self.os == "linux" else f"{self.os}-{name}"
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it names anything to run on: attestations are for ``unknown/unknown``."""
+        return not {"", "unknown"} & {self.os, self.architecture}
+
     def same_as(self, other: Platform) -> bool:
         """Whether both name the same platform; versions of the system are not compared."""
         return str(self.normalised()) == str(other.normalised())
