@@ -8,6 +8,7 @@ records that rename or resize.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -169,15 +170,22 @@ class _Stream:
 class _File(_Stream):
     """The same in a file on disk, where skipping is seeking."""
 
-    __slots__ = ("_file",)
+    __slots__ = ("_end", "_file")
 
     def __init__(self, file: BinaryIO, where: str) -> None:
         super().__init__(file, where)
         self._file = file
         self.offset = file.tell()
+        self._end = file.seek(0, os.SEEK_END)
+        file.seek(self.offset)
 
     def skip_to(self, offset: int) -> None:
+        missing = offset - self._end
+        if missing > 0:
+            raise InvalidArchive(
+                f"is truncated: {missing} bytes are missing at its end",
+                where=self.place(self.offset),
+            )
         if offset > self.offset:
-            # Beyond the end as well: then the next header is missing, and take() says so.
             self._file.seek(offset)
             self.offset = offset

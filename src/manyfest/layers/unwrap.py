@@ -15,11 +15,12 @@ from typing import Protocol
 from manyfest.errors import InvalidArchive
 from manyfest.layers.compression import Compression
 from manyfest.layers.decompress import MAX_UNPACKED, MAX_ZSTD_WINDOW, decompress
-from manyfest.layers.streams import CHUNK, Reader, Rejoined, read_head
+from manyfest.layers.streams import Reader, Rejoined, read_head
 
 SNIFF_SIZE = 6
 """Bytes that ``sniff`` needs."""
 
+_INPUT = 64 * 1024
 _BZIP2 = b"BZh"
 _XZ = b"\xfd7zXZ\0"
 
@@ -91,21 +92,31 @@ class _Streams:
     def read(self, size: int, /) -> bytes:
         while True:
             if self._stream.eof:
-                self._input = self._stream.unused_data or self._source.read(CHUNK)
-                if not self._input.strip(b"\0"):
+                self._input = self._next_stream()
+                if not self._input:
                     return b""
                 self._stream = self._make()
             elif self._stream.needs_input and not self._input:
-                self._input = self._source.read(CHUNK)
+                self._input = self._source.read(_INPUT)
                 if not self._input:
                     raise InvalidArchive("is truncated: its compressed data is not whole")
             data = self._decompress(size)
             if data:
                 return data
 
+    def _next_stream(self) -> bytes:
+        """What follows a stream, but for zeros that pad it; none at the end."""
+        data = self._stream.unused_data.lstrip(b"\0")
+        while not data:
+            more = self._source.read(_INPUT)
+            if not more:
+                return b""
+            data = more.lstrip(b"\0")
+        return data
+
     def _decompress(self, size: int) -> bytes:
         data, self._input = self._input, b""
         try:
             return self._stream.decompress(data, size)
         except (OSError, lzma.LZMAError) as error:
-            raise InvalidArchive(f"is damaged: {error}") from None
+            raise InvalidArchive(f"is damaged, or cannot be unpacked: {error}") from None

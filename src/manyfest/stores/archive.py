@@ -136,7 +136,7 @@ class ArchiveStore:
         names = list(all_docker_names(archive.top))
         if not names or archive.files.stretch(LIST) is None:
             return error
-        return NotFound(error.what, where=error.where, mend=f"it holds {listing(names)}")
+        return NotFound(error.what, where=error.where, mend=f"name one of {listing(names)}")
 
     def _by_digest(self, archive: _Archive, digest: Digest) -> Descriptor | None:
         """A manifest that no name points at, or the image that has this configuration."""

@@ -20,10 +20,10 @@ from manyfest.oci.limits import MAX_DESCRIPTORS
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.mediatypes import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from manyfest.oci.parse import parse_config
+from manyfest.stores.allowance import MAX_UNPACKED, Allowance
 from manyfest.stores.base import CHUNK_SIZE
 from manyfest.stores.docker_archive import LIST, DockerImage
 from manyfest.stores.names import CONTAINERD_NAME, REF_NAME
-from manyfest.stores.spool import unpacked_limit
 from manyfest.stores.tar_files import Stretch, TarFiles
 from manyfest.threads import together, workers
 
@@ -87,6 +87,7 @@ class _Making:
 
     def __init__(self, files: TarFiles) -> None:
         self._files = files
+        self._allowance = Allowance(files.where)
         self._layers: dict[Stretch, _Layer] = {}
         self._configs: dict[Stretch, tuple[Descriptor, tuple[Digest, ...]]] = {}
         self.members: dict[Digest, str] = {}
@@ -122,7 +123,7 @@ class _Making:
                 where=self._files.where,
             )
         digest = layer.digest or diff_id
-        self.members.setdefault(digest, name)
+        self._keep(digest, name, layer.stretch)
         return Descriptor(
             media_type=layer.compression.media_type, digest=digest, size=layer.stretch[1]
         )
@@ -141,9 +142,18 @@ class _Making:
                     where=self._files.where,
                 )
             config = Descriptor.of(raw, OCI_CONFIG)
-            self.members.setdefault(config.digest, name)
+            self._keep(config.digest, name, stretch)
             self._configs[stretch] = (config, diff_ids)
         return self._configs[stretch]
+
+    def _keep(self, digest: Digest, name: str, stretch: Stretch) -> None:
+        """Remember what is read for a digest, which cannot be of two sizes."""
+        other = self._stretch(self.members.setdefault(digest, name))
+        if other[1] != stretch[1]:
+            raise DigestMismatch(
+                f"{name} and {self.members[digest]} differ in size, but both should be {digest}",
+                where=self._files.where,
+            )
 
     def _stretch(self, name: str) -> Stretch:
         stretch = self._files.stretch(name)
@@ -166,13 +176,12 @@ class _Making:
 
     def _hashed(self, layer: _Layer) -> _Layer:
         """A compressed layer, read: its digest, and that of what it unpacks to."""
+        where = f"{self._files.where}, {layer.name}"
         packed = _Hashed(self._files.open(layer.name))
         unpacked = _Hashed(
-            decompress(
+            self._allowance.unpacked(
                 packed,
-                layer.compression,
-                limit=unpacked_limit(layer.stretch[1]),
-                where=f"{self._files.where}, {layer.name}",
+                lambda raw: decompress(raw, layer.compression, limit=MAX_UNPACKED, where=where),
             )
         )
         while unpacked.read(CHUNK_SIZE):

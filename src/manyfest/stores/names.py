@@ -41,9 +41,9 @@ def named(entry: Descriptor) -> str:
 
 
 def tags_in(top: Manifest) -> Iterator[str]:
-    """Every tag in ``index.json``, once, in its order."""
-    names = map(named, top.index.manifests)
-    return iter(dict.fromkeys(name for name in names if name))
+    """Every tag in ``index.json``, once, in its order; where several images have one tag, the
+    whole names instead that tell them apart."""
+    return iter(dict.fromkeys(filter(None, _clear_names(top.index.manifests))))
 
 
 def as_digest(name: str) -> Digest | None:
@@ -57,12 +57,16 @@ def as_digest(name: str) -> Digest | None:
 def described(raw: bytes, digest: Digest, *, where: str) -> Descriptor:
     """The descriptor of a manifest that was asked for by its digest alone.
 
-    Raises :class:`~manyfest.errors.DigestMismatch` if ``raw`` is something else.
+    Raises :class:`~manyfest.errors.DigestMismatch` if ``raw`` is something else, and
+    :class:`~manyfest.errors.InvalidManifest` if it is no manifest.
     """
     found = Digest.of(raw, digest.algorithm)
     if found != digest:
         raise DigestMismatch(f"{digest} has the digest {found}", where=where)
-    return parse_manifest(raw, algorithm=digest.algorithm).descriptor
+    try:
+        return parse_manifest(raw, algorithm=digest.algorithm).descriptor
+    except InvalidManifest as error:
+        raise InvalidManifest(error.what, where=f"{where}, {digest}", mend=error.mend) from None
 
 
 def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
@@ -76,7 +80,7 @@ def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
     entries = [entry for entry in top.index.manifests if not is_companion_tag(named(entry))]
     if len({entry.digest for entry in entries}) == 1:
         return _bare(entries[0])
-    if _is_flat(entries):
+    if len(entries) == len(top.index.manifests) and _is_flat(entries):
         return top.descriptor
     if not entries:
         raise NotFound("it holds no image", where=where)
@@ -104,9 +108,10 @@ def only(top: Manifest, found: Sequence[Descriptor], name: str, *, where: str) -
 
 
 def listing(names: Sequence[str]) -> str:
-    """The first of many names, for people."""
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return ", ".join(names[:8]) + more
+    """Names, each once and not too many, for people."""
+    each = list(dict.fromkeys(names))
+    more = f" and {len(each) - 8} more" if len(each) > 8 else ""
+    return ", ".join(each[:8]) + more
 
 
 def with_name(index: Index, entry: Descriptor, name: str) -> Index:
@@ -166,4 +171,21 @@ def _bare(entry: Descriptor) -> Descriptor:
 
 
 def _known(entries: Sequence[Descriptor]) -> str:
-    return listing(list(dict.fromkeys(named(entry) or str(entry.digest) for entry in entries)))
+    names = _clear_names(entries)
+    return listing([name or str(entry.digest) for entry, name in zip(entries, names, strict=True)])
+
+
+def _clear_names(entries: Sequence[Descriptor]) -> list[str]:
+    """For each entry its tag, or if other images have that too, a longer name that tells which;
+    the empty string for what has no name."""
+    tagged: dict[str, set[Digest]] = {}
+    for entry in entries:
+        tagged.setdefault(named(entry), set()).add(entry.digest)
+    return [
+        tag if len(tagged[tag]) == 1 else _longer_name(entry, tag)
+        for entry, tag in zip(entries, map(named, entries), strict=True)
+    ]
+
+
+def _longer_name(entry: Descriptor, tag: str) -> str:
+    return next((name for name in _full_names(entry) if name != tag), tag)

@@ -22,27 +22,12 @@ from manyfest.layers import header, streams
 from manyfest.layers.header import BLOCK
 from manyfest.layers.streams import Rejoined, read_head
 from manyfest.layers.unwrap import SNIFF_SIZE, Wrapping, unwrap
+from manyfest.stores.allowance import MAX_UNPACKED, Allowance
 from manyfest.stores.base import CHUNK_SIZE, Reader
 from manyfest.stores.files import open_file
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-MAX_UNPACKED = 1024**4
-"""Bytes of an unpacked archive: 1 TiB, far above the images there are, below what only fills
-disks."""
-
-FREE_UNPACKED = 256 * 1024**2
-MAX_RATIO = 200
-"""A compressed file may unpack to ``MAX_RATIO`` bytes for each of its own, and to
-``FREE_UNPACKED`` bytes more. Programs and text shrink to a third or a tenth; above a hundred
-there is next to nothing but zeros, which gzip shrinks to a thousandth. An image may hold some of
-those, hence the bytes that are free."""
-
-
-def unpacked_limit(size: int) -> int:
-    """Bytes to which ``size`` compressed ones may unpack."""
-    return min(FREE_UNPACKED + MAX_RATIO * size, MAX_UNPACKED)
 
 
 def open_archive(path: Path, where: str) -> BinaryIO:
@@ -56,7 +41,9 @@ def open_archive(path: Path, where: str) -> BinaryIO:
     except FileNotFoundError:
         raise NotFound("there is no such file", where=where) from None
     except OSError as error:
-        raise StoreError(f"cannot be read: {error.strerror}", where=where) from None
+        raise StoreError(
+            f"cannot be read: {error.strerror}", where=where, mend=_mend(path)
+        ) from None
     return _plain(BufferedReader(file), where)
 
 
@@ -86,11 +73,12 @@ def spooled(source: Reader, where: str) -> BinaryIO:
     """The tar in ``source``, unpacked if it is compressed, in an unnamed temporary file.
 
     ``source`` is closed. What begins like no tar is refused before anything is written, and a
-    bomb as soon as it is seen: see :func:`unpacked_limit`.
+    bomb as soon as it is seen: see :mod:`manyfest.stores.allowance`.
     """
     with closing(source):
-        counted = _Counted(source, where)
-        reader = _Bounded(unwrap(counted, limit=MAX_UNPACKED, where=where), counted, where)
+        reader = Allowance(where).unpacked(
+            _Labelled(source, where), lambda raw: unwrap(raw, limit=MAX_UNPACKED, where=where)
+        )
         first = _first_block(reader, where)
         with _room(where):
             # Unbuffered, since what is written is large, and is read through its descriptor.
@@ -102,6 +90,15 @@ def spooled(source: Reader, where: str) -> BinaryIO:
             file.close()
             raise
     return BufferedReader(file)
+
+
+def _mend(path: Path) -> str:
+    """What helps with a path that no archive can be read from."""
+    if path.is_dir():
+        return "an image layout is read with oci:FOLDER"
+    if path.is_fifo():
+        return "a stream is read from standard input, which is called -"
+    return ""
 
 
 def _plain(file: BufferedReader, where: str) -> BinaryIO:
@@ -155,42 +152,18 @@ def _room(where: str) -> Iterator[None]:
         ) from None
 
 
-class _Counted:
-    """Counts what is read from a stream, whose errors get the archive's name."""
+class _Labelled:
+    """A stream whose errors name the archive that it is."""
 
     def __init__(self, source: Reader, where: str) -> None:
         self._source = source
         self._where = where
-        self.count = 0
 
     def read(self, size: int, /) -> bytes:
         try:
-            data = self._source.read(size)
+            return self._source.read(size)
         except OSError as error:
             raise StoreError(f"cannot be read: {error.strerror}", where=self._where) from None
-        self.count += len(data)
-        return data
-
-
-class _Bounded:
-    """Refuses a stream that unpacks to far more than is real."""
-
-    def __init__(self, unpacked: streams.Reader, packed: _Counted, where: str) -> None:
-        self._unpacked = unpacked
-        self._packed = packed
-        self._where = where
-        self._count = 0
-
-    def read(self, size: int, /) -> bytes:
-        data = self._unpacked.read(size)
-        self._count += len(data)
-        if self._count > unpacked_limit(self._packed.count):
-            raise InvalidArchive(
-                f"its first {self._packed.count} bytes unpack to over {self._count}:"
-                " it is a decompression bomb",
-                where=self._where,
-            )
-        return data
 
 
 class _Positioned(io.RawIOBase):

@@ -14,8 +14,9 @@ from itertools import pairwise
 from typing import BinaryIO, TypeAlias
 
 from manyfest.errors import InvalidArchive, NotFound
-from manyfest.layers.entry import Entry, EntryType
+from manyfest.layers.entry import Entry, EntryType, clean_name
 from manyfest.layers.read import Limits, scan
+from manyfest.layers.streams import read_exactly
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
 
 Stretch: TypeAlias = tuple[int, int]
@@ -95,7 +96,10 @@ class TarFiles:
                 f"{name} is {reader.left} bytes, more than the {MAX_MANIFEST_SIZE} allowed",
                 where=self.where,
             )
-        return reader.read(reader.left)
+        try:
+            return read_exactly(reader, reader.left)
+        except InvalidArchive as error:
+            raise InvalidArchive(f"{name} {error.what}", where=self.where) from None
 
     def _add(self, entry: Entry, offset: int) -> None:
         if entry.type is EntryType.FILE:
@@ -124,9 +128,14 @@ class TarFiles:
                 raise InvalidArchive(f"holds {own!r} as a file and as a folder", where=self.where)
 
     def _target(self, link: str) -> str:
-        """The name that a symbolic link leads to, in the archive or outside of it: then there is
-        no such name."""
-        return posixpath.normpath(posixpath.join(posixpath.dirname(link), self.links[link]))
+        """The name that a symbolic link leads to. None at all if that is out of the archive, or
+        into a folder and out again: where that leads depends on what the folder is."""
+        folder, target = posixpath.dirname(link), self.links[link]
+        while folder and target.startswith("../"):
+            folder, target = posixpath.dirname(folder), target.removeprefix("../")
+        if target.startswith("/") or ".." in target.split("/"):
+            return ""
+        return clean_name(posixpath.join(folder, target))
 
 
 class Slice:
