@@ -29,6 +29,7 @@ _IPV6 = re.compile(r"\[[0-9A-Fa-f:]+\]")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
+_NUMBER = re.compile(r"@(?:0|[1-9][0-9]{0,8})")
 _PATH_DIGEST = re.compile(r"@(?=sha(?:256|512):)")
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _MAX_REPOSITORY = 255
@@ -140,7 +141,8 @@ class Reference:
 
     For ``docker`` the place is a :class:`Name`. For an archive or a layout it is a path, and
     ``name`` the tag or digest in it, or empty. The daemon is one place: there is only ``name``.
-    What Docker names, in its archives too, is written as Docker shows it: ``team/app:1.2``.
+    What Docker names, in its archives too, is written as Docker shows it: ``team/app:1.2``; in
+    them ``@N`` is the Nth image, counted from 0.
     """
 
     transport: Transport
@@ -164,7 +166,7 @@ class Reference:
             path, _, name = rest.partition(":")
             if not path:
                 raise InvalidReference(f"{text[:300]!r} names no path")
-            return cls("docker-archive", path=path, name=_docker_name(name) if name else "")
+            return cls("docker-archive", path=path, name=_listed_name(name) if name else "")
         if colon and head == "docker-daemon":
             return cls("docker-daemon", name=_docker_name(rest))
         if "://" in text or (colon and head in _OTHER_TRANSPORTS):
@@ -188,10 +190,11 @@ class Reference:
     def __str__(self) -> str:
         if self.image is not None:
             return str(self.image)
-        separator = "@" if self.name.startswith(("sha256:", "sha512:")) else ":"
-        if self.transport == "docker-daemon":
-            return f"{self.location}:{self.name}"
-        return f"{self.location}{separator}{self.name}" if self.name else self.location
+        if not self.name:
+            return self.location
+        is_digest = self.name.startswith(("sha256:", "sha512:"))
+        separator = "@" if is_digest and self.transport in ("oci", "oci-archive") else ":"
+        return f"{self.location}{separator}{self.name}"
 
     @property
     def location(self) -> str:
@@ -308,6 +311,11 @@ def _docker_name(text: str) -> str:
     if _ID.fullmatch(text):
         return text
     return Name.parse(text).familiar
+
+
+def _listed_name(text: str) -> str:
+    """A name in an archive of Docker's, where an image's number will do, too."""
+    return text if _NUMBER.fullmatch(text) else _docker_name(text)
 
 
 def _path_digest(digest: str, text: str) -> str:
