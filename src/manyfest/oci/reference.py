@@ -29,7 +29,7 @@ _IPV6 = re.compile(r"\[[0-9A-Fa-f:]+\]")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _IMAGE_ID = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"sha256:[0-9a-f]{64}")
-_NUMBER = re.compile(r"@(?:0|[1-9][0-9]{0,8})")
+_NUMBER = re.compile(r"@(0|[1-9][0-9]{0,8})")
 _PATH_DIGEST = re.compile(r"@(?=sha(?:256|512):)")
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _MAX_REPOSITORY = 255
@@ -50,6 +50,12 @@ def is_companion_tag(text: str) -> bool:
     """Whether a tag is made from a digest, to keep what refers to it: the fallback tag of the
     distribution specification ("Referrers Tag Schema"), or one of cosign's."""
     return _COMPANION.fullmatch(text) is not None
+
+
+def image_number(text: str) -> int | None:
+    """The N of ``@N``, which names the Nth image in an archive of Docker's, counted from 0."""
+    found = _NUMBER.fullmatch(text)
+    return int(found[1]) if found else None
 
 
 def is_repository(text: str) -> bool:
@@ -315,7 +321,7 @@ def _docker_name(text: str) -> str:
 
 def _listed_name(text: str) -> str:
     """A name in an archive of Docker's, where an image's number will do, too."""
-    return text if _NUMBER.fullmatch(text) else _docker_name(text)
+    return text if image_number(text) is not None else _docker_name(text)
 
 
 def _path_digest(digest: str, text: str) -> str:

@@ -4,7 +4,6 @@ what Docker's image ids and ``manifest.json`` know them by.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from manyfest.errors import InvalidArchive, InvalidManifest, NotFound
@@ -13,12 +12,11 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.parse import parse_manifest
+from manyfest.oci.reference import image_number
 from manyfest.stores.base import Source, read_all
 from manyfest.stores.docker_archive import LIST, DockerImage, read_list
 from manyfest.stores.docker_names import familiar
 from manyfest.stores.tar_files import TarFiles
-
-_NUMBER = re.compile(r"@(0|[1-9][0-9]{0,8})")
 
 
 def find_by_config(source: Source, top: Manifest, config: Digest) -> Descriptor | None:
@@ -55,10 +53,9 @@ def find_by_list(source: Source, top: Manifest, files: TarFiles, name: str) -> D
 
 
 def _listed(images: Sequence[DockerImage], name: str) -> DockerImage | None:
-    number = _NUMBER.fullmatch(name)
-    if number:
-        at = int(number[1])
-        return images[at] if at < len(images) else None
+    number = image_number(name)
+    if number is not None:
+        return images[number] if number < len(images) else None
     wanted = familiar(name)
     for image in images:
         if wanted and wanted in {each.familiar for each in image.names}:
