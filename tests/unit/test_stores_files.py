@@ -8,10 +8,12 @@ import pytest
 from manyfest.errors import StoreError
 from manyfest.stores.archive_writer import ArchiveWriter
 from manyfest.stores.files import (
+    FolderLock,
     new_file,
     open_file,
     read_small,
     remove_abandoned,
+    unnamed_file,
     write_errors,
 )
 from manyfest.stores.layout import LayoutStore
@@ -64,6 +66,34 @@ def test_a_new_file_is_synced_before_it_is_renamed_and_its_folder_after(
     with new_file(tmp_path / "file"):
         pass
     assert steps == ["sync before the name", "sync after the name"]
+
+
+def test_what_need_not_last_is_not_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    with unnamed_file(tmp_path) as unnamed:
+        unnamed.file.write(b"content")
+        unnamed.name(tmp_path / "file", lasting=False)
+    assert synced == []
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
+def test_whoever_has_a_folder_alone_waits_for_nobody_and_keeps_others_waiting(
+    tmp_path: Path,
+) -> None:
+    with FolderLock(tmp_path) as one, FolderLock(tmp_path) as other:
+        one.share()
+        other.share()
+        assert not one.try_alone()
+        other.close()
+        assert one.try_alone()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_lock_that_nobody_has_any_more_is_let_go(tmp_path: Path) -> None:
+    FolderLock(tmp_path).share()
+    with FolderLock(tmp_path) as lock:
+        assert lock.try_alone()
 
 
 def test_what_killed_runs_left_is_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import fcntl
 import os
 import secrets
 import stat
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from manyfest.errors import StoreError
 
@@ -26,13 +27,18 @@ class Unnamed:
         self.file = file
         self._path = path
 
-    def name(self, path: Path) -> None:
-        """Sync it, and give it its name, in the place of whatever has that now."""
+    def name(self, path: Path, *, lasting: bool = True) -> None:
+        """Sync it, and give it its name, in the place of whatever has that now.
+
+        What need not be ``lasting`` is not synced: a crash may leave it torn, or without its name.
+        """
         self.file.flush()
-        os.fsync(self.file.fileno())
+        if lasting:
+            os.fsync(self.file.fileno())
         # Still open, and so locked: until it has its name, it must not be taken for abandoned.
         self._path.rename(path)
-        sync_folder(path.parent)
+        if lasting:
+            sync_folder(path.parent)
 
 
 @contextmanager
@@ -71,6 +77,44 @@ def _begin(folder: Path, mode: int) -> tuple[Path, int]:
         if os.fstat(descriptor).st_nlink:
             return path, descriptor
         os.close(descriptor)  # it was taken for abandoned before it was locked
+
+
+class FolderLock:
+    """A lock on ``folder`` itself, so that no file is left behind. Those who share it keep away
+    those who want to be alone, and the other way round; a process that ends lets go of it.
+
+    Raises ``OSError``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._close = weakref.finalize(self, os.close, self._descriptor)
+
+    def alone(self) -> None:
+        """Have it alone; wait for that."""
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+
+    def try_alone(self) -> bool:
+        """Have it alone, if nobody else has it; otherwise it is not even shared any more."""
+        with suppress(BlockingIOError):
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+    def share(self) -> None:
+        """Have it together with others who share it; wait for whoever has it alone."""
+        with suppress(OSError):  # not every file system has locks; there, nobody can be alone
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def close(self) -> None:
+        """Let go of it. Harmless when repeated."""
+        self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def remove_abandoned(folder: Path) -> None:
