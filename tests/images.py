@@ -169,11 +169,18 @@ def attested(target: Target) -> Manifest:
 def attestation(target: Target, subject: Manifest) -> Descriptor:
     """BuildKit's attestation for an image, as an entry of an index."""
     statement = b'{"_type":"https://in-toto.io/Statement/v0.1"}'
+    config = ImageConfig(
+        architecture="unknown", os="unknown", rootfs=RootFS(diff_ids=(Digest.of(statement),))
+    )
+    provenance = msgspec.structs.replace(
+        put(target, statement, "application/vnd.in-toto+json"),
+        annotations={"in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2"},
+    )
     body = Image(
         schema_version=2,
         media_type=OCI_MANIFEST,
-        config=put(target, b'{"architecture":"unknown","os":"unknown"}', OCI_CONFIG),
-        layers=(put(target, statement, "application/vnd.in-toto+json"),),
+        config=put(target, json.dumps(config), OCI_CONFIG),
+        layers=(provenance,),
         annotations={"of": str(subject.descriptor.digest)},
     )
     written = put_manifest(target, Manifest.of_image(body))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -10,10 +11,22 @@ from manyfest.errors import NotFound
 from manyfest.graph import Graph, read_config, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Image, Index, Manifest
+from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.mediatypes import CONFIGS, INDEXES
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
+
+_Entry = tuple[Platform | None, Descriptor]
+"""An entry, and the platform that it is for; attestations and artifacts are for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was chosen below a root: ``entries`` point at it, and ``graph`` has it, with the
+    indexes that lead there and nothing else."""
+
+    entries: tuple[Descriptor, ...]
+    graph: Graph
 
 
 def entries_of(source: Source, root: Descriptor) -> list[tuple[Platform, Descriptor]]:
@@ -21,7 +34,39 @@ def entries_of(source: Source, root: Descriptor) -> list[tuple[Platform, Descrip
 
     What an index does not say, the image's configuration does. Artifacts have no platform.
     """
-    return list(_entries(source, _read_indexes(source, root)))
+    return _images(_entries(source, _read_indexes(source, root)))
+
+
+def entry_for(source: Source, root: Descriptor, wanted: Platform) -> Descriptor:
+    """The image for a platform: the first, where there are several, as clients take it.
+
+    Raises :class:`~manyfest.errors.NotFound`, naming the platforms there are.
+    """
+    there = entries_of(source, root)
+    for platform, entry in there:
+        if platform.same_as(wanted):
+            return entry
+    raise not_there(wanted, (platform for platform, _ in there), source)
+
+
+def select(source: Source, root: Descriptor, wanted: Sequence[Platform] = ()) -> Selection:
+    """The images for the platforms ``wanted``, or everything if none are named; what attests to
+    them goes with them.
+
+    The entries are in the order of the document, those of inner indexes after those of outer ones,
+    and each says its platform. Raises :class:`~manyfest.errors.NotFound`, naming the platforms
+    there are, unless every platform wanted is there.
+    """
+    indexes = _read_indexes(source, root) if wanted else read_graph(source, root)
+    there = list(_entries(source, indexes))
+    known = [platform for platform, _ in _images(there)]
+    for platform in wanted:
+        if not any(platform.same_as(each) for each in known):
+            raise not_there(platform, known, source)
+    entries = tuple(_chosen(there, wanted))
+    if not (wanted and indexes.root.is_index):
+        return Selection(entries, indexes)
+    return Selection(entries, _with_gaps(source, root, {entry.digest for entry in entries}))
 
 
 def narrowed_graph(
@@ -33,40 +78,27 @@ def narrowed_graph(
     old one if nothing is left out. With ``sparse`` the root stays the same in any case, and what it
     points at is incomplete: not every registry takes that. An attestation goes with its image.
 
-    Raises :class:`~manyfest.errors.NotFound`, naming the platforms there are, unless every platform
-    wanted is there.
+    Raises :class:`~manyfest.errors.NotFound` as :func:`select` does.
     """
     if not wanted:
         return read_graph(source, root)
-    indexes = _read_indexes(source, root)
-    there = list(_entries(source, indexes))
-    for platform in wanted:
-        if not any(each.same_as(platform) for each, _ in there):
-            raise _not_there(platform, there, source)
-    if not indexes.root.is_index:
-        return read_graph(source, root)
-    kept = _with_attestations(
-        indexes,
-        {
-            entry.digest: (platform, entry)
-            for platform, entry in there
-            if any(platform.same_as(each) for each in wanted)
-        },
-    )
-    graph = _with_gaps(source, root, {entry.digest for entry in kept})
-    return graph if sparse else _joined(graph, kept)
+    chosen = select(source, root, wanted)
+    keeps_root = sparse or not chosen.graph.root.is_index
+    return chosen.graph if keeps_root else _joined(chosen)
 
 
 def narrowed_image(source: Source, root: Descriptor, wanted: Platform) -> Graph:
     """The graph of the one image for a platform, without an index around it.
 
-    Raises :class:`~manyfest.errors.NotFound` as :func:`narrowed_graph` does.
+    Raises :class:`~manyfest.errors.NotFound` as :func:`entry_for` does.
     """
-    there = entries_of(source, root)
-    for platform, entry in there:
-        if platform.same_as(wanted):
-            return read_graph(source, entry)
-    raise _not_there(wanted, there, source)
+    return read_graph(source, entry_for(source, root, wanted))
+
+
+def not_there(wanted: Platform, there: Iterable[Platform], source: Source) -> NotFound:
+    """The error that says so, and which platforms ``there`` are."""
+    known = ", ".join(dict.fromkeys(map(str, there))) or "none"
+    return NotFound(f"it has no {wanted}", where=source.label, mend=f"it has {known}")
 
 
 def _read_indexes(source: Source, root: Descriptor) -> Graph:
@@ -78,49 +110,62 @@ def _read_indexes(source: Source, root: Descriptor) -> Graph:
     return read_graph(source, root, select=unclear)
 
 
-def _entries(source: Source, indexes: Graph) -> Iterator[tuple[Platform, Descriptor]]:
-    """In the order of the document, images of inner indexes after those of outer ones."""
-    read = {manifest.descriptor.digest: manifest for manifest in indexes.manifests}
-    found: dict[Digest, tuple[Platform, Descriptor]] = {}
-    for manifest in indexes.manifests:
-        if isinstance(manifest.body, Image):
-            continue
-        for entry in manifest.body.images:
-            if entry.media_type in INDEXES:
-                continue
-            platform = entry.platform or _configured(source, read[entry.digest])
-            if platform is not None:
-                found.setdefault(entry.digest, (platform, entry))
-    if not indexes.root.is_index:
-        platform = _configured(source, indexes.root)
-        if platform is not None:
-            found[indexes.root.descriptor.digest] = (platform, indexes.root.descriptor)
-    yield from found.values()
+def _entries(source: Source, graph: Graph) -> Iterator[_Entry]:
+    """Every entry but those that are indexes; what is named for several platforms once for each."""
+    read = {manifest.descriptor.digest: manifest for manifest in graph.manifests}
+    seen: set[tuple[Digest, Platform | None]] = set()
+    for entry in _listed(graph):
+        platform = _platform(source, entry, read.get(entry.digest))
+        key = (entry.digest, platform.normalised() if platform else None)
+        if key not in seen:
+            seen.add(key)
+            yield platform, entry
 
 
-def _configured(source: Source, manifest: Manifest) -> Platform | None:
-    """The platform that an image's configuration names; an artifact has none."""
-    image = manifest.image
-    return read_config(source, image).platform if image.config.media_type in CONFIGS else None
+def _listed(graph: Graph) -> Iterator[Descriptor]:
+    if not graph.root.is_index:
+        yield graph.root.descriptor
+    for manifest in graph.manifests:
+        if not isinstance(manifest.body, Image):
+            yield from (
+                entry for entry in manifest.body.manifests if entry.media_type not in INDEXES
+            )
 
 
-def _with_attestations(
-    indexes: Graph, images: dict[Digest, tuple[Platform, Descriptor]]
-) -> list[Descriptor]:
-    """Entries for the images, each with its platform, and for what attests to them."""
-    kept: dict[Digest, Descriptor] = {}
-    for manifest in indexes.manifests:
-        for entry in manifest.body.manifests if isinstance(manifest.body, Index) else ():
-            if entry.digest in images:
-                platform = entry.platform or images[entry.digest][0]
-                kept.setdefault(entry.digest, msgspec.structs.replace(entry, platform=platform))
-            elif entry.is_attestation and _subject(entry) in map(str, images):
-                kept.setdefault(entry.digest, entry)
-    return list(kept.values())
+def _platform(source: Source, entry: Descriptor, manifest: Manifest | None) -> Platform | None:
+    """What the entry is for: as it says, or else as the configuration of its manifest does."""
+    platform = entry.platform
+    if platform is None and manifest is not None and not entry.is_attestation:
+        image = manifest.image
+        if image.config.media_type in CONFIGS:
+            platform = read_config(source, image).platform
+    return platform if platform is not None and platform.is_known else None
 
 
-def _subject(entry: Descriptor) -> str:
-    return entry.annotations.get("vnd.docker.reference.digest", "")
+def _images(entries: Iterable[_Entry]) -> list[tuple[Platform, Descriptor]]:
+    return [(platform, entry) for platform, entry in entries if platform is not None]
+
+
+def _chosen(there: Sequence[_Entry], wanted: Sequence[Platform]) -> Iterator[Descriptor]:
+    """Entries for the platforms, each of which they say, and for what attests to them."""
+    images = {
+        str(entry.digest)
+        for platform, entry in there
+        if not entry.is_attestation and _fits(platform, wanted)
+    }
+    for platform, entry in there:
+        if entry.is_attestation:
+            if entry.attests_to in images:
+                yield entry
+        elif _fits(platform, wanted):
+            stated = entry.platform or (platform.normalised() if platform else None)
+            yield msgspec.structs.replace(entry, platform=stated)
+
+
+def _fits(platform: Platform | None, wanted: Sequence[Platform]) -> bool:
+    if not wanted:
+        return True
+    return platform is not None and any(platform.same_as(each) for each in wanted)
 
 
 def _with_gaps(source: Source, root: Descriptor, kept: set[Digest]) -> Graph:
@@ -132,18 +177,11 @@ def _with_gaps(source: Source, root: Descriptor, kept: set[Digest]) -> Graph:
     return read_graph(source, root, select=select)
 
 
-def _joined(graph: Graph, kept: Sequence[Descriptor]) -> Graph:
-    """The same without gaps: an index of the entries ``kept``, and nothing between."""
-    old = graph.root.index
-    if tuple(kept) == old.manifests:
+def _joined(chosen: Selection) -> Graph:
+    """The same without gaps: an index of the entries, and nothing between."""
+    graph, old = chosen.graph, chosen.graph.root.index
+    if [entry.digest for entry in chosen.entries] == [entry.digest for entry in old.manifests]:
         return graph
-    index = Manifest.of_index(msgspec.structs.replace(old, manifests=tuple(kept)))
+    index = Manifest.of_index(msgspec.structs.replace(old, manifests=chosen.entries))
     images = (manifest for manifest in graph.manifests if not manifest.is_index)
     return Graph(index, (index, *images), graph.blobs)
-
-
-def _not_there(
-    wanted: Platform, there: Sequence[tuple[Platform, Descriptor]], source: Source
-) -> NotFound:
-    known = ", ".join(str(platform) for platform, _ in there) or "none"
-    return NotFound(f"it has no {wanted}", where=source.label, mend=f"it has {known}")

@@ -5,14 +5,108 @@ import pytest
 
 from manyfest.copy import copy_graph, missing
 from manyfest.errors import NotFound
-from manyfest.graph import Graph
+from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
-from manyfest.selection import entries_of, narrowed_graph, narrowed_image
+from manyfest.selection import entries_of, entry_for, narrowed_graph, narrowed_image, select
 from manyfest.stores.memory import MemoryStore
 from tests import images
 from tests.images import entry, image, index, make
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"),
+    [
+        ("image", ["linux/amd64"]),
+        ("index", ["linux/amd64", "linux/arm64", "linux/arm/v7"]),
+        ("docker list", ["linux/amd64", "linux/arm64", "linux/arm/v7"]),
+        ("nested index", ["linux/amd64", "linux/arm64", "linux/riscv64"]),
+        ("index with attestations", ["linux/amd64", "linux/arm64"]),
+        ("artifact", []),
+    ],
+)
+def test_the_platforms_of_each_kind(kind: str, names: list[str]) -> None:
+    store = MemoryStore()
+
+    there = entries_of(store, make(store, kind).descriptor)
+
+    assert [str(platform) for platform, _ in there] == names
+
+
+def test_an_empty_index_has_no_platform() -> None:
+    store = MemoryStore()
+
+    assert entries_of(store, index(store, []).descriptor) == []
+
+
+def test_an_attestation_that_lost_its_mark_is_no_platform() -> None:
+    store = MemoryStore()
+    built = image(store)
+    unmarked = msgspec.structs.replace(images.attestation(store, built), annotations={})
+    root = index(store, [entry(built, "linux/amd64"), unmarked])
+
+    assert [str(platform) for platform, _ in entries_of(store, root.descriptor)] == ["linux/amd64"]
+
+
+def test_an_attestation_on_its_own_has_no_platform() -> None:
+    store = MemoryStore()
+    attestation = images.attestation(store, image(store))
+
+    assert entries_of(store, store.resolve(str(attestation.digest))) == []
+
+
+def test_an_image_that_is_listed_for_two_platforms_is_there_for_both() -> None:
+    store = MemoryStore()
+    scripts = image(store)
+    root = index(store, [entry(scripts, "linux/amd64"), entry(scripts, "linux/arm64")])
+
+    graph = narrowed(store, root, "linux/arm64")
+
+    assert graph.root.index.manifests == (entry(scripts, "linux/arm64"),)
+
+
+@pytest.mark.parametrize("wanted", ["linux/arm64", "arm64", "linux/arm64/v8", "linux/aarch64"])
+def test_one_image_is_picked_by_any_name_of_its_platform(wanted: str) -> None:
+    store = MemoryStore()
+    root = make(store, "index")
+
+    found = entry_for(store, root.descriptor, Platform.parse(wanted))
+
+    assert found == root.children[1]
+
+
+def test_everything_is_chosen_if_nothing_is_named_but_inner_indexes() -> None:
+    store = MemoryStore()
+    root = make(store, "nested index")
+
+    chosen = select(store, root.descriptor)
+
+    assert [str(each.platform) for each in chosen.entries] == [
+        "linux/amd64",
+        "linux/arm64",
+        "linux/riscv64",
+    ]
+    assert chosen.graph == read_graph(store, root.descriptor)
+
+
+def test_a_chosen_entry_says_the_platform_that_its_configuration_names() -> None:
+    store = MemoryStore()
+    root = image(store, "linux/arm64")
+
+    (chosen,) = select(store, root.descriptor).entries
+
+    assert chosen == entry(root, "linux/arm64")
+
+
+def test_what_attests_to_no_image_in_the_index_is_not_chosen() -> None:
+    store = MemoryStore()
+    amd64 = entry(image(store), "linux/amd64")
+    orphan = images.attestation(store, image(store, "linux/arm64"))
+
+    chosen = select(store, index(store, [amd64, orphan]).descriptor)
+
+    assert chosen.entries == (amd64,)
 
 
 def narrowed(store: MemoryStore, root: Manifest, *names: str, sparse: bool = False) -> Graph:
@@ -60,6 +154,13 @@ def test_all_platforms_asked_for_keep_the_digest() -> None:
     graph = narrowed(store, root, "linux/arm64/v8", "linux/amd64", "linux/arm/v7")
 
     assert graph.root.raw == root.raw
+
+
+def test_all_platforms_asked_for_keep_the_digest_of_an_index_that_does_not_name_them() -> None:
+    store = MemoryStore()
+    root = index(store, [entry(image(store, "linux/arm64"))])
+
+    assert narrowed(store, root, "linux/arm64").root.raw == root.raw
 
 
 def test_an_attestation_goes_with_its_image_and_with_no_other() -> None:

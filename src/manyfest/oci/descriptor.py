@@ -54,7 +54,8 @@ class Descriptor(
     @property
     def attests_to(self) -> str:
         """For one of BuildKit's attestations the digest of its image; else the empty string."""
-        return self.annotations.get("vnd.docker.reference.digest", "") if self.is_attestation else ""
+        subject = self.annotations.get("vnd.docker.reference.digest", "")
+        return subject if self.is_attestation else ""
 
     def __hash__(self) -> int:
         return hash((self.media_type, self.digest, self.size))
