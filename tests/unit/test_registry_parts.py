@@ -12,6 +12,7 @@ import pytest
 
 import manyfest.stores.registry.downloads
 import manyfest.stores.registry.parts
+import manyfest.stores.registry.ranges
 from manyfest.errors import ConnectionFailed, ManyfestError, RegistryError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.stores.registry.admission import LimitedTransport
@@ -35,6 +36,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(downloads, "_PROBE", 8 * KIB)
     monkeypatch.setattr(downloads, "_TRIAL", 64 * KIB)
     monkeypatch.setattr(downloads, "SLOW", 80_000)
+    monkeypatch.setattr(manyfest.stores.registry.ranges, "LARGEST_SMALL", KIB)
     monkeypatch.setattr(parts, "PART_BYTES", PART)
     monkeypatch.setattr(parts, "_memory", threading.BoundedSemaphore(4))
 
@@ -49,7 +51,8 @@ def _no_thread_is_left(_small: None) -> Iterator[None]:
 
 
 class Connection:
-    """An answer's body; ``spent`` is told of the seconds that its reader waited."""
+    """An answer's body. Of what is not the reader's own, nothing comes before ``silent`` is
+    set."""
 
     def __init__(self, registry: Registry, content: bytes, *, is_own: bool) -> None:
         self.registry = registry
@@ -62,7 +65,7 @@ class Connection:
         if self.is_own:
             self.registry.now += len(chunk) / self.registry.speed
         elif self.registry.silent is not None:
-            self.registry.silent.wait(10)
+            assert self.registry.silent.wait(10)
         return chunk
 
     def close(self) -> None:
@@ -81,6 +84,7 @@ class Registry:
         self.open = 0
         self.most_open = 0
         self.lock = threading.Lock()
+        self.four_open = threading.Event()
         self.silent: threading.Event | None = None
         self.asked: list[str] = []
         self.refusal: ManyfestError | Response | None = None
@@ -107,6 +111,8 @@ class Registry:
         with self.lock:
             self.open += 1
             self.most_open = max(self.most_open, self.open)
+            if self.open == 4:
+                self.four_open.set()
         found = re.fullmatch(r"bytes=([0-9]+)-([0-9]*)", request.headers.get("Range"))
         fields = {"Accept-Ranges": "bytes"} if self.ranges else {}
         if found is None or not self.ranges:
@@ -125,6 +131,7 @@ def read(download: Download) -> bytes:
 
 def test_a_slow_registry_is_read_over_four_connections_and_the_bytes_are_right() -> None:
     registry = Registry(20_000)
+    registry.silent = registry.four_open
     assert read(registry.download) == DATA
     registry.download.close()
     assert registry.most_open == 4

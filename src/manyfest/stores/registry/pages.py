@@ -15,6 +15,9 @@ PAGE = 1000
 
 _MAX_PAGES = 10_000
 _MAX_PAGE_SIZE = 16 * 1024 * 1024
+_MAX_SIZE = 256 * 1024 * 1024
+"""Bytes of all pages: two million tags of the longest kind."""
+
 _NEXT = re.compile(r'<([^<>]*)>\s*;(?:[^,]*;)?\s*rel="?next"?', re.IGNORECASE)
 
 
@@ -65,9 +68,12 @@ def read_names(
     """
     pages = Pages(f"{url}?{urlencode({'n': PAGE})}", what=what, where=where)
     last = ""
+    left = _MAX_SIZE
     while pages.goes_on:
         with ask(pages.url) as response:
-            names = names_in(response.read_all(_MAX_PAGE_SIZE), key)
+            raw = response.read_all(min(_MAX_PAGE_SIZE, left))
+        left -= len(raw)
+        names = names_in(raw, key)
         if names is None:
             raise RegistryError(f"{what} is not the specified JSON", where=where)
         if names and names[-1] == last:

@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -47,6 +48,9 @@ _MAX_PAGES = 256
 _PAUSES = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds, about, before a list that others changed at the same time is changed again."""
 
+_LOOKS = 3
+"""How often a list is looked up that is gone when it is read."""
+
 _NO_SUCH_API = frozenset({400, 404, 405, 406, 501})
 _WHAT = "the list of referrers"
 
@@ -77,10 +81,9 @@ class Referrers:
         """See :class:`~manyfest.stores.base.Refers`."""
         listed = self._by_api(subject)
         if listed is None:
-            found = self._found(fallback_tag(subject))
+            found = self._list_at(fallback_tag(subject))
             # Something else than a list, under that tag, says nothing.
-            is_list = found is not None and found.media_type == OCI_INDEX
-            listed = self._read(found).manifests if found and is_list else ()
+            listed = found.manifests if isinstance(found, Index) else ()
         return unique(listed)
 
     def subject_of(self, manifest: Digest) -> Digest | None:
@@ -165,12 +168,19 @@ class Referrers:
         except InvalidManifest as error:
             raise self._error(f"{_WHAT} is not what is specified: {error.what}") from None
 
-    def _read(self, found: Descriptor) -> Index:
-        """The list that was found under a fallback tag."""
-        raw = read_all(self._store, found)
-        return parse_manifest(
-            raw, media_type=found.media_type, algorithm=found.digest.algorithm
-        ).index
+    def _list_at(self, tag: str) -> Index | Descriptor:
+        """The list under a fallback tag, empty if there is none; what else lies there instead."""
+        for _ in range(_LOOKS):
+            found = self._found(tag)
+            if found is None:
+                return EMPTY
+            if found.media_type != OCI_INDEX:
+                return found
+            with suppress(NotFound):  # others replace the list, and delete the old one
+                raw = read_all(self._store, found)
+                algorithm = found.digest.algorithm
+                return parse_manifest(raw, media_type=OCI_INDEX, algorithm=algorithm).index
+        raise self._error(f"{_WHAT} ({tag}) is gone whenever it is read")
 
     def _found(self, tag: str) -> Descriptor | None:
         try:
@@ -206,12 +216,12 @@ class Referrers:
                 )
 
     def _to_change(self, tag: str) -> Index:
-        found = self._found(tag)
-        if found is None:
-            return EMPTY
-        if found.media_type != OCI_INDEX:
-            raise self._error(f"{tag} is where {_WHAT} belongs, and is something else")
-        return self._read(found)
+        found = self._list_at(tag)
+        if isinstance(found, Descriptor):
+            raise self._error(
+                f"{tag} is where {_WHAT} belongs, and is something else: {found.media_type}"
+            )
+        return found
 
     def _put(self, tag: str, listed: Index) -> Descriptor:
         """Store the list. A registry that wants all of it to be there gets what is."""

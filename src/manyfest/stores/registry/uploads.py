@@ -9,6 +9,7 @@ some registries are behind with it. A registry that cannot tell gets a new uploa
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -22,8 +23,9 @@ from manyfest.errors import (
     RateLimited,
 )
 from manyfest.oci.descriptor import Descriptor
-from manyfest.stores.base import CHUNK_SIZE, Content, Reader, Skips
+from manyfest.stores.base import Content
 from manyfest.stores.registry.answers import expect, no_such_repository
+from manyfest.stores.registry.chunks import Chunks
 from manyfest.stores.registry.http import Body, Request, Response
 from manyfest.stores.registry.retry import RetryPolicy, retry_delay
 from manyfest.stores.registry.upload_sessions import Session, received, session_request
@@ -79,13 +81,17 @@ class Uploader:
         self.largest_body: int | None = None
         self._start = Session(url, scopes)
         self._has = has
+        self._closed: set[str] = set()
+        self._lock = threading.Lock()
 
     def mount(self, descriptor: Descriptor, repository: str, scope: str) -> Session | bool:
         """Take the blob over from ``repository`` of the same registry.
 
         ``True`` if that worked; else the upload that the registry began instead, or ``False`` if
-        it began none.
+        it began none. A repository that was denied is not asked for again.
         """
+        if repository in self._closed:
+            return False
         query = urlencode({"mount": str(descriptor.digest), "from": repository}, safe=":/")
         scopes = (*self._start.scopes, scope)
         request = session_request("POST", Session(f"{self._start.url}?{query}", scopes))
@@ -95,9 +101,12 @@ class Uploader:
                     return True
                 if response.status == 202:
                     return self._start.next(request, response, where=self.where)
+                denied = response.status in (401, 403)
         except AccessDenied:
-            pass  # no right to read the other repository: the bytes are sent after all
-        # Docker Hub answers 400 to what it cannot mount; that is no reason to stop either.
+            denied = True
+        if denied:
+            self._closed.add(repository)
+        # The bytes are sent after all. Docker Hub answers 400 to what it cannot mount.
         return False
 
     def upload(self, content: Content, session: Session | None = None) -> None:
@@ -124,6 +133,17 @@ class Uploader:
         with expect(response, 202, doing="an upload", where=self.where):
             return self._start.next(request, response, where=self.where)
 
+    def shrink(self, refused: int, least: int) -> bool:
+        """Send smaller bodies from now on than one of ``refused`` bytes, but not chunks of fewer
+        than ``least``; ``False`` if there is nothing to try."""
+        with self._lock:
+            if self.largest_body is not None and max(self.largest_body, least) < refused:
+                return True  # another upload was refused first
+            sizes = (CHUNK_BYTES // divisor for divisor in _SMALLER)
+            smaller = next((size for size in sizes if size and least <= size < refused), None)
+            self.largest_body = smaller or self.largest_body
+            return smaller is not None
+
     def is_there(self, descriptor: Descriptor) -> bool:
         """Whether the blob got there all the same. Where that cannot be told, it is sent again."""
         with suppress(ManyfestError):
@@ -135,7 +155,7 @@ class _Upload:
     """One blob on its way.
 
     ``_sent`` is how much of it the registry is known to have, ``_most`` the most that it ever had
-    when something failed.
+    when something failed, ``_body_size`` how much went into the last request.
     """
 
     def __init__(self, uploader: Uploader, content: Content, session: Session | None) -> None:
@@ -145,6 +165,7 @@ class _Upload:
         self._session = session
         self._sent = 0
         self._most = 0
+        self._body_size = 0
         self._is_resumed = False
         self._can_resume = True
 
@@ -175,11 +196,11 @@ class _Upload:
                 response = self._send(session)
             except ConnectionFailed as error:
                 return error
-            smaller = self._smaller_body() if response.status == _TOO_LARGE else None
-            if smaller is None:
+            if response.status != _TOO_LARGE or not self._uploader.shrink(
+                self._body_size, session.smallest_chunk
+            ):
                 return response
             response.close()
-            self._uploader.largest_body = smaller
             self._forget()
 
     def _begin(self) -> Session:
@@ -195,7 +216,8 @@ class _Upload:
     def _send(self, session: Session) -> Response:
         largest = self._uploader.largest_body
         if not self._sent and (largest is None or self._descriptor.size <= largest):
-            body = Body(self._descriptor.size, self._content.open)
+            self._body_size = self._descriptor.size
+            body = Body(self._body_size, self._content.open)
             return self._uploader.send(
                 session_request("PUT", session.closing(self._descriptor.digest), body=body)
             )
@@ -204,29 +226,21 @@ class _Upload:
     def _send_in_chunks(self, session: Session, largest: int) -> Response:
         """The answer that ends the upload, or the first that refuses a chunk."""
         size = self._descriptor.size
-        with closing(self._content.open()) as reader:
-            _pass_over(reader, self._sent)
+        with closing(Chunks(self._content)) as chunks:
             while self._sent < size:
-                part = _Part(reader, min(largest, size - self._sent))
-                request = session_request(
-                    "PATCH", session, part.fields(self._sent), body=part.body()
-                )
+                length = self._body_size = min(largest, size - self._sent)
+                fields = (("Content-Range", f"{self._sent}-{self._sent + length - 1}"),)
+                body = chunks.body(self._sent, length)
+                request = session_request("PATCH", session, fields, body=body)
                 answer = self._uploader.send(request)
                 if answer.status not in _ACCEPTED:
                     return answer
                 with answer:
                     session = session.next(request, answer, where=self._uploader.where)
                 self._session = session
-                self._sent += part.size
+                self._sent += length
+        self._body_size = 0
         return self._uploader.send(session_request("PUT", session.closing(self._descriptor.digest)))
-
-    def _smaller_body(self) -> int | None:
-        """What to try when a body was too large; ``None`` if there is nothing smaller to try."""
-        refused = self._uploader.largest_body or self._descriptor.size
-        least = self._session.smallest_chunk if self._session else 0
-        sizes = (CHUNK_BYTES // divisor for divisor in _SMALLER)
-        fitting = (size for size in sizes if size and least <= size < refused)
-        return next(fitting, None)
 
     def _delay(self, attempt: int, outcome: Response | ConnectionFailed) -> float | None:
         """Seconds until the upload goes on, or ``None`` to leave it at ``outcome``."""
@@ -295,40 +309,3 @@ class _Upload:
             status = outcome.status
             if status not in _MAYBE_THERE or not self._uploader.is_there(self._descriptor):
                 raise
-
-
-class _Part:
-    """The next ``size`` bytes of a reader that goes on after them."""
-
-    def __init__(self, reader: Reader, size: int) -> None:
-        self.size = size
-        self._reader = reader
-        self._left = size
-
-    def fields(self, start: int) -> tuple[tuple[str, str], ...]:
-        """The header fields of the chunk that begins at ``start``."""
-        return (("Content-Range", f"{start}-{start + self.size - 1}"),)
-
-    def body(self) -> Body:
-        """The chunk, to be sent once."""
-        return Body(self.size, lambda: self)
-
-    def read(self, size: int, /) -> bytes:
-        chunk = self._reader.read(min(size, self._left)) if self._left else b""
-        self._left -= len(chunk)
-        return chunk
-
-    def close(self) -> None:
-        """The reader is used for the next part."""
-
-
-def _pass_over(reader: Reader, count: int) -> None:
-    """Leave out what the registry has."""
-    if count and isinstance(reader, Skips):
-        reader.skip(count)
-        return
-    while count:
-        chunk = reader.read(min(count, CHUNK_SIZE))
-        if not chunk:
-            return  # the first chunk will say that the content ends too early
-        count -= len(chunk)

@@ -93,13 +93,19 @@ class TokenCache:
         self._tokens: defaultdict[tuple[Origin, str], list[Token]] = defaultdict(list)
 
     def find(self, registry: Origin, scopes: Iterable[str], *, now: float) -> Token | None:
-        """A token that allows all of ``scopes``; without any, one that was got for nothing."""
+        """A token that allows all of ``scopes``; without any, one that was got for nothing.
+
+        Of several the one that was asked for the least: registries that give a token for one
+        repository only, as gcr.io does, may have left out the rest of the others.
+        """
         wanted = grants_of(scopes)
         with self._lock:
-            for token in self._tokens.get((registry, _shelf(wanted)), ()):
-                if token.expires > now and (wanted <= token.grants if wanted else not token.grants):
-                    return token
-        return None
+            fitting = [
+                token
+                for token in self._tokens.get((registry, _shelf(wanted)), ())
+                if token.expires > now and (wanted <= token.grants if wanted else not token.grants)
+            ]
+        return min(fitting, key=lambda token: len(token.grants), default=None)
 
     def add(self, registry: Origin, token: Token, *, now: float) -> None:
         """Keep a token, and drop those beside it that have expired."""
