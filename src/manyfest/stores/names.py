@@ -7,7 +7,8 @@ containerd's own annotation beside it, one entry with no name at all, or the pla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from manyfest.errors import DigestMismatch, InvalidArchive, InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
@@ -43,7 +44,9 @@ def named(entry: Descriptor) -> str:
 def tags_in(top: Manifest) -> Iterator[str]:
     """Every tag in ``index.json``, once, in its order; where several images have one tag, the
     whole names instead that tell them apart."""
-    return iter(dict.fromkeys(filter(None, _clear_names(top.index.manifests))))
+    entries = top.index.manifests
+    clear = zip(_clear_names(entries), map(named, entries), strict=True)
+    return iter(dict.fromkeys(name or tag for name, tag in clear if tag))
 
 
 def as_digest(name: str) -> Digest | None:
@@ -78,15 +81,14 @@ def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
     if name:
         return _by_name(top, name, where)
     entries = [entry for entry in top.index.manifests if not is_companion_tag(named(entry))]
-    if len({entry.digest for entry in entries}) == 1:
+    images = len({entry.digest for entry in entries})
+    if images == 1:
         return _bare(entries[0])
     if len(entries) == len(top.index.manifests) and _is_flat(entries):
         return top.descriptor
     if not entries:
         raise NotFound("it holds no image", where=where)
-    raise NotFound(
-        f"it holds {len(entries)} images", where=where, mend=f"name one of {_known(entries)}"
-    )
+    raise NotFound(f"it holds {images} images", where=where, mend=f"name one of {_known(entries)}")
 
 
 def only(top: Manifest, found: Sequence[Descriptor], name: str, *, where: str) -> Descriptor:
@@ -94,16 +96,13 @@ def only(top: Manifest, found: Sequence[Descriptor], name: str, *, where: str) -
 
     Raises :class:`~manyfest.errors.NotFound` if they are several images.
     """
-    if len({entry.digest for entry in found}) == 1:
+    images = len({entry.digest for entry in found})
+    if images == 1:
         return _bare(found[0])
     if len(found) == len(top.index.manifests) and _is_flat(found):
         return top.descriptor
-    longer = dict.fromkeys(full for entry in found for full in _full_names(entry) if full != name)
-    choice = longer or dict.fromkeys(str(entry.digest) for entry in found)
     raise NotFound(
-        f"{name!r} names {len(found)} images in it",
-        where=where,
-        mend=f"name one of {', '.join(choice)}",
+        f"{name!r} names {images} images in it", where=where, mend=f"name one of {_known(found)}"
     )
 
 
@@ -171,21 +170,27 @@ def _bare(entry: Descriptor) -> Descriptor:
 
 
 def _known(entries: Sequence[Descriptor]) -> str:
-    names = _clear_names(entries)
-    return listing([name or str(entry.digest) for entry, name in zip(entries, names, strict=True)])
+    clear = zip(_clear_names(entries), entries, strict=True)
+    return listing([name or str(entry.digest) for name, entry in clear])
 
 
 def _clear_names(entries: Sequence[Descriptor]) -> list[str]:
-    """For each entry its tag, or if other images have that too, a longer name that tells which;
-    the empty string for what has no name."""
-    tagged: dict[str, set[Digest]] = {}
+    """For each entry the shortest name that means it alone; the empty string if there is none.
+    Platforms straight in ``index.json`` have one name together."""
+    if _is_flat(entries):
+        return list(map(named, entries))
+    tags: defaultdict[str, set[Digest]] = defaultdict(set)
+    names: defaultdict[str, set[Digest]] = defaultdict(set)
     for entry in entries:
-        tagged.setdefault(named(entry), set()).add(entry.digest)
-    return [
-        tag if len(tagged[tag]) == 1 else _longer_name(entry, tag)
-        for entry, tag in zip(entries, map(named, entries), strict=True)
-    ]
+        tags[named(entry)].add(entry.digest)
+        for name in _full_names(entry):
+            names[name].add(entry.digest)
+    meant = tags | names  # a whole name comes before a tag, as in _by_name
+    return [_clear_name(entry, meant) for entry in entries]
 
 
-def _longer_name(entry: Descriptor, tag: str) -> str:
-    return next((name for name in _full_names(entry) if name != tag), tag)
+def _clear_name(entry: Descriptor, meant: Mapping[str, set[Digest]]) -> str:
+    for name in (named(entry), *_full_names(entry)):
+        if name and meant[name] == {entry.digest}:
+            return name
+    return ""
