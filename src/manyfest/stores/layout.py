@@ -1,30 +1,55 @@
 """An OCI image layout: a folder with ``oci-layout``, ``index.json`` and ``blobs``.
 
-OCI image specification, "Image Layout". Several processes may write to one layout at once:
-blobs are renamed into place, and ``index.json`` changes under a lock.
+OCI image specification, "Image Layout". Several processes may write to one layout at once: blobs
+are renamed into place, ``index.json`` changes under a lock on the folder, and whoever writes
+shares a lock on ``blobs``, so that what is there and not named yet is not taken away meanwhile.
 """
 
 from __future__ import annotations
 
-import fcntl
 import io
-import os
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from manyfest.errors import InvalidArchive, NotFound, StoreError
+from manyfest.errors import (
+    DigestMismatch,
+    InvalidArchive,
+    InvalidManifest,
+    NotFound,
+    StoreError,
+)
 from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_DESCRIPTORS, MAX_MANIFEST_SIZE
-from manyfest.oci.manifest import Index, Manifest
+from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
-from manyfest.stores.base import Content, Reader
+from manyfest.oci.parse import parse_manifest
+from manyfest.stores.base import Content, Reader, read_all
 from manyfest.stores.blobs import BlobFolder
-from manyfest.stores.files import new_file, read_small, remove_abandoned, write_errors
-from manyfest.stores.names import as_digest, described, parse_top, pick, tags_in, with_name
+from manyfest.stores.files import FolderLock, new_file, read_small, remove_abandoned, write_errors
+from manyfest.stores.names import (
+    as_digest,
+    described,
+    pick,
+    tags_in,
+    with_name,
+    without_manifest,
+    without_name,
+)
+from manyfest.stores.reachable import reachable
+from manyfest.stores.referrers import (
+    NamedReferrers,
+    fallback_tag,
+    holder_of,
+    list_manifest,
+    with_referrer,
+    without_referrer,
+)
+from manyfest.stores.top_file import TopFile
 
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY = Index(schema_version=2, media_type=OCI_INDEX, manifests=())
@@ -38,6 +63,10 @@ class LayoutStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.blobs = BlobFolder(path / "blobs")
+        self.top = TopFile(path / "index.json", where=self.label)
+        self._named = NamedReferrers(self._read)
+        self._guard = threading.Lock()
+        self._presence: FolderLock | None = None
         self._is_swept = False
 
     @property
@@ -45,7 +74,7 @@ class LayoutStore:
         return f"oci:{self.path}"
 
     def resolve(self, name: str) -> Descriptor:
-        top = self._top()
+        top = self.top.read()
         try:
             return pick(top, name, where=self.label)
         except NotFound:
@@ -56,19 +85,20 @@ class LayoutStore:
 
     def open(self, descriptor: Descriptor) -> Reader:
         if self.blobs.size(descriptor.digest) is None:
-            top = self._top()
+            top = self.top.read()
             if top.descriptor.digest == descriptor.digest:
                 return io.BytesIO(top.raw)
         return self.blobs.open(descriptor)
 
     def has(self, descriptor: Descriptor) -> bool:
+        """What is here is not deleted until this store is closed."""
+        self._stay()
         return self.blobs.has(descriptor)
 
     def put(self, content: Content) -> None:
         with write_errors(self.label):
             self._prepare()
-            self._sweep(self.blobs.path(content.descriptor.digest).parent)
-            self.blobs.put(content)
+            self._put(content)
 
     def tag(self, name: str, manifest: Content) -> None:
         self.put(manifest)
@@ -76,7 +106,42 @@ class LayoutStore:
             self.update(lambda index: with_name(index, manifest.descriptor, name))
 
     def tags(self) -> Iterator[str]:
-        return tags_in(self._top())
+        return tags_in(self.top.read())
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """See :class:`~manyfest.stores.base.Refers`."""
+        return self._named.of(subject, self.top.read().index)
+
+    def attach(self, subject: Descriptor, referrer: Descriptor) -> None:
+        """See :class:`~manyfest.stores.base.Attaches`: it is listed under the fallback tag."""
+        with write_errors(self.label):
+            self.update(
+                lambda index: self._relisted(
+                    index, subject.digest, lambda listed: with_referrer(listed, referrer)
+                )
+            )
+
+    def untag(self, name: str) -> None:
+        """See :class:`~manyfest.stores.base.Deletes`. The manifest is still found by its digest."""
+        self.top.read()
+        with write_errors(self.label):
+            self.update(lambda index: without_name(index, name, where=self.label))
+
+    def delete(self, manifest: Digest) -> None:
+        """See :class:`~manyfest.stores.base.Deletes`. What nothing but it leads to goes with it.
+
+        Raises :class:`~manyfest.errors.StoreError`, and changes nothing, if an index here has the
+        manifest among its own, or if somebody is writing to the layout.
+        """
+        root = self.resolve(str(manifest))
+        with write_errors(self.label), self._alone():
+            before = self.top.read_anew().index.manifests
+            below = reachable([root], self._read) | {entry.digest for entry in before}
+            self.update(lambda index: self._without(index, root))
+            kept = reachable(self.top.read_anew().index.manifests, self._read)
+            # The manifest last: if this is interrupted, it can be done again.
+            for digest in sorted(below - kept, key=lambda digest: digest == manifest):
+                self.blobs.path(digest).unlink(missing_ok=True)
 
     def update(self, change: Callable[[Index], Index]) -> None:
         """Replace ``index.json`` by what ``change`` makes of it, with no other writer between.
@@ -86,7 +151,7 @@ class LayoutStore:
         """
         self._prepare()
         with self._locked():
-            before = self._top().index
+            before = self.top.read_anew().index
             changed = change(before)
             if len(changed.manifests) > MAX_DESCRIPTORS:
                 raise StoreError(
@@ -97,7 +162,11 @@ class LayoutStore:
                     file.write(json.dumps(changed))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Let others delete again."""
+        with self._guard:
+            if self._presence is not None:
+                self._presence.close()
+                self._presence = None
 
     def __enter__(self) -> Self:
         return self
@@ -105,15 +174,8 @@ class LayoutStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _top(self) -> Manifest:
-        path = self.path / "index.json"
-        try:
-            raw = read_small(path, MAX_MANIFEST_SIZE)
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotFound("there is no OCI layout here", where=self.label) from None
-        except OSError as error:
-            raise InvalidArchive(f"cannot be read: {error.strerror}", where=str(path)) from None
-        return parse_top(raw, where=str(path))
+    def _read(self, descriptor: Descriptor) -> bytes:
+        return read_all(self, descriptor)
 
     def _by_digest(self, digest: Digest) -> Descriptor:
         """A manifest that no name points at: its type is what its body says."""
@@ -125,6 +187,48 @@ class LayoutStore:
         except OSError as error:
             raise InvalidArchive(f"cannot be read: {error.strerror}", where=str(path)) from None
         return described(raw, digest, where=self.label)
+
+    def _put(self, content: Content) -> None:
+        folder = self.blobs.path(content.descriptor.digest).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        self._stay()
+        self._sweep(folder)
+        self.blobs.put(content)
+
+    def _relisted(self, index: Index, subject: Digest, change: Callable[[Index], Index]) -> Index:
+        """``index`` with another list of referrers of ``subject``, or none if that is empty."""
+        listed = self._named.listed(subject, index)
+        changed = change(listed)
+        if changed == listed:
+            return index
+        if not changed.manifests:
+            return without_name(index, fallback_tag(subject), where=self.label)
+        manifest = list_manifest(changed, where=self.label)
+        self._put(Content(manifest.descriptor, lambda: io.BytesIO(manifest.raw)))
+        return with_name(index, manifest.descriptor, fallback_tag(subject))
+
+    def _without(self, index: Index, root: Descriptor) -> Index:
+        """``index`` with neither names for the manifest nor a place among the referrers."""
+        holder = holder_of(root.digest, index, self._read)
+        if holder is not None:
+            raise StoreError(
+                f"{root.digest} is part of the index {holder}",
+                where=self.label,
+                mend="delete that first",
+            )
+        index = without_manifest(index, root.digest)
+        subject = self._subject(root)
+        if subject is None:
+            return index
+        return self._relisted(
+            index, subject.digest, lambda listed: without_referrer(listed, root.digest)
+        )
+
+    def _subject(self, root: Descriptor) -> Descriptor | None:
+        try:
+            return parse_manifest(self._read(root), media_type=root.media_type).body.subject
+        except (NotFound, DigestMismatch, InvalidManifest):
+            return None  # it is missing or damaged, and may go all the same
 
     def _prepare(self) -> None:
         if (self.path / "index.json").exists():
@@ -151,10 +255,30 @@ class LayoutStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Alone in this folder. The lock is on the folder itself, so no file is left behind."""
-        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        """Alone in this folder."""
+        with FolderLock(self.path) as lock:
+            lock.alone()
+            yield
+
+    def _stay(self) -> FolderLock | None:
+        """From now on nobody else deletes anything here. There may be no place to be in yet."""
+        with self._guard:
+            if self._presence is None:
+                with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                    self._presence = FolderLock(self.blobs.root)
+                    self._presence.share()
+            return self._presence
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else is about to name what is here."""
+        self.blobs.root.mkdir(exist_ok=True)
+        presence = self._stay() or FolderLock(self.blobs.root)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not presence.try_alone():
+                raise StoreError(
+                    "somebody is writing to it", where=self.label, mend="delete when that is done"
+                )
             yield
         finally:
-            os.close(descriptor)
+            presence.share()

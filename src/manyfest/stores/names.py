@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+import msgspec
+
 from manyfest.errors import DigestMismatch, InvalidArchive, InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
@@ -134,17 +136,45 @@ def with_name(index: Index, entry: Descriptor, name: str) -> Index:
     )
 
 
+def without_name(index: Index, name: str, *, where: str) -> Index:
+    """``index`` without the entries that have ``name``, a tag or a whole reference.
+
+    Raises :class:`~manyfest.errors.NotFound` if there are none, or if they are several images.
+    """
+    found = _tagged(index.manifests, name)
+    if not found:
+        raise _no_such(name, index.manifests, where)
+    only(Manifest.of_index(index), found, name, where=where)
+    kept = tuple(entry for entry in index.manifests if entry not in found)
+    return msgspec.structs.replace(index, manifests=kept)
+
+
+def without_manifest(index: Index, manifest: Digest) -> Index:
+    """``index`` without any name of this manifest."""
+    kept = tuple(entry for entry in index.manifests if entry.digest != manifest)
+    return msgspec.structs.replace(index, manifests=kept)
+
+
 def _by_name(top: Manifest, name: str, where: str) -> Descriptor:
     entries = top.index.manifests
-    for found in (
-        [entry for entry in entries if name in _full_names(entry)],
-        [entry for entry in entries if named(entry) == name],
-        [entry for entry in entries if entry.digest == as_digest(name)],
-    ):
-        if found:
-            return only(top, found, name, where=where)
+    found = _tagged(entries, name)
+    if not found:
+        digest = as_digest(name)
+        found = [entry for entry in entries if entry.digest == digest]
+    if not found:
+        raise _no_such(name, entries, where)
+    return only(top, found, name, where=where)
+
+
+def _tagged(entries: Sequence[Descriptor], name: str) -> list[Descriptor]:
+    """The entries with this whole name; if there are none, those with this tag."""
+    whole = [entry for entry in entries if name in _full_names(entry)]
+    return whole or [entry for entry in entries if named(entry) == name]
+
+
+def _no_such(name: str, entries: Sequence[Descriptor], where: str) -> NotFound:
     known = _known(entries)
-    raise NotFound(f"{name!r} is not in it", where=where, mend=known and f"it holds {known}")
+    return NotFound(f"{name!r} is not in it", where=where, mend=known and f"it holds {known}")
 
 
 def _is_flat(entries: Sequence[Descriptor]) -> bool:
