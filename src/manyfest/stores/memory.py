@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Self
 
-from manyfest.errors import NotFound
+import msgspec
+
+from manyfest.errors import NotFound, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Index
 from manyfest.oci.parse import parse_manifest
-from manyfest.stores.base import CHUNK_SIZE, Content, Reader, VerifyingReader
+from manyfest.stores.base import CHUNK_SIZE, Content, Reader, VerifyingReader, read_all
+from manyfest.stores.names import REF_NAME
+from manyfest.stores.reachable import reachable
+from manyfest.stores.referrers import (
+    NamedReferrers,
+    fallback_tag,
+    holder_of,
+    list_manifest,
+    with_referrer,
+    without_referrer,
+)
 
 
 class MemoryStore:
-    """Keeps everything in dictionaries; each change is one assignment, so threads may share it."""
+    """Keeps everything in dictionaries; threads may share it."""
 
     local = True
 
@@ -23,6 +37,8 @@ class MemoryStore:
         self.label = label
         self.blobs: dict[Digest, bytes] = {}
         self.names: dict[str, Descriptor] = {}
+        self._named = NamedReferrers(self._read)
+        self._changing = threading.Lock()
 
     def resolve(self, name: str) -> Descriptor:
         if name in self.names:
@@ -55,6 +71,39 @@ class MemoryStore:
     def tags(self) -> Iterator[str]:
         return iter(sorted(self.names))
 
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """See :class:`~manyfest.stores.base.Refers`."""
+        return self._named.of(subject, self._top())
+
+    def attach(self, subject: Descriptor, referrer: Descriptor) -> None:
+        """See :class:`~manyfest.stores.base.Attaches`: it is listed under the fallback tag."""
+        with self._changing:
+            self._relist(subject.digest, lambda listed: with_referrer(listed, referrer))
+
+    def untag(self, name: str) -> None:
+        """See :class:`~manyfest.stores.base.Deletes`."""
+        if self.names.pop(name, None) is None:
+            raise NotFound(f"{name!r} is not in it", where=self.label)
+
+    def delete(self, manifest: Digest) -> None:
+        """See :class:`~manyfest.stores.base.Deletes`. What nothing but it leads to goes with it.
+
+        Raises :class:`~manyfest.errors.StoreError`, and changes nothing, if an index here has the
+        manifest among its own.
+        """
+        with self._changing:
+            root = self.resolve(str(manifest))
+            holder = holder_of(manifest, self._top(), self._read)
+            if holder is not None:
+                raise StoreError(f"{manifest} is part of the index {holder}", where=self.label)
+            below = reachable([root], self._read)
+            subject = parse_manifest(self.blobs[manifest], media_type=root.media_type).body.subject
+            if subject is not None:
+                self._relist(subject.digest, lambda listed: without_referrer(listed, manifest))
+            self.names = {n: each for n, each in self.names.items() if each.digest != manifest}
+            for digest in below - reachable(self.names.values(), self._read):
+                self.blobs.pop(digest, None)
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -63,3 +112,23 @@ class MemoryStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _read(self, descriptor: Descriptor) -> bytes:
+        return read_all(self, descriptor)
+
+    def _top(self) -> Index:
+        """The names as a layout's ``index.json`` would have them."""
+        named = self.names.copy().items()
+        entries = [msgspec.structs.replace(e, annotations={REF_NAME: name}) for name, e in named]
+        return Index(schema_version=2, manifests=tuple(entries))
+
+    def _relist(self, subject: Digest, change: Callable[[Index], Index]) -> None:
+        """Keep another list of the referrers of ``subject``, or none if that is empty."""
+        listed = self._named.listed(subject, self._top())
+        changed = change(listed)
+        if not changed.manifests:
+            self.names.pop(fallback_tag(subject), None)
+        elif changed != listed:
+            manifest = list_manifest(changed, where=self.label)
+            self.blobs[manifest.descriptor.digest] = manifest.raw
+            self.names[fallback_tag(subject)] = manifest.descriptor

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from manyfest.errors import InvalidManifest, NotFound, StoreError
+from manyfest.errors import DigestMismatch, InvalidManifest, NotFound, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE, MAX_REFERRERS
@@ -125,7 +125,7 @@ class NamedReferrers:
         if entry.digest not in self._subjects:
             try:
                 found = self._manifest(entry).body.subject
-            except (NotFound, InvalidManifest):
+            except (NotFound, InvalidManifest, DigestMismatch):
                 return None  # it is not here, or nothing that could be copied
             self._subjects[entry.digest] = found.digest if found else None
         return self._subjects[entry.digest]
