@@ -140,7 +140,7 @@ class Referrers:
             with expect(response, 200, doing=_WHAT, where=self._repository.label):
                 raw = response.read_all(min(MAX_MANIFEST_SIZE, left))
             left -= len(raw)
-            found += self._page(raw)
+            found += self._index(raw).manifests
             if len(found) > MAX_REFERRERS:
                 raise self._error(f"it lists more than {MAX_REFERRERS} referrers of {subject}")
             pages.turn(next_page(response))
@@ -162,9 +162,10 @@ class Referrers:
                 return False
         return True
 
-    def _page(self, raw: bytes) -> tuple[Descriptor, ...]:
+    def _index(self, raw: bytes) -> Index:
+        """A list, or a page of one, in its form."""
         try:
-            return parse_manifest(raw, media_type=OCI_INDEX).index.manifests
+            return parse_manifest(raw, media_type=OCI_INDEX).index
         except InvalidManifest as error:
             raise self._error(f"{_WHAT} is not what is specified: {error.what}") from None
 
@@ -177,9 +178,7 @@ class Referrers:
             if found.media_type != OCI_INDEX:
                 return found
             with suppress(NotFound):  # others replace the list, and delete the old one
-                raw = read_all(self._store, found)
-                algorithm = found.digest.algorithm
-                return parse_manifest(raw, media_type=OCI_INDEX, algorithm=algorithm).index
+                return self._index(read_all(self._store, found))
         raise self._error(f"{_WHAT} ({tag}) is gone whenever it is read")
 
     def _found(self, tag: str) -> Descriptor | None:

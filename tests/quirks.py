@@ -1,0 +1,83 @@
+"""A real registry, in this process, with somebody in between who makes it behave oddly."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from manyfest.oci.reference import Name
+from manyfest.serve.app import Registry
+from manyfest.serve.local import AppTransport
+from manyfest.stores.registry.headers import Headers
+from manyfest.stores.registry.http import Request, Response
+from manyfest.stores.registry.manifest_cache import ManifestCache
+from manyfest.stores.registry.store import RegistryStore
+
+Send = Callable[[Request], Response]
+Quirk = Callable[[Request, Send], Response]
+"""Answers a request in the registry's place, or has it ``send`` one."""
+
+HOST = "localhost:5000"
+
+
+def behaved(request: Request, send: Send) -> Response:
+    """A registry without any quirk."""
+    return send(request)
+
+
+class Between:
+    """A transport to a registry, by way of a quirk, which may be changed on the way."""
+
+    def __init__(self, quirk: Quirk = behaved) -> None:
+        self.quirk = quirk
+        self.requests: list[Request] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="manyfest-test-")
+        self._app = AppTransport(Registry(Path(self._folder.name)))
+
+    def send(self, request: Request) -> Response:
+        self.requests.append(request)
+        response = self.quirk(request, self._app.send)
+        response.url = response.url or request.url
+        return response
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def store(
+        self,
+        name: str = "team/app",
+        *,
+        cache: ManifestCache | None = None,
+        sleep: Callable[[float], None] = lambda _: None,
+    ) -> RegistryStore:
+        """A repository of the registry, through a store of its own."""
+        parsed = Name.parse(f"{HOST}/{name}")
+        return RegistryStore(parsed, self, scheme="http", cache=cache, sleep=sleep)
+
+    def asked(self) -> list[str]:
+        """What was asked since the last time: method and path, without what all begin with."""
+        lines = [
+            f"{each.method} {each.url.removeprefix(f'http://{HOST}/v2/team/app/')}"
+            for each in self.requests
+        ]
+        self.requests.clear()
+        return lines
+
+
+def fields(response: Response, **changed: str) -> Response:
+    """The answer with some of its header fields changed; the empty string leaves one out."""
+    headers = response.headers
+    for name, value in changed.items():
+        field = name.replace("_", "-")
+        headers = headers.replaced(field, value) if value else headers.without(field)
+    response.headers = headers
+    return response
+
+
+def said(status: int, code: str = "", body: bytes = b"", **named: str) -> Response:
+    """An answer of the registry's own, with an error ``code`` if there is one."""
+    raw = b'{"errors":[{"code":"%s"}]}' % code.encode() if code else body
+    return Response(
+        status, raw, headers=Headers({n.replace("_", "-"): v for n, v in named.items()})
+    )
