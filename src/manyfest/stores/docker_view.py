@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,8 @@ from manyfest.stores.docker_archive import LIST, DockerImage
 from manyfest.stores.names import CONTAINERD_NAME, REF_NAME
 from manyfest.stores.tar_files import Stretch, TarFiles
 from manyfest.threads import together, workers
+
+_DIGEST_NAME = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?")
 
 HASHERS = 4
 """Compressed layers that are read at the same time."""
@@ -142,6 +145,7 @@ class _Making:
                     where=self._files.where,
                 )
             config = Descriptor.of(raw, OCI_CONFIG)
+            _check_name(name, config.digest, self._files.where)
             self._keep(config.digest, name, stretch)
             self._configs[stretch] = (config, diff_ids)
         return self._configs[stretch]
@@ -187,6 +191,13 @@ class _Making:
         while unpacked.read(CHUNK_SIZE):
             pass
         return replace(layer, digest=packed.digest, diff_id=unpacked.digest)
+
+
+def _check_name(name: str, digest: Digest, where: str) -> None:
+    """A configuration's name is its digest, as nearly everybody writes it, or says nothing."""
+    named = _DIGEST_NAME.fullmatch(name)
+    if named and named[1] != digest.hex:
+        raise DigestMismatch(f"{name} has the digest {digest}, not the one in its name", where=where)
 
 
 class _Hashed:

@@ -30,7 +30,7 @@ MAX_NAMES = 16 * 1024 * 1024
 """Bytes of all names in an archive together, which are in memory together."""
 
 _MAX_LINKS = 8
-"""Symbolic links from one to the next."""
+"""Symbolic links from one to the next, at most."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class TarFiles:
         :class:`~manyfest.errors.InvalidArchive` for one that leads to no file in it.
         """
         found = name
-        for _ in range(_MAX_LINKS + 1):
+        for _ in range(_MAX_LINKS):
             if found not in self.links:
                 break
             found = self._target(found)
