@@ -47,6 +47,7 @@ from manyfest.stores.base import (
     Verifies,
     VerifyingReader,
 )
+from manyfest.stores.referrers import as_referrer
 from manyfest.threads import together, workers
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ def copy_graphs(
     """Copy several graphs that were read from ``source``; what they share is moved once."""
     run = _Run(source, target, progress or NoProgress(), items)
     run.announce()
-    jobs = 1 if isinstance(target, Ordered) else JOBS
+    jobs = 1 if _is_ordered(target) else JOBS
     with workers(jobs, "copy") as pool:
         together(pool, run.blob, run.blobs(), stop=run.give_up)
         for group in _groups(items):
@@ -159,6 +160,10 @@ def missing(place: Place, graph: Graph) -> list[Descriptor]:
 def manifest_content(manifest: Manifest) -> Content:
     """A manifest's own bytes, to be stored."""
     return Content(manifest.descriptor, lambda: io.BytesIO(manifest.raw))
+
+
+def _is_ordered(target: Target) -> bool:
+    return isinstance(target, Ordered) and target.ordered
 
 
 def _groups(items: Sequence[Item]) -> list[list[Manifest]]:
@@ -216,7 +221,7 @@ class _Run:
     def blobs(self) -> list[Descriptor]:
         """Each blob once, the largest first: the others fit in beside them."""
         found = [part for part in self._parts.values() if part.digest not in self._manifests]
-        if isinstance(self._target, Ordered):
+        if _is_ordered(self._target):
             return found
         return sorted(found, key=lambda blob: -blob.size)
 
@@ -251,7 +256,7 @@ class _Run:
         if item.tags:
             self._finished(root.descriptor, "done" if moved else "present")
         if item.subject is not None and isinstance(self._target, Attaches):
-            self._target.attach(item.subject, root.descriptor)
+            self._target.attach(item.subject, as_referrer(root))
 
     def _point(self, tag: str, root: Manifest) -> bool:
         return point(self._target, tag, root)

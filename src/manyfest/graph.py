@@ -36,7 +36,7 @@ class Graph:
 
     @property
     def descriptors(self) -> tuple[Descriptor, ...]:
-        """Everything, the root first and blobs last: the order in an archive."""
+        """Everything, the root first and blobs last."""
         return (*(manifest.descriptor for manifest in self.manifests), *self.blobs)
 
     @property

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -199,16 +200,18 @@ def test_what_is_there_is_not_mounted() -> None:
     assert target.asked("mount") == []
 
 
-def test_an_archive_is_planned_with_the_root_first(tmp_path: Path) -> None:
+def test_an_archive_is_planned_blobs_first_and_manifests_with_the_root_first(
+    tmp_path: Path,
+) -> None:
     source = MemoryStore()
-    root = make(source, "index")
+    make(source, "index")
+    graph = graph_of(source)
     with ArchiveWriter(tmp_path / "a.tar") as target:
         copy(source, "v1", target, ["v1"])
-    raw = (tmp_path / "a.tar").read_bytes()
-    first = raw.index(b"blobs/sha256/" + root.descriptor.digest.hex.encode())
-    assert all(
-        first <= raw.index(b"blobs/sha256/" + digest.hex.encode()) for digest in source.blobs
-    )
+    with tarfile.open(tmp_path / "a.tar") as archive:
+        found = [name.rpartition("/")[2] for name in archive.getnames() if "blobs/sha256/" in name]
+    manifests = [manifest.descriptor for manifest in graph.manifests]
+    assert found == [each.digest.hex for each in (*graph.blobs, *manifests)]
 
 
 def test_a_name_that_is_not_there_is_not_found() -> None:

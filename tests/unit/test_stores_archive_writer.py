@@ -16,6 +16,7 @@ from manyfest.errors import DigestMismatch, InvalidArchive, StoreError
 from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archive_names import Naming
 from manyfest.stores.archive_writer import ArchiveWriter
 from manyfest.stores.base import Content, read_all
 from manyfest.stores.memory import MemoryStore
@@ -23,12 +24,14 @@ from tests.images import content, content_of, image, make, nested, put
 
 MEMORY = MemoryStore()
 GRAPH: Graph = read_graph(MEMORY, nested(MEMORY).descriptor)
+MANIFESTS = tuple(manifest.descriptor for manifest in GRAPH.manifests)
 PARTS: tuple[Content, ...] = tuple(content(MEMORY.blobs[part.digest], part.media_type)
-                                   for part in GRAPH.descriptors)  # fmt: skip
+                                   for part in (*GRAPH.blobs, *MANIFESTS))  # fmt: skip
+NAMING = Naming("ghcr.io/team/app")
 
 
 def written(path: Path, parts: Sequence[Content], *, plan: bool = True) -> bytes:
-    with ArchiveWriter(path) as writer:
+    with ArchiveWriter(path, naming=NAMING) as writer:
         if plan:
             writer.plan(GRAPH.descriptors)
         for part in parts:
@@ -43,23 +46,25 @@ def test_the_archive_is_laid_out_as_planned_and_read_by_others(tmp_path: Path) -
         members = archive.getmembers()
         contents = [archive.extractfile(each) for each in members if each.isfile()]
         data = [each.read() for each in contents if each]
-    names = [f"blobs/sha256/{part.digest.hex}" for part in GRAPH.descriptors]
+    names = [f"blobs/sha256/{part.digest.hex}" for part in (*GRAPH.blobs, *MANIFESTS)]
     assert [member.name for member in members] == [
         "oci-layout",
         "blobs",
         "blobs/sha256",
         *names,
         "index.json",
+        "manifest.json",
     ]
-    assert data[1:-1] == [MEMORY.blobs[part.digest] for part in GRAPH.descriptors]
+    assert data[1:-2] == [MEMORY.blobs[part.descriptor.digest] for part in PARTS]
     assert data[0] == b'{"imageLayoutVersion":"1.0.0"}'
-    assert data[-1] == (
+    assert data[-2] == (
         b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":'
         b'[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"'
         + str(GRAPH.root.descriptor.digest).encode()
         + b'","size":'
         + str(len(GRAPH.root.raw)).encode()
-        + b',"annotations":{"org.opencontainers.image.ref.name":"v1"}}]}'
+        + b',"annotations":{"io.containerd.image.name":"ghcr.io/team/app:v1",'
+        b'"org.opencontainers.image.ref.name":"v1"}}]}'
     )
     assert len(raw) % 512 == 0
     assert raw.endswith(bytes(1024))
@@ -91,7 +96,10 @@ def test_the_bytes_do_not_depend_on_the_threads(tmp_path: Path) -> None:
             writer.put(part)
 
         path = tmp_path / "many.tar"
-        with ArchiveWriter(path) as writer, ThreadPoolExecutor(len(PARTS)) as pool:
+        with (
+            ArchiveWriter(path, naming=NAMING) as writer,
+            ThreadPoolExecutor(len(PARTS)) as pool,
+        ):
             writer.plan(GRAPH.descriptors)
             list(pool.map(lambda part, w=writer: put_one(w, part), PARTS))
             writer.tag("v1", content_of(GRAPH.root))
@@ -223,7 +231,7 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
 def test_an_archive_can_be_written_over_itself(tmp_path: Path) -> None:
     path = tmp_path / "image.tar"
     before = written(path, PARTS)
-    with ArchiveStore(path) as source, ArchiveWriter(path) as target:
+    with ArchiveStore(path) as source, ArchiveWriter(path, naming=NAMING) as target:
         target.plan(GRAPH.descriptors)
         for part in GRAPH.descriptors:
             target.put(Content(part, lambda part=part: source.open(part)))  # type: ignore[misc]

@@ -82,7 +82,9 @@ def pick(top: Manifest, name: str, *, where: str) -> Descriptor:
     """
     if name:
         return _by_name(top, name, where)
-    entries = [entry for entry in top.index.manifests if not is_companion_tag(named(entry))]
+    own = [entry for entry in top.index.manifests if not is_companion_tag(named(entry))]
+    # What refers to another entry may stand here without a name; it then has an artifact's type.
+    entries = [entry for entry in own if named(entry) or not entry.artifact_type] or own
     images = len({entry.digest for entry in entries})
     if images == 1:
         return _bare(entries[0])

@@ -1,0 +1,173 @@
+"""``manifest.json``: the list by which ``docker load`` finds the images in an archive.
+
+Source: moby, ``image/spec/v1.2.md``, "Combined Image JSON + Filesystem Changeset Format". An
+image is listed by the files in which its configuration and its layers lie. Here those are the
+blobs of the OCI layout in the same archive, as in what Docker 25 saves, so nothing lies there
+twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from manyfest.errors import InvalidManifest
+from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Image, Manifest
+from manyfest.oci.mediatypes import CONFIGS, LAYERS
+from manyfest.oci.parse import parse_config
+from manyfest.oci.platform import Platform
+from manyfest.oci.reference import Name, is_tag
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """An entry of ``manifest.json``."""
+
+    config: str
+    repo_tags: tuple[str, ...]
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What a configuration says that the list depends on: the platform, and how many layers."""
+
+    platform: Platform
+    layers: int
+
+    @classmethod
+    def read(cls, raw: bytes) -> Configured | None:
+        """``None`` for what is no image's configuration."""
+        try:
+            config = parse_config(raw)
+        except InvalidManifest:
+            return None
+        return cls(config.platform.normalised(), len(config.rootfs.diff_ids))
+
+
+@dataclass(frozen=True, slots=True)
+class _Loadable:
+    """An image that Docker can load. A ``lone`` one is in no index."""
+
+    digest: Digest
+    image: Image
+    platform: Platform
+    lone: bool
+
+
+def blob_name(digest: Digest) -> str:
+    """The file in which a layout has a blob (OCI image specification, "Image Layout")."""
+    return f"blobs/{digest.algorithm}/{digest.hex}"
+
+
+def docker_list(
+    roots: Iterable[tuple[Name | None, Digest]],
+    manifests: Mapping[Digest, Manifest],
+    configs: Mapping[Digest, Configured],
+    platform: Platform | None,
+) -> tuple[Listed, ...]:
+    """What ``manifest.json`` says of an archive that holds ``manifests`` and ``configs``.
+
+    ``roots`` are its images and indexes with the names they have in Docker. Each image for a
+    platform is listed once, with ``NAME-<arch>`` for every name of its index, and with the plain
+    name if it is the one for ``platform``, or the only one. What Docker could never load is left
+    out: attestations, artifacts, images with layers that are not here or no layers to it. So are,
+    of platforms with several images in an index, all but the first, and images for another
+    operating system than the rest: Docker refuses the whole archive for one of those.
+    """
+    found = [(name, _loadable(root, manifests, configs)) for name, root in roots]
+    system = _system([each for _, images in found for each in images], platform)
+    found = [(name, [i for i in images if i.platform.os == system]) for name, images in found]
+    tags = _tags(found, platform)
+    listed = {each.digest: each.image for _, images in found for each in images}
+    return tuple(
+        Listed(
+            config=blob_name(image.config.digest),
+            repo_tags=tuple(tags[digest]),
+            layers=tuple(blob_name(layer.digest) for layer in image.layers),
+        )
+        for digest, image in listed.items()
+    )
+
+
+def _tags(
+    found: Sequence[tuple[Name | None, Sequence[_Loadable]]], platform: Platform | None
+) -> dict[Digest, list[str]]:
+    """The names of each image. A name that was given goes before the same one made here."""
+    taken: dict[str, Digest] = {}
+    named = [(name, images) for name, images in found if name is not None]
+    for name, images in named:
+        plain = _plain(images, platform)
+        if plain is not None:
+            taken.setdefault(name.familiar, plain.digest)
+    for name, images in named:
+        for each in images:
+            tag = f"{name.tag}-{each.platform.suffix}"
+            if each.platform.architecture and not each.lone and is_tag(tag):
+                taken.setdefault(name.with_tag(tag).familiar, each.digest)
+    tags: dict[Digest, list[str]] = defaultdict(list)
+    for tag, digest in taken.items():
+        tags[digest].append(tag)
+    return tags
+
+
+def _plain(images: Sequence[_Loadable], platform: Platform | None) -> _Loadable | None:
+    """The image that the name alone stands for."""
+    if len(images) == 1:
+        return images[0]
+    asked = (each for each in images if platform and each.platform.same_as(platform))
+    return next(asked, None)
+
+
+def _system(images: Sequence[_Loadable], platform: Platform | None) -> str:
+    """The operating system whose images are listed: the one asked for, else Linux, else any."""
+    there = dict.fromkeys(each.platform.os for each in images)
+    wanted = (platform.normalised().os if platform else "", "linux", *there)
+    return next((os for os in wanted if os in there), "")
+
+
+def _loadable(
+    root: Digest, manifests: Mapping[Digest, Manifest], configs: Mapping[Digest, Configured]
+) -> list[_Loadable]:
+    """The images that ``root`` leads to and Docker can load, the first for each platform."""
+    found: dict[str, _Loadable] = {}
+    for platform, manifest in _images(root, manifests):
+        image = manifest.image
+        config = configs.get(image.config.digest)
+        if config is None or not _has_layers(image, config):
+            continue
+        digest = manifest.descriptor.digest
+        each = _Loadable(digest, image, platform or config.platform, lone=digest == root)
+        found.setdefault(str(each.platform), each)
+    return list(found.values())
+
+
+def _has_layers(image: Image, config: Configured) -> bool:
+    return (
+        image.config.media_type in CONFIGS
+        and len(image.layers) == config.layers
+        and all(layer.media_type in LAYERS for layer in image.layers)
+    )
+
+
+def _images(
+    root: Digest, manifests: Mapping[Digest, Manifest]
+) -> Iterator[tuple[Platform | None, Manifest]]:
+    """Images with the platform that an index says they are for, outer ones first."""
+    seen: set[Digest] = set()
+    todo: list[tuple[Platform | None, Digest]] = [(None, root)]
+    for platform, digest in todo:
+        manifest = manifests.get(digest)
+        if manifest is None or digest in seen:
+            continue
+        seen.add(digest)
+        if isinstance(manifest.body, Image):
+            yield platform, manifest
+        else:
+            todo += (
+                (entry.platform.normalised() if entry.platform else None, entry.digest)
+                for entry in manifest.body.images
+            )
