@@ -1,110 +1,87 @@
-"""``make bench``: every measurement that there is, printed as Markdown.
+"""``make bench``: the jobs of moving images, measured against the peers that are installed.
 
-``make bench ARGS=--short`` takes three rounds instead of nine.
+The figures go to stdout as Markdown, what is being done to stderr. Exit code 1: a tool that is here
+could not do a job, or we did not reach a goal; with ``--short`` the goals in time do not count.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.floor import unpack_largest
-from benchmarks.image import debian_archive
-from benchmarks.measure import Contender, compare, report
-from benchmarks.registry import Registry
-
-CACHE = Path(__file__).parent / ".cache"
-PORT = 5077
-MANYFEST = str(Path(sys.executable).parent / "manyfest")
-NEEDED = ("docker-registry", "skopeo", "debootstrap", "curl")
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(prog="make bench")
-    options.add_argument("--short", action="store_true", help="three rounds, not nine")
-    rounds = 3 if options.parse_args().short else 9
-    missing = [tool for tool in NEEDED if shutil.which(tool) is None]
-    if missing:
-        print(f"nothing measured: {', '.join(missing)} not installed (Debian has them)")
-        return
-    archive = debian_archive(CACHE, MANYFEST)
-    print(describe_machine(), end="\n\n")
-    print(archive_to_registry(archive, rounds), end="\n\n")
-    print(startup(rounds))
+from benchmarks.bench import FULL, SHORT, Bench
+from benchmarks.images import jobs
+from benchmarks.job import Job, Result, measure
+from benchmarks.page import page, summary
+from benchmarks.profiling import profile
+from benchmarks.report import details, goals
+from benchmarks.startup import startup
+from benchmarks.tools import find
 
 
-def archive_to_registry(archive: Path, rounds: int) -> str:
-    """A cold push: an empty registry, nothing in any cache but the kernel's."""
-    registry = Registry(scratch_folder(), PORT)
-    blobs = unpack_largest(archive, CACHE / "floor")
-    target = f"{registry.address}/debian:v1"
-    skopeo = ["skopeo", "copy", "--all", "--quiet", "--dest-tls-verify=false"]
-    contenders = [
-        Contender(
-            "manyfest",
-            [MANYFEST, "copy", "--quiet", f"oci-archive:{archive}:v1", target],
-            registry.restart_empty,
-        ),
-        Contender(
-            version("skopeo"),
-            [*skopeo, f"oci-archive:{archive}:v1", f"docker://{target}"],
-            registry.restart_empty,
-        ),
-        Contender(
-            "the floor: curl, the two layers at once",
-            [sys.executable, "-m", "benchmarks.floor", str(blobs), registry.address],
-            registry.restart_empty,
-        ),
-    ]
+def main() -> int:
+    """Run what was asked for."""
+    options = _options()
+    if find("docker-registry") is None:
+        print("nothing measured: docker-registry is not installed (Debian has it)")
+        return 0
+    with Bench(SHORT if options.short else FULL, options.rounds, options.folder) as bench:
+        named = {**jobs(bench), **startup()}
+        if options.list:
+            print("\n".join(named))
+            return 0
+        wanted = [options.profile] if options.profile else options.job
+        chosen = [name for name in named if not wanted or name.startswith(tuple(wanted))]
+        if not chosen:
+            print(f"no job is named {', '.join(wanted)}; --list lists them", file=sys.stderr)
+            return 2
+        if options.profile:
+            print(profile(named[chosen[0]](bench), bench.scratch))
+            return 0
+        results = []
+        for name in chosen:
+            print(f"{name} …", file=sys.stderr, flush=True)
+            results.append(_measured(named[name](bench), bench))
+        return _finish(results, bench, options)
+
+
+def _measured(job: Job, bench: Bench) -> Result:
     try:
-        runs = compare(contenders, rounds)
+        result = measure(job, bench.scratch)
     finally:
-        registry.remove()
-    megabytes = archive.stat().st_size / 1e6
-    title = f"OCI archive to docker-registry, {megabytes:.0f} MB, two platforms, cold"
-    return report(title, runs)
+        bench.between_jobs()
+    print(details(result), end="\n\n", flush=True)
+    return result
 
 
-def scratch_folder() -> Path:
-    """Where a registry keeps its content during a run: in memory if that can be, so that the tools
-    are measured and not the disk."""
-    memory = Path("/dev/shm")
-    return (memory if os.access(memory, os.W_OK) else CACHE) / "manyfest-benchmark"
+def _finish(results: list[Result], bench: Bench, options: argparse.Namespace) -> int:
+    found = goals(results)
+    print(summary(found, bench))
+    if options.write is not None:
+        options.write.write_text(page(results, found, bench))
+    counted = [goal for goal in found if not (options.short and goal.timed)]
+    missed = any(goal.reached is False for goal in counted)
+    return int(missed or any(result.broken for result in results))
 
 
-def startup(rounds: int) -> str:
-    """What it takes to start."""
-    contenders = [
-        Contender("manyfest --version", [MANYFEST, "--version"], prepare_nothing),
-        Contender("manyfest --help", [MANYFEST, "--help"], prepare_nothing),
-        Contender("python -c pass", [sys.executable, "-c", "pass"], prepare_nothing),
-    ]
-    return report("Starting up", compare(contenders, rounds))
-
-
-def prepare_nothing() -> None:
-    """For commands that leave nothing behind."""
-
-
-def version(tool: str) -> str:
-    said = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True)
-    return " ".join(said.stdout.split()[:3])
-
-
-def describe_machine() -> str:
-    model = "unknown processor"
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
-    return f"{os.cpu_count()} x {model}, {system}"
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="small inputs, two rounds")
+    parser.add_argument(
+        "--in", dest="folder", type=Path, metavar="FOLDER",
+        help="keep registries and targets there, not in memory",
+    )  # fmt: skip
+    parser.add_argument("--rounds", type=int, metavar="N", help="pairs with each peer")
+    parser.add_argument(
+        "--job", action="append", default=[], metavar="NAME",
+        help="only the jobs whose names begin so; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="list the jobs")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page of the docs")
+    parser.add_argument("--profile", metavar="NAME", help="where our own time goes in one job")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

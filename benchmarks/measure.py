@@ -1,79 +1,123 @@
-"""Timing commands as whole processes, turn by turn, so that a change in the machine's speed hits
-both sides."""
+"""Running commands as whole processes, in pairs, so that a change in the machine's speed hits both
+sides of a ratio."""
 
 from __future__ import annotations
 
 import os
-import statistics
+import resource
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.scratch import Scratch
+from benchmarks.watch import Watch
+
+
+class Failed(Exception):
+    """A command that did not do its job, and the last line of what it said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: wall-clock seconds, and the peak memory of the process in megabytes."""
+    """One run: wall-clock seconds and seconds of processors; the peak memory of the process and what
+    it started, 0 if it was too short to be seen; the most that it kept on disk beyond what it
+    leaves in the target. Both in bytes."""
 
     seconds: float
-    megabytes: float
+    processor: float
+    memory: int
+    disk: int
+
+
+@dataclass(slots=True)
+class Pairs:
+    """Our runs and those of one peer, taken in turn; or why there are none."""
+
+    ours: list[Run] = field(default_factory=list)
+    theirs: list[Run] = field(default_factory=list)
+    failure: str = ""
+
+    def ratios(self) -> list[float]:
+        """Our time by theirs, for each pair."""
+        return [a.seconds / b.seconds for a, b in zip(self.ours, self.theirs, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """A command with a name; ``prepare`` runs before each run and is not timed."""
+class Attempt:
+    """How to run one command: ``prepare`` comes before it and ``verify`` after it, untimed;
+    ``verify`` raises :class:`Failed` if the job was not done."""
 
-    name: str
-    command: list[str]
+    command: Sequence[str]
     prepare: Callable[[], None]
+    verify: Callable[[], None]
+
+    def run(self, scratch: Scratch) -> Run:
+        """One run from nothing: an empty scratch folder, an empty target."""
+        scratch.clear()
+        self.prepare()
+        run = run_once(self.command, scratch)
+        self.verify()
+        return run
 
 
-def run_once(command: list[str]) -> Run:
-    """Run the command; if it fails, stop, with what it said."""
-    with tempfile.TemporaryFile() as output:
+def run_once(command: Sequence[str], scratch: Scratch) -> Run:
+    """Run the command in the scratch folder's environment. Raises :class:`Failed`."""
+    with (scratch.notes / "output").open("w+b") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        elapsed = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            cwd=scratch.work, env=scratch.environment(),
+        )  # fmt: skip
+        try:
+            with Watch(process.pid, aside=scratch.aside, target=scratch.out) as watch:
+                _, status, usage = os.wait4(process.pid, 0)
+                elapsed = time.perf_counter() - started
+            process.returncode = os.waitstatus_to_exitcode(status)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                process.wait()
         if process.returncode:
             output.seek(0)
-            said = output.read().decode(errors="replace")
-            raise SystemExit(f"{' '.join(command)} failed:\n{said}")
-    return Run(elapsed, usage.ru_maxrss / 1024)
+            raise Failed(_last_line(output.read(), process.returncode))
+    return Run(
+        seconds=elapsed,
+        processor=usage.ru_utime + usage.ru_stime,
+        memory=max(_recorded(usage), watch.memory),
+        disk=watch.disk,
+    )
 
 
-def compare(contenders: list[Contender], rounds: int) -> dict[str, list[Run]]:
-    """One run of each not counted, then ``rounds`` of each, in turn."""
-    runs: dict[str, list[Run]] = {contender.name: [] for contender in contenders}
-    for turn in range(rounds + 1):
-        for contender in contenders:
-            contender.prepare()
-            run = run_once(contender.command)
-            if turn:
-                runs[contender.name].append(run)
-    return runs
+def compare(ours: Attempt, theirs: Attempt, scratch: Scratch, rounds: int) -> Pairs:
+    """``rounds`` pairs; who begins changes each time. If there are several, one more comes before
+    them that does not count.
+
+    Raises :class:`Failed` if it is we who do not do the job.
+    """
+    pairs = Pairs()
+    uncounted = int(rounds > 1)
+    for turn in range(rounds + uncounted):
+        sides = [(ours, pairs.ours), (theirs, pairs.theirs)]
+        for attempt, runs in reversed(sides) if turn % 2 else sides:
+            try:
+                run = attempt.run(scratch)
+            except Failed as failure:
+                if attempt is ours:
+                    raise
+                return Pairs(failure=str(failure))
+            if turn >= uncounted:
+                runs.append(run)
+    return pairs
 
 
-def report(title: str, runs: dict[str, list[Run]]) -> str:
-    """A table in Markdown. The ratio is the median of the rounds' own ratios to the first row."""
-    ours = next(iter(runs.values()))
-    lines = [
-        f"### {title}",
-        "",
-        "| | median s | min | max | peak MB | ours / theirs |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, theirs in runs.items():
-        times = [run.seconds for run in theirs]
-        ratio = statistics.median(a.seconds / b.seconds for a, b in zip(ours, theirs, strict=True))
-        peak = max(run.megabytes for run in theirs)
-        shown = "" if theirs is ours else f"{ratio:.2f}"
-        lines.append(
-            f"| {name} | {statistics.median(times):.2f} | {min(times):.2f} | {max(times):.2f}"
-            f" | {peak:.0f} | {shown} |"
-        )
-    return "\n".join(lines)
+def _recorded(usage: resource.struct_rusage) -> int:
+    """What the kernel recorded: exact, but of the largest process alone, and a process that was
+    just started counts as large as the one that started it. Below that it says nothing."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return usage.ru_maxrss * 1024 if usage.ru_maxrss > own else 0
+
+
+def _last_line(output: bytes, code: int) -> str:
+    lines = output.decode(errors="replace").strip().splitlines()
+    return lines[-1].strip()[:300] if lines else f"exit code {code}, and not a word"

@@ -1,0 +1,89 @@
+"""A job that several tools can do, and the running of it, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.measure import Attempt, Failed, Pairs, Run, compare
+from benchmarks.scratch import Scratch
+from benchmarks.tools import find, version
+
+ABSENT = Pairs(failure="it is not installed")
+
+
+def nothing() -> None:
+    """For what needs no preparation, or leaves nothing to be verified."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Another tool's way to do the job. ``at_most`` is our time by theirs, to be reached."""
+
+    tool: str
+    command: Sequence[str]
+    at_most: float | None = None
+    remark: str = ""
+    verify: Callable[[], None] | None = None
+    """If it leaves something else than the others."""
+    slow: bool = False
+    """So slow at this job that one pair must do."""
+
+    @property
+    def label(self) -> str:
+        """The tool with its version, as tables show it."""
+        known = f"{self.tool} {version(self.tool)}".strip()
+        return f"{known}, {self.remark}" if self.remark else known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What to do, and how we and others do it. ``prepare`` makes the target empty before each run;
+    ``verify`` raises :class:`~benchmarks.measure.Failed` if a run left the job undone."""
+
+    name: str
+    title: str
+    command: Sequence[str]
+    peers: Sequence[Peer]
+    at_most: float | None = None
+    """Our own seconds, to be reached."""
+    prepare: Callable[[], None] = nothing
+    verify: Callable[[], None] = nothing
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a job's runs gave: the pairs with each peer, none with one that is not installed; or why
+    we could not do it."""
+
+    job: Job
+    pairs: Sequence[tuple[Peer, Pairs]] = ()
+    failure: str = ""
+
+    @property
+    def broken(self) -> bool:
+        """Whether somebody who is here, we or a peer, did not do the job."""
+        return bool(self.failure) or any(
+            pairs.failure and pairs is not ABSENT for _, pairs in self.pairs
+        )
+
+    @property
+    def ours(self) -> list[Run]:
+        """All our own runs."""
+        return [run for _, pairs in self.pairs for run in pairs.ours]
+
+
+def measure(job: Job, scratch: Scratch) -> Result:
+    """Each peer in turn against us, until we fail."""
+    ours = Attempt(job.command, job.prepare, job.verify)
+    pairs = []
+    try:
+        for peer in job.peers:
+            theirs = Attempt(peer.command, job.prepare, peer.verify or job.verify)
+            rounds = 1 if peer.slow else job.rounds
+            present = find(peer.tool) is not None
+            pairs.append((peer, compare(ours, theirs, scratch, rounds) if present else ABSENT))
+    except Failed as failure:
+        return Result(job, failure=str(failure))
+    return Result(job, pairs)

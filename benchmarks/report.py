@@ -1,0 +1,150 @@
+"""The figures for people, as Markdown: what was to be reached and was, then each job's table."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.job import Peer, Result
+from benchmarks.measure import Pairs, Run
+
+MOST_MEMORY = 80_000_000
+MOST_DISK = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What a job was to reach and what was measured. ``reached`` is ``None`` where nothing could
+    be, because a peer is missing. ``timed`` if it depends on how fast the machine was."""
+
+    job: str
+    to_reach: str
+    measured: str
+    reached: bool | None
+    timed: bool = False
+
+
+def goals(results: Sequence[Result]) -> list[Goal]:
+    """Every goal of the jobs, then those that all of them share."""
+    found = [goal for result in results for goal in _speed(result)]
+    if any(result.ours for result in results):
+        found.append(
+            _shared("peak memory, any of these", results, lambda run: run.memory, MOST_MEMORY)
+        )
+        found.append(
+            _shared("disk beyond source and target", results, lambda run: run.disk, MOST_DISK)
+        )
+    return found
+
+
+def targets(found: Sequence[Goal]) -> str:
+    """The goals as a table."""
+    said = {True: "yes", False: "no", None: ""}
+    lines = ["| job | to reach | measured | reached |", "|---|---|---|---|"]
+    lines += [_row(goal.job, goal.to_reach, goal.measured, said[goal.reached]) for goal in found]
+    return "\n".join(lines)
+
+
+def details(result: Result) -> str:
+    """One job: every tool's times, memory and disk."""
+    title = f"### {result.job.title}"
+    if result.failure:
+        return f"{title}\n\n`{result.job.name}`: not done: {result.failure}"
+    lines = [
+        title,
+        "",
+        f"`{result.job.name}`, {_rounds(result)}.",
+        "",
+        "| | median s | min | max | processor s | peak MB | disk beyond, MB "
+        "| ours / theirs | min | max |",
+        f"|{'---|' * 10}",
+        _row("manyfest", *_times(result.ours), *_use(result.ours), "", "", ""),
+        *(_peer(peer, pairs) for peer, pairs in result.pairs),
+    ]
+    failures = [f"{peer.tool}: {pairs.failure}" for peer, pairs in result.pairs if pairs.failure]
+    return "\n".join([*lines, *(["", *failures] if failures else [])])
+
+
+def _speed(result: Result) -> Iterator[Goal]:
+    job = result.job
+    if result.failure:
+        yield Goal(job=job.title, to_reach="done", measured=result.failure, reached=False)
+        return
+    if job.at_most is not None:
+        middle = statistics.median(run.seconds for run in result.ours)
+        yield Goal(
+            job=job.title,
+            to_reach=f"≤ {job.at_most * 1000:.0f} ms",
+            measured=f"{middle * 1000:.0f} ms",
+            reached=middle <= job.at_most,
+            timed=True,
+        )
+    for peer, pairs in result.pairs:
+        if peer.at_most is not None:
+            yield _against(job.title, peer, pairs, peer.at_most)
+
+
+def _against(title: str, peer: Peer, pairs: Pairs, at_most: float) -> Goal:
+    name = f"{peer.tool}, {peer.remark}" if peer.remark else peer.tool
+    to_reach = f"≤ {at_most} of {name}"
+    if pairs.failure:
+        return Goal(job=title, to_reach=to_reach, measured=pairs.failure, reached=None)
+    ratios = pairs.ratios()
+    middle = statistics.median(ratios)
+    return Goal(
+        job=title,
+        to_reach=to_reach,
+        measured=f"{middle:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+        reached=middle <= at_most,
+        timed=True,
+    )
+
+
+def _shared(
+    title: str, results: Sequence[Result], used: Callable[[Run], int], at_most: int
+) -> Goal:
+    """The most that any of our runs used, and the job it was in."""
+    most, where = max((used(run), result.job.name) for result in results for run in result.ours)
+    return Goal(
+        job=title,
+        to_reach=f"≤ {at_most / 1e6:.0f} MB" if at_most else "0",
+        measured=f"{_megabytes(most)} MB ({where})" if most else "0",
+        reached=most <= at_most,
+    )
+
+
+def _rounds(result: Result) -> str:
+    slow = [peer.tool for peer in result.job.peers if peer.slow]
+    said = f"{result.job.rounds} pairs with each tool"
+    return f"{said}, 1 with {slow[0]}, which is slow" if slow else said
+
+
+def _peer(peer: Peer, pairs: Pairs) -> str:
+    if pairs.failure:
+        return _row(peer.label, *[""] * 9)
+    ratios = pairs.ratios()
+    shown = [f"{ratio:.2f}" for ratio in (statistics.median(ratios), min(ratios), max(ratios))]
+    return _row(peer.label, *_times(pairs.theirs), *_use(pairs.theirs), *shown)
+
+
+def _times(runs: Sequence[Run]) -> list[str]:
+    times = [run.seconds for run in runs]
+    return [f"{time:.2f}" for time in (statistics.median(times), min(times), max(times))]
+
+
+def _use(runs: Sequence[Run]) -> list[str]:
+    memory = max(run.memory for run in runs)
+    return [
+        f"{statistics.median(run.processor for run in runs):.2f}",
+        _megabytes(memory) if memory else "",
+        _megabytes(max(run.disk for run in runs)),
+    ]
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f}" if count else "0"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
