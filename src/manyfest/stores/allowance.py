@@ -24,11 +24,12 @@ disks."""
 class Allowance:
     """What one archive may unpack to, all that is compressed in it together.
 
-    Several threads may unpack parts of it. ``where`` names the archive in errors.
+    Several threads may unpack parts of it. Errors have this ``where`` and ``mend``.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, *, mend: str = "") -> None:
         self._where = where
+        self._mend = mend
         self._lock = threading.Lock()
         self._packed = 0
         self._unpacked = 0
@@ -52,7 +53,7 @@ class Allowance:
             raise InvalidArchive(
                 f"{packed} compressed bytes unpack to over {unpacked}: it is a decompression bomb",
                 where=self._where,
-                mend="if it is not, unpack it first",
+                mend=self._mend,
             )
 
 

@@ -76,7 +76,8 @@ def spooled(source: Reader, where: str) -> BinaryIO:
     bomb as soon as it is seen: see :mod:`manyfest.stores.allowance`.
     """
     with closing(source):
-        reader = Allowance(where).unpacked(
+        allowance = Allowance(where, mend="if you know better, unpack it first")
+        reader = allowance.unpacked(
             _Labelled(source, where), lambda raw: unwrap(raw, limit=MAX_UNPACKED, where=where)
         )
         first = _first_block(reader, where)
