@@ -192,7 +192,8 @@ class Deletes(Protocol):
     """A store whose names and manifests can be taken away."""
 
     def untag(self, name: str) -> None:
-        """Take ``name`` away, and nothing else.
+        """Take ``name`` away. In a registry what it named stays, and is found by its digest; where
+        everything hangs on names, what nothing else leads to goes.
 
         Raises :class:`~manyfest.errors.NotFound` if there is no such name, and
         :class:`~manyfest.errors.Unsupported` where names cannot be taken away alone.

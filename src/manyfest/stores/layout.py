@@ -122,26 +122,24 @@ class LayoutStore:
             )
 
     def untag(self, name: str) -> None:
-        """See :class:`~manyfest.stores.base.Deletes`. The manifest is still found by its digest."""
-        self.top.read()
-        with write_errors(self.label):
-            self.update(lambda index: without_name(index, name, where=self.label))
+        """See :class:`~manyfest.stores.base.Deletes`. What nothing but the name led to goes too.
+
+        Raises :class:`~manyfest.errors.StoreError`, and changes nothing, if somebody is writing to
+        the layout.
+        """
+        self.resolve(name)
+        with self._alone():
+            self._shrink(lambda index: without_name(index, name, where=self.label))
 
     def delete(self, manifest: Digest) -> None:
-        """See :class:`~manyfest.stores.base.Deletes`. What nothing but it leads to goes with it.
+        """See :class:`~manyfest.stores.base.Deletes`. What nothing but it led to goes too.
 
         Raises :class:`~manyfest.errors.StoreError`, and changes nothing, if an index here has the
         manifest among its own, or if somebody is writing to the layout.
         """
         root = self.resolve(str(manifest))
-        with write_errors(self.label), self._alone():
-            before = self.top.read_anew().index.manifests
-            below = reachable([root], self._read) | {entry.digest for entry in before}
-            self.update(lambda index: self._without(index, root))
-            kept = reachable(self.top.read_anew().index.manifests, self._read)
-            # The manifest last: if this is interrupted, it can be done again.
-            for digest in sorted(below - kept, key=lambda digest: digest == manifest):
-                self.blobs.path(digest).unlink(missing_ok=True)
+        with self._alone():
+            self._shrink(lambda index: self._without(index, root), root)
 
     def update(self, change: Callable[[Index], Index]) -> None:
         """Replace ``index.json`` by what ``change`` makes of it, with no other writer between.
@@ -206,6 +204,20 @@ class LayoutStore:
         manifest = list_manifest(changed, where=self.label)
         self._put(Content(manifest.descriptor, lambda: io.BytesIO(manifest.raw)))
         return with_name(index, manifest.descriptor, fallback_tag(subject))
+
+    def _shrink(self, change: Callable[[Index], Index], *roots: Descriptor) -> None:
+        """Change ``index.json``, and remove what only ``roots``, or names that are gone then, led
+        to. Nobody else may be writing."""
+        before = self.top.read_anew().index.manifests
+        self.update(change)
+        after = self.top.read_anew().index.manifests
+        named = {entry.digest for entry in after}
+        gone = [entry for entry in (*before, *roots) if entry.digest not in named]
+        surplus = reachable(gone, self._read) - reachable(after, self._read)
+        # What others are found from goes last: if this is interrupted, it can be done again.
+        last = {entry.digest for entry in gone}
+        for digest in sorted(surplus, key=lambda digest: digest in last):
+            self.blobs.path(digest).unlink(missing_ok=True)
 
     def _without(self, index: Index, root: Descriptor) -> Index:
         """``index`` with neither names for the manifest nor a place among the referrers."""
@@ -272,13 +284,14 @@ class LayoutStore:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Nobody else is about to name what is here."""
-        self.blobs.root.mkdir(exist_ok=True)
-        presence = self._stay() or FolderLock(self.blobs.root)
-        try:
-            if not presence.try_alone():
-                raise StoreError(
-                    "somebody is writing to it", where=self.label, mend="delete when that is done"
-                )
-            yield
-        finally:
-            presence.share()
+        with write_errors(self.label):
+            self.blobs.root.mkdir(exist_ok=True)
+            presence = self._stay() or FolderLock(self.blobs.root)
+            try:
+                if not presence.try_alone():
+                    raise StoreError(
+                        "somebody is writing to it", where=self.label, mend="try again later"
+                    )
+                yield
+            finally:
+                presence.share()

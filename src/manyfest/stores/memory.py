@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Self
 
@@ -81,12 +81,14 @@ class MemoryStore:
             self._relist(subject.digest, lambda listed: with_referrer(listed, referrer))
 
     def untag(self, name: str) -> None:
-        """See :class:`~manyfest.stores.base.Deletes`."""
-        if self.names.pop(name, None) is None:
-            raise NotFound(f"{name!r} is not in it", where=self.label)
+        """See :class:`~manyfest.stores.base.Deletes`. What nothing but the name led to goes too."""
+        with self._changing:
+            if name not in self.names:
+                raise NotFound(f"{name!r} is not in it", where=self.label)
+            self._sweep([self.names.pop(name)])
 
     def delete(self, manifest: Digest) -> None:
-        """See :class:`~manyfest.stores.base.Deletes`. What nothing but it leads to goes with it.
+        """See :class:`~manyfest.stores.base.Deletes`. What nothing but it led to goes too.
 
         Raises :class:`~manyfest.errors.StoreError`, and changes nothing, if an index here has the
         manifest among its own.
@@ -96,13 +98,11 @@ class MemoryStore:
             holder = holder_of(manifest, self._top(), self._read)
             if holder is not None:
                 raise StoreError(f"{manifest} is part of the index {holder}", where=self.label)
-            below = reachable([root], self._read)
             subject = parse_manifest(self.blobs[manifest], media_type=root.media_type).body.subject
             if subject is not None:
                 self._relist(subject.digest, lambda listed: without_referrer(listed, manifest))
             self.names = {n: each for n, each in self.names.items() if each.digest != manifest}
-            for digest in below - reachable(self.names.values(), self._read):
-                self.blobs.pop(digest, None)
+            self._sweep([root])
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -126,9 +126,17 @@ class MemoryStore:
         """Keep another list of the referrers of ``subject``, or none if that is empty."""
         listed = self._named.listed(subject, self._top())
         changed = change(listed)
-        if not changed.manifests:
-            self.names.pop(fallback_tag(subject), None)
-        elif changed != listed:
+        if changed == listed:
+            return
+        before = self.names.pop(fallback_tag(subject), None)
+        if changed.manifests:
             manifest = list_manifest(changed, where=self.label)
             self.blobs[manifest.descriptor.digest] = manifest.raw
             self.names[fallback_tag(subject)] = manifest.descriptor
+        if before is not None:
+            self._sweep([before])
+
+    def _sweep(self, gone: Iterable[Descriptor]) -> None:
+        """Remove what only these led to."""
+        for digest in reachable(gone, self._read) - reachable(self.names.values(), self._read):
+            self.blobs.pop(digest, None)
