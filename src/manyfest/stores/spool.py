@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from manyfest.errors import InvalidArchive, NotFound, StoreError, UsageError
-from manyfest.layers import header, streams
+from manyfest.layers import header
 from manyfest.layers.header import BLOCK
 from manyfest.layers.streams import Rejoined, read_head
-from manyfest.layers.unwrap import SNIFF_SIZE, Wrapping, unwrap
+from manyfest.layers.unwrap import Wrapping, unwrap
 from manyfest.stores.allowance import MAX_UNPACKED, Allowance
 from manyfest.stores.base import CHUNK_SIZE, Reader
 from manyfest.stores.files import open_file
@@ -80,7 +80,8 @@ def spooled(source: Reader, where: str) -> BinaryIO:
         reader = allowance.unpacked(
             _Labelled(source, where), lambda raw: unwrap(raw, limit=MAX_UNPACKED, where=where)
         )
-        first = _first_block(reader, where)
+        first = read_head(reader, BLOCK)
+        _check_begins(first, where)
         with _room(where):
             # Unbuffered, since what is written is large, and is read through its descriptor.
             file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the caller closes it
@@ -105,8 +106,9 @@ def _mend(path: Path) -> str:
 def _plain(file: BufferedReader, where: str) -> BinaryIO:
     """``file``, if it is not compressed; else what is in it."""
     try:
-        head = os.pread(file.fileno(), SNIFF_SIZE, 0)
+        head = os.pread(file.fileno(), BLOCK, 0)
         if Wrapping.sniff(head) is Wrapping.NONE:
+            _check_begins(head, where)
             return file
     except BaseException:
         file.close()
@@ -114,9 +116,8 @@ def _plain(file: BufferedReader, where: str) -> BinaryIO:
     return spooled(file, where)
 
 
-def _first_block(reader: streams.Reader, where: str) -> bytes:
-    """The tar's first block, which must be a header."""
-    block = read_head(reader, BLOCK)
+def _check_begins(block: bytes, where: str) -> None:
+    """Refuse what begins like no tar archive, in words that say so."""
     if not block:
         raise InvalidArchive("it is empty", where=where)
     if len(block) < BLOCK:
@@ -126,8 +127,8 @@ def _first_block(reader: streams.Reader, where: str) -> bytes:
     try:
         header.decode(block)
     except InvalidArchive as error:
-        raise InvalidArchive(error.what, where=where, mend=error.mend) from None
-    return block
+        what = f"it is no tar archive, or a damaged one: {error.what}"
+        raise InvalidArchive(what, where=where, mend=error.mend) from None
 
 
 def _write(reader: Rejoined, file: io.RawIOBase, where: str) -> None:
