@@ -1,144 +1,191 @@
-"""What an image is, as values: the contract of ``manyfest inspect --json``."""
+"""Looking at an image: its manifests and configurations are read, its layers only if need be."""
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 
-from manyfest.errors import NotFound
-from manyfest.graph import READERS, read_config, read_graph, read_manifest
+from manyfest.attached import Attachment, attestation, find_attached
+from manyfest.errors import InvalidManifest, NotFound
+from manyfest.facts import FoundImage, Inspection, image_facts
+from manyfest.graph import MAX_MANIFEST_BYTES, READERS, read_config, read_graph, read_manifest
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
-from manyfest.oci.mediatypes import CONFIGS, INDEXES
+from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.platform import Platform
+from manyfest.progress import Progress
+from manyfest.selection import not_there
 from manyfest.stores.base import Source
 from manyfest.threads import workers
+from manyfest.unpacked import count
 
 
-class ImageFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform's image. ``size`` is what a client downloads, in bytes; ``command`` is the
-    entrypoint and its default arguments."""
+def inspect(
+    source: Source,
+    root: Descriptor,
+    wanted: Platform | None = None,
+    *,
+    referrers: bool = True,
+    unpack: bool = False,
+    progress: Progress | None = None,
+) -> Inspection:
+    """What there is to know of the image at ``root``, or of the one for a platform in it.
 
-    platform: str
-    digest: str
-    size: int
-    layers: int
-    created: str
-    command: tuple[str, ...]
-    user: str
-    labels: dict[str, str]
-    artifact_type: str
+    Manifests and configurations are read, and with ``referrers`` it is asked what refers to them.
+    Layers are read with ``unpack`` only, to count what they unpack to.
 
-
-class Inspection(msgspec.Struct, frozen=True, kw_only=True):
-    """An image or an index; ``attestations`` counts BuildKit's, which are not platforms."""
-
-    digest: str
-    media_type: str
-    images: tuple[ImageFacts, ...]
-    attestations: int
-    annotations: dict[str, str]
-
-
-def platforms_of(source: Source, root: Descriptor) -> list[tuple[Platform, Descriptor]]:
-    """Each platform and its image, those in indexes within the index too.
-
-    What an index does not say, the image's configuration does. Artifacts have no platform.
+    Raises :class:`~manyfest.errors.NotFound`, naming the platforms there are, if the one wanted is
+    not among them.
     """
-    graph = read_graph(source, root, select=_is_unclear)
-    found: list[tuple[Platform, Descriptor]] = []
-    for manifest in graph.manifests:
-        if isinstance(manifest.body, Index):
-            entries = (entry for entry in manifest.body.images if not _is_unclear(entry))
-            found += [(entry.platform, entry) for entry in entries if entry.platform]
-        elif manifest.body.config.media_type in CONFIGS:
-            found.append((read_config(source, manifest.body).platform, manifest.descriptor))
-    return found
-
-
-def _is_unclear(entry: Descriptor) -> bool:
-    """Whether an entry of an index must be read to know its platforms."""
-    return not entry.is_attestation and (entry.platform is None or entry.media_type in INDEXES)
-
-
-def narrow(source: Source, root: Descriptor, wanted: Platform | None) -> Manifest:
-    """The manifest at ``root``, or the one for the platform ``wanted`` in it.
-
-    Raises :class:`~manyfest.errors.NotFound`, naming the platforms there are.
-    """
-    if wanted is None:
-        return read_manifest(source, root)
-    there = platforms_of(source, root)
-    for platform, entry in there:
-        if platform.same_as(wanted):
-            return read_manifest(source, entry)
-    known = ", ".join(str(platform) for platform, _ in there) or "none"
-    raise NotFound(f"it has no {wanted}", where=source.label, mend=f"it has {known}")
-
-
-def inspect(source: Source, manifest: Manifest) -> Inspection:
-    """Read what there is to know: manifests and configurations, no layers."""
-    if isinstance(manifest.body, Index):
-        entries = manifest.body.images
-        attestations = len(manifest.body.manifests) - len(entries)
-        with workers(READERS, "inspect") as pool:
-            images = tuple(pool.map(lambda entry: _entry(source, entry), entries))
-    else:
-        attestations = 0
-        images = (_image(source, manifest, None),)
+    outline = _outline(source, root)
+    found = _read(source, outline, wanted)
+    shown = outline.root
+    if wanted is not None:
+        only = _only(source, found, outline, wanted)
+        found, shown = [only], only.manifest or shown
+    attesting = _attesting(outline, found)
+    attached = _attached(source, shown, found, attesting, referrers=referrers)
+    counted = _count(source, found, progress) if unpack else {}
     return Inspection(
-        digest=str(manifest.descriptor.digest),
-        media_type=manifest.descriptor.media_type,
-        images=images,
-        attestations=attestations,
-        annotations=manifest.body.annotations,
+        digest=str(shown.descriptor.digest),
+        media_type=shown.descriptor.media_type,
+        images=tuple(
+            image_facts(each, counted, attached.get(each.entry.digest, ())) for each in found
+        ),
+        attestations=len(attesting),
+        annotations=shown.body.annotations,
+        subject=str(shown.body.subject.digest) if shown.body.subject else "",
+        attached=tuple(attached.get(shown.descriptor.digest, ())) if shown.is_index else (),
     )
 
 
-def _entry(source: Source, entry: Descriptor) -> ImageFacts:
-    manifest = read_manifest(source, entry)
-    if manifest.is_index:
-        return _nested(manifest, entry)
-    return _image(source, manifest, entry.platform)
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """The root, and below an index what its entries are."""
+
+    root: Manifest
+    images: tuple[Descriptor, ...]
+    attestations: tuple[Descriptor, ...]
 
 
-def _nested(manifest: Manifest, entry: Descriptor) -> ImageFacts:
-    return ImageFacts(
-        platform=str(entry.platform or ""),
-        digest=str(entry.digest),
-        size=entry.size,
-        layers=0,
-        created="",
-        command=(),
-        user="",
-        labels={},
-        artifact_type=f"index of {len(manifest.children)}",
+def _outline(source: Source, root: Descriptor) -> _Outline:
+    """Read the indexes that are there: each image in them once for each platform that it is named
+    for. An inner index that is missing counts as one that is missing."""
+    graph = read_graph(
+        source, root, select=lambda entry: entry.media_type in INDEXES and source.has(entry)
     )
+    if not graph.root.is_index:
+        return _Outline(graph.root, (graph.root.descriptor,), ())
+    read = {manifest.descriptor.digest for manifest in graph.manifests}
+    bodies = [each.body for each in graph.manifests if isinstance(each.body, Index)]
+    entries = [entry for body in bodies for entry in body.manifests if entry.digest not in read]
+    images = {
+        (entry.digest, entry.platform): entry for entry in entries if not entry.is_attestation
+    }
+    attestations = {entry.digest: entry for entry in entries if entry.is_attestation}
+    _bound(source, root, [*images.values(), *attestations.values()])
+    return _Outline(graph.root, tuple(images.values()), tuple(attestations.values()))
 
 
-def _image(source: Source, manifest: Manifest, platform: Platform | None) -> ImageFacts:
-    image = manifest.image
-    size = manifest.descriptor.size + sum(part.size for part in manifest.children)
-    if image.config.media_type not in CONFIGS:
-        return ImageFacts(
-            platform=str(platform or ""),
-            digest=str(manifest.descriptor.digest),
-            size=size,
-            layers=len(image.layers),
-            created="",
-            command=(),
-            user="",
-            labels={},
-            artifact_type=image.kind or "artifact",
+def _bound(source: Source, root: Descriptor, parts: Sequence[Descriptor]) -> None:
+    """What is about to be read is in memory together."""
+    if sum(part.size for part in parts) > MAX_MANIFEST_BYTES:
+        raise InvalidManifest(
+            f"{root.digest} has manifests of more than {MAX_MANIFEST_BYTES} bytes together",
+            where=source.label,
         )
-    config = read_config(source, image)
-    return ImageFacts(
-        platform=str(platform or config.platform),
-        digest=str(manifest.descriptor.digest),
-        size=size,
-        layers=len(image.layers),
-        created=config.created,
-        command=(*config.config.entrypoint, *config.config.cmd),
-        user=config.config.user,
-        labels=config.config.labels,
-        artifact_type="",
-    )
+
+
+def _read(source: Source, outline: _Outline, wanted: Platform | None) -> list[FoundImage]:
+    """The images that may be meant: for a platform those for it, and those for nobody knows
+    which."""
+    root = outline.root
+    entries = [
+        entry
+        for entry in outline.images
+        if wanted is None or entry.platform is None or entry.platform.same_as(wanted)
+    ]
+    with workers(READERS, "inspect") as pool:
+        manifests: list[Manifest | None] = [root]
+        if root.is_index:
+            manifests = list(pool.map(_if_there, repeat(source), entries))
+        images = {
+            each.descriptor.digest: each.image for each in manifests if each and each.is_runnable
+        }
+        _bound(source, root.descriptor, [image.config for image in images.values()])
+        configs = pool.map(read_config, repeat(source), images.values())
+        by_digest = dict(zip(images, configs, strict=True))
+    return [
+        FoundImage(entry, manifest, by_digest.get(entry.digest))
+        for entry, manifest in zip(entries, manifests, strict=True)
+    ]
+
+
+def _if_there(source: Source, entry: Descriptor) -> Manifest | None:
+    """An index may have gaps: registries that allow it hold some platforms of a whole one. It
+    may also point at what is no manifest at all."""
+    if not entry.is_manifest:
+        return None
+    try:
+        return read_manifest(source, entry)
+    except NotFound:
+        return None
+
+
+def _only(
+    source: Source, found: Sequence[FoundImage], outline: _Outline, wanted: Platform
+) -> FoundImage:
+    """The first that is for the platform, as clients take it."""
+    for each in found:
+        if each.platform is not None and each.platform.same_as(wanted):
+            if each.manifest is None:
+                raise NotFound(f"{each.entry.digest}, its {wanted}, is missing", where=source.label)
+            return each
+    stated = (entry.platform for entry in outline.images)
+    there = filter(None, (*stated, *(each.platform for each in found)))
+    raise not_there(wanted, (platform for platform in there if platform.is_known), source)
+
+
+def _attesting(outline: _Outline, found: Sequence[FoundImage]) -> list[Descriptor]:
+    """The attestations of these images; of all images also those of none of them."""
+    subjects = {str(each.entry.digest) for each in found}
+    whole = len(found) == len(outline.images)
+    return [each for each in outline.attestations if whole or each.attests_to in subjects]
+
+
+def _attached(
+    source: Source,
+    shown: Manifest,
+    found: Sequence[FoundImage],
+    attesting: Sequence[Descriptor],
+    *,
+    referrers: bool,
+) -> dict[Digest, list[Attachment]]:
+    """What is attached to each image, and to the manifest that is shown; first what the index
+    itself has."""
+    attached: dict[Digest, list[Attachment]] = {each.entry.digest: [] for each in found}
+    attached.setdefault(shown.descriptor.digest, [])
+    subjects = {str(digest): digest for digest in attached}
+    with workers(READERS, "attestations") as pool:
+        speaking = pool.map(attestation, repeat(source), attesting)
+        for entry, attachment in zip(attesting, speaking, strict=True):
+            subject = subjects.get(entry.attests_to, shown.descriptor.digest)
+            attached[subject].append(attachment)
+    if referrers:
+        for digest, referring in find_attached(source, list(attached)).items():
+            attached[digest] += referring
+    return attached
+
+
+def _count(
+    source: Source, found: Iterable[FoundImage], progress: Progress | None
+) -> dict[Digest, int]:
+    layers = [
+        (str(each.platform or "image"), layer)
+        for each in found
+        if each.manifest is not None and each.config is not None
+        for layer in each.manifest.image.layers
+    ]
+    return count(source, layers, progress)

@@ -12,7 +12,7 @@ from manyfest.graph import Graph, read_config, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Manifest
-from manyfest.oci.mediatypes import CONFIGS, INDEXES
+from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
 
@@ -136,9 +136,7 @@ def _platform(source: Source, entry: Descriptor, manifest: Manifest | None) -> P
     """What the entry is for: as it says, or else as the configuration of its manifest does."""
     platform = entry.platform
     if platform is None and manifest is not None and not entry.is_attestation:
-        image = manifest.image
-        if image.config.media_type in CONFIGS:
-            platform = read_config(source, image).platform
+        platform = read_config(source, manifest.image).platform if manifest.is_runnable else None
     return platform if platform is not None and platform.is_known else None
 
 

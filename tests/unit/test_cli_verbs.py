@@ -97,35 +97,6 @@ def test_a_dry_tag_changes_nothing(manyfest: Manyfest, digest: str, tmp_path: Pa
     assert list(LayoutStore(tmp_path / "image").tags()) == ["v1"]
 
 
-def test_inspect_shows_each_platform(manyfest: Manyfest, digest: str) -> None:
-    shown = manyfest("inspect", "oci:image:v1")
-    assert (shown.code, shown.err) == (0, "")
-    lines = shown.out.splitlines()
-    assert lines[:2] == [
-        "oci:image:v1",
-        f"{digest}  application/vnd.oci.image.index.v1+json",
-    ]
-    assert lines[3].split() == ["PLATFORM", "DIGEST", "SIZE", "LAYERS", "CREATED", "RUNS"]
-    assert [line.split()[0] for line in lines[4:7]] == [
-        "linux/amd64",
-        "linux/arm64",
-        "linux/arm/v7",
-    ]
-    assert lines[4].endswith("2  2026-01-02  /app --serve")
-
-
-def test_inspect_prints_the_manifests_own_bytes(
-    manyfest: Manyfest, digest: str, tmp_path: Path
-) -> None:
-    raw = (tmp_path / "image/blobs" / digest.replace(":", "/")).read_text()
-    assert manyfest("inspect", "--raw", "oci:image:v1") == (0, raw, "")
-
-
-def test_inspect_prints_one_platforms_configuration(manyfest: Manyfest, digest: str) -> None:
-    shown = manyfest("inspect", "--config", "--platform", "arm64", "oci:image:v1")
-    assert json.loads(shown.out)["architecture"] == "arm64"
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "verdict", "states"),
     [

@@ -16,6 +16,8 @@ from manyfest.cli.reference import page
 from manyfest.oci import json as written
 from manyfest.release.report import release_report
 from manyfest.release.run import run
+from manyfest.stores.layout import LayoutStore
+from tests import images
 from tests.unit.cli import Manyfest, runner
 from tests.unit.releases import FakeStores, make_project, make_release
 
@@ -111,8 +113,12 @@ def test_the_examples_have_the_keys_and_types_that_are_printed(
     assert shape(printed) == shape(example(verb, number))
 
 
-def test_the_example_of_inspect_has_the_keys_and_types_that_are_printed(project: Manyfest) -> None:
-    printed = json.loads(project("inspect", "oci:image:v1", "--json").out)
+def test_the_example_of_inspect_has_the_keys_and_types_that_are_printed(
+    project: Manyfest, tmp_path: Path
+) -> None:
+    layout = LayoutStore(tmp_path / "attested")
+    images.make(layout, "index with attestations")
+    printed = json.loads(project("inspect", "oci:attested:v1", "--json").out)
     shown = example("inspect")
     for document in (printed, *printed["images"], shown, *shown["images"]):
         for key in ("annotations", "labels"):

@@ -18,10 +18,10 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.faults import Fault
 from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_INDEX_DEPTH
 from manyfest.oci.manifest import Manifest
-from manyfest.oci.mediatypes import CONFIGS, INDEXES
+from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.parse import parse_config, parse_manifest
 from manyfest.oci.platform import Platform
-from manyfest.oci.validate import is_file_system, validate_manifest
+from manyfest.oci.validate import validate_manifest
 from manyfest.oci.validate_config import validate_config
 from manyfest.stores.base import read_all
 
@@ -82,7 +82,7 @@ def read_contents(reading: Reading, root: Descriptor) -> Contents:
     contents = Contents()
     images: list[tuple[Entry, Manifest]] = []
     for entry, manifest in _walk(reading, root, contents):
-        if _is_platform_image(entry, manifest):
+        if manifest.is_runnable and not entry.descriptor.is_attestation:
             images.append((entry, manifest))
             continue
         contents.findings += _faults(entry.label, manifest)
@@ -164,17 +164,6 @@ def _parse(entry: Entry, raw: bytes | ManyfestError, contents: Contents) -> Mani
         contents.findings += _described(entry.label, f"manifest {descriptor.digest}", faults)
         return None
     return replace(manifest, descriptor=descriptor)
-
-
-def _is_platform_image(entry: Entry, manifest: Manifest) -> bool:
-    """Whether it is to be run. Attestations and signatures are stored as images too: their layers
-    are no file systems."""
-    if manifest.is_index or entry.descriptor.is_attestation:
-        return False
-    if manifest.image.config.media_type not in CONFIGS:
-        return False
-    layers = manifest.image.layers
-    return not layers or any(is_file_system(layer.media_type) for layer in layers)
 
 
 def _add_image(

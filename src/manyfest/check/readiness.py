@@ -14,9 +14,9 @@ import msgspec
 from manyfest.copy import missing
 from manyfest.errors import NotFound
 from manyfest.graph import read_graph
-from manyfest.inspection import platforms_of
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.platform import Platform
+from manyfest.selection import entries_of
 from manyfest.stores.base import Source
 
 State = Literal["ready", "missing", "partial"]
@@ -48,7 +48,7 @@ def readiness(source: Source, name: str, wanted: Sequence[Platform], reference: 
     """
     try:
         root = source.resolve(name)
-        there = platforms_of(source, root)
+        there = entries_of(source, root)
     except NotFound as error:
         states = tuple(_missing(str(platform), error.what) for platform in wanted)
         nothing = states or (_missing("any", error.what),)

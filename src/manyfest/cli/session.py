@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -45,6 +46,11 @@ class Session:
         """One line on stderr if ``--verbose``."""
         if self.verbose:
             self.say(message)
+
+    @staticmethod
+    def width() -> int | None:
+        """Columns of the terminal that stdout goes to; ``None`` if it goes elsewhere."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     @staticmethod
     def out(text: str) -> None:

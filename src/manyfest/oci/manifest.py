@@ -15,7 +15,14 @@ from manyfest.errors import InvalidManifest
 from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.limits import MAX_DESCRIPTORS
-from manyfest.oci.mediatypes import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, is_foreign
+from manyfest.oci.mediatypes import (
+    CONFIGS,
+    OCI_EMPTY,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    is_file_system,
+    is_foreign,
+)
 
 Descriptors = Annotated[tuple[Descriptor, ...], msgspec.Meta(max_length=MAX_DESCRIPTORS)]
 
@@ -82,6 +89,15 @@ class Manifest:
     def is_index(self) -> bool:
         """Whether it is an index or a manifest list."""
         return isinstance(self.body, Index)
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether it is an image for a platform. Attestations and signatures are stored with an
+        image's configuration too; their layers are no file systems."""
+        if isinstance(self.body, Index) or self.body.config.media_type not in CONFIGS:
+            return False
+        layers = self.body.layers
+        return not layers or any(is_file_system(layer.media_type) for layer in layers)
 
     @property
     def index(self) -> Index:

@@ -28,6 +28,15 @@ LAYERS = frozenset({OCI_LAYER, OCI_LAYER_GZIP, OCI_LAYER_ZSTD, DOCKER_LAYER, DOC
 """Layers of a root file system that registries hold themselves."""
 
 
+_FOREIGN_LAYERS = {OCI_FOREIGN_PREFIX + end for end in ("", "+gzip", "+zstd")}
+_FILE_SYSTEMS = LAYERS | {DOCKER_FOREIGN_LAYER} | _FOREIGN_LAYERS
+
+
+def is_file_system(media_type: str) -> bool:
+    """Whether a layer of this type is part of a root file system, encrypted or not."""
+    return media_type.removesuffix("+encrypted") in _FILE_SYSTEMS
+
+
 def is_foreign(media_type: str) -> bool:
     """Whether a layer lies elsewhere, at its descriptor's ``urls``, and is not pushed."""
     return media_type == DOCKER_FOREIGN_LAYER or media_type.startswith(OCI_FOREIGN_PREFIX)

@@ -16,17 +16,15 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.faults import Fault, Node, collect, shown
 from manyfest.oci.mediatypes import (
     CONFIGS,
-    DOCKER_FOREIGN_LAYER,
     DOCKER_LIST,
     DOCKER_MANIFEST,
     IMAGES,
     INDEXES,
-    LAYERS,
     MANIFESTS,
     OCI_EMPTY,
-    OCI_FOREIGN_PREFIX,
     OCI_INDEX,
     OCI_MANIFEST,
+    is_file_system,
 )
 from manyfest.oci.platform import Platform
 from manyfest.oci.validate_fields import (
@@ -47,8 +45,6 @@ _ZSTD_VARIANT = "io.github.containers.compression.zstd"
 """Podman's mark on an entry whose layers are zstd: the platform is listed a second time for it."""
 
 _KEYS = "annotations artifactType config layers manifests mediaType schemaVersion subject".split()
-_FOREIGN = frozenset({"", "+gzip", "+zstd"})
-_FILE_SYSTEMS = LAYERS | {DOCKER_FOREIGN_LAYER} | {OCI_FOREIGN_PREFIX + end for end in _FOREIGN}
 _RESERVED = ("application/vnd.oci.image.", "application/vnd.docker.")
 
 
@@ -59,11 +55,6 @@ def validate_manifest(raw: bytes, media_type: str = "") -> list[Fault]:
     :data:`~manyfest.oci.faults.MAX_FAULTS` faults are listed, and one that says so.
     """
     return collect(raw, lambda root: _check_document(root, media_type))
-
-
-def is_file_system(media_type: str) -> bool:
-    """Whether a layer of this type is part of a root file system, encrypted or not."""
-    return media_type.removesuffix("+encrypted") in _FILE_SYSTEMS
 
 
 def _check_document(root: Node, declared: str) -> None:

@@ -10,8 +10,7 @@ import re
 
 from manyfest.oci.faults import Fault, Node, collect, shown
 from manyfest.oci.manifest import Image
-from manyfest.oci.mediatypes import CONFIGS
-from manyfest.oci.validate import is_file_system
+from manyfest.oci.mediatypes import CONFIGS, is_file_system
 from manyfest.oci.validate_fields import (
     check_platform,
     check_strings,

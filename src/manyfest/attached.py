@@ -1,0 +1,130 @@
+"""What is attached to an image: signatures, bills of materials, attestations, by their kinds.
+
+They are found and named here, never verified: anyone who may push may attach anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from itertools import islice
+from typing import Literal
+
+import msgspec
+
+from manyfest.companions import cosign_tags
+from manyfest.errors import AccessDenied, NotFound, RegistryError, Unsupported
+from manyfest.graph import READERS, read_manifest
+from manyfest.kinds import kind_of, kinds_of
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.stores.base import Lists, Refers, Source
+from manyfest.threads import workers
+
+FEW_TAGS = 1000
+"""So many tags are read at once; if there are more, those of cosign are asked for one by one."""
+
+_BY_SUFFIX = {
+    "sig": "signature (cosign)",
+    "att": "attestation (cosign)",
+    "sbom": "SBOM (cosign)",
+}
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is attached to an image. ``kinds`` says what it is, for people, and is empty
+    if that is not known; ``found_by`` where it was found: in the ``index``, among the
+    ``referrers``, under a ``tag``."""
+
+    kinds: tuple[str, ...]
+    digest: str
+    artifact_type: str
+    found_by: Literal["index", "referrers", "tag"]
+
+
+def find_attached(
+    source: Source, subjects: Sequence[Digest]
+) -> dict[Digest, tuple[Attachment, ...]]:
+    """What refers to each of these manifests: one request for the referrers of each, and one for
+    all of cosign's tags unless the repository has very many."""
+    with workers(READERS, "attached") as pool:
+        referring = pool.map(lambda subject: _referrers(source, subject), subjects)
+        tagged: dict[Digest, list[Attachment]] = {subject: [] for subject in subjects}
+        for subject, attachment in _tagged(source, pool, subjects):
+            tagged[subject].append(attachment)
+        return {
+            subject: _once([*referrers, *tagged[subject]])
+            for subject, referrers in zip(subjects, referring, strict=True)
+        }
+
+
+def attestation(source: Source, entry: Descriptor) -> Attachment:
+    """What one of BuildKit's attestations holds."""
+    try:
+        kinds = kinds_of(read_manifest(source, entry)) or ("attestation (BuildKit)",)
+    except NotFound:
+        kinds = ("attestation (missing)",)
+    return Attachment(
+        kinds=kinds, digest=str(entry.digest), artifact_type=entry.artifact_type, found_by="index"
+    )
+
+
+def _referrers(source: Source, subject: Digest) -> list[Attachment]:
+    referrers = source.referrers(subject) if isinstance(source, Refers) else ()
+    return [
+        Attachment(
+            kinds=tuple(filter(None, [kind_of(each.artifact_type, each.annotations)])),
+            digest=str(each.digest),
+            artifact_type=each.artifact_type,
+            found_by="referrers",
+        )
+        for each in referrers
+    ]
+
+
+def _tagged(
+    source: Source, pool: Executor, subjects: Sequence[Digest]
+) -> Iterator[tuple[Digest, Attachment]]:
+    """What cosign has put under tags of its own."""
+    known = _few_tags(source)
+    wanted = [
+        (subject, tag)
+        for subject in subjects
+        for tag in cosign_tags(subject)
+        if known is None or tag in known
+    ]
+    found = pool.map(lambda each: _cosign(source, each[1]), wanted)
+    for (subject, _), attachment in zip(wanted, found, strict=True):
+        if attachment is not None:
+            yield subject, attachment
+
+
+def _few_tags(source: Source) -> set[str] | None:
+    """All tags; ``None`` if there are too many, or if they are not to be had."""
+    if isinstance(source, Lists):
+        with suppress(AccessDenied, NotFound, Unsupported, RegistryError):
+            tags = set(islice(source.tags(), FEW_TAGS + 1))
+            return tags if len(tags) <= FEW_TAGS else None
+    return None
+
+
+def _cosign(source: Source, tag: str) -> Attachment | None:
+    # Some registries deny a tag that is not there (Artifactory).
+    with suppress(NotFound, AccessDenied):
+        manifest = read_manifest(source, source.resolve(tag))
+        return Attachment(
+            kinds=kinds_of(manifest) or (_BY_SUFFIX[tag.rpartition(".")[2]],),
+            digest=str(manifest.descriptor.digest),
+            artifact_type=manifest.body.artifact_type,
+            found_by="tag",
+        )
+    return None
+
+
+def _once(attachments: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    """An artifact may be found in two ways."""
+    found: dict[str, Attachment] = {}
+    for each in attachments:
+        found.setdefault(each.digest, each)
+    return tuple(found.values())
