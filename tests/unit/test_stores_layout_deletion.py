@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 from contextlib import suppress
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import msgspec
@@ -226,24 +227,31 @@ def test_processes_that_attach_at_once_lose_nothing(tmp_path: Path) -> None:
     assert len(LayoutStore(tmp_path).referrers(subject.digest)) == 30
 
 
-def write_many(folder: Path) -> None:
-    for number in range(40):
+ROUNDS = 60
+
+
+def write_many(folder: Path, both: Barrier) -> None:
+    for number in range(ROUNDS):
+        both.wait()
         with LayoutStore(folder) as store:
             tagged(store, f"kept-{number}", text=str(number))
 
 
-def delete_many(folder: Path) -> None:
+def delete_many(folder: Path, both: Barrier) -> None:
     with LayoutStore(folder) as store:
-        for number in range(40):
-            root = tagged(store, f"gone-{number}", text=f"gone {number}")
+        for number in range(ROUNDS):
+            tagged(store, f"gone-{number}", text=str(number))
+            store.close()
+            both.wait()
             with suppress(StoreError):  # the other one is writing
-                store.delete(root.descriptor.digest)
+                store.untag(f"gone-{number}")
 
 
 def test_what_one_process_deletes_another_never_misses(tmp_path: Path) -> None:
-    run_both((write_many, tmp_path), (delete_many, tmp_path))
+    both = multiprocessing.get_context("spawn").Barrier(2)
+    run_both((write_many, tmp_path, both), (delete_many, tmp_path, both))
     with LayoutStore(tmp_path) as store:
-        for number in range(40):
+        for number in range(ROUNDS):
             graph = read_graph(store, store.resolve(f"kept-{number}"))
             assert [part for part in graph.descriptors if not store.has(part)] == []
 
