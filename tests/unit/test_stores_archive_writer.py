@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manyfest.copy import copy_graph
 from manyfest.errors import DigestMismatch, InvalidArchive, StoreError
 from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
@@ -20,6 +21,7 @@ from manyfest.stores.archive_names import Naming
 from manyfest.stores.archive_writer import ArchiveWriter
 from manyfest.stores.base import Content, read_all
 from manyfest.stores.memory import MemoryStore
+from manyfest.stores.spool import open_archive
 from tests.images import content, content_of, image, make, nested, put
 
 MEMORY = MemoryStore()
@@ -237,3 +239,30 @@ def test_an_archive_can_be_written_over_itself(tmp_path: Path) -> None:
             target.put(Content(part, lambda part=part: source.open(part)))  # type: ignore[misc]
         target.tag("v1", content_of(GRAPH.root))
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["image.tar.gz", "image.tgz", "image.tar.zst"])
+def test_a_compressed_file_holds_the_same_archive(tmp_path: Path, name: str) -> None:
+    for path in (tmp_path / name, tmp_path / "again" / name, tmp_path / "image.tar"):
+        with ArchiveWriter(path) as writer:
+            copy_graph(MEMORY, GRAPH, writer, ["v1"])
+    compressed = (tmp_path / name).read_bytes()
+    with open_archive(tmp_path / name, "a test") as unpacked:
+        assert unpacked.read() == (tmp_path / "image.tar").read_bytes()
+    assert len(compressed) < (tmp_path / "image.tar").stat().st_size
+    assert compressed == (tmp_path / "again" / name).read_bytes()
+
+
+def test_a_compressed_file_takes_one_thing_at_a_time(tmp_path: Path) -> None:
+    assert ArchiveWriter(tmp_path / "image.tar.gz").ordered
+    assert not ArchiveWriter(tmp_path / "image.tar").ordered
+
+
+@pytest.mark.parametrize("name", ["image.tar", "image.tar.gz"])
+def test_an_interrupted_compressed_file_leaves_the_old_one(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    with pytest.raises(KeyboardInterrupt):
+        begin_and_fail(path, KeyboardInterrupt())
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == [name]

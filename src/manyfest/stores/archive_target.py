@@ -11,7 +11,7 @@ docs/decisions/0006-one-archive-for-everything.md.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import replace
 from itertools import starmap
@@ -100,18 +100,16 @@ class ArchiveTarget:
     def tag(self, name: str, manifest: Content) -> None:
         self.put(manifest)
         descriptor = manifest.descriptor
-        if not name:
+        if name:
+            self._names[ArchiveName.parse(name, self._place)] = descriptor
+        else:
             self._nameless[descriptor.digest] = descriptor
-            return
-        self._names[ArchiveName.parse(name, self._place)] = descriptor
-        if len(self._names) > MAX_DESCRIPTORS:
-            raise StoreError(
-                f"it has {MAX_DESCRIPTORS} names and can have no more", where=self.label
-            )
+        self._require_room()
 
     def attach(self, subject: Descriptor, referrer: Descriptor) -> None:  # noqa: ARG002
         """Let ``referrer`` stand in ``index.json``: it says itself what its subject is."""
         self._referrers.add(referrer.digest)
+        self._require_room()
 
     def close(self) -> None:
         """Write what is left, and end the archive. Harmless when repeated.
@@ -202,17 +200,30 @@ class ArchiveTarget:
             if digest in self._manifests:
                 _write_file(medium, blob_name(digest), self._manifests[digest].raw)
         named = self._named()
-        index = Index(
-            schema_version=2,
-            media_type=OCI_INDEX,
-            manifests=(*starmap(_entry, named), *self._standing()),
-        )
-        _write_file(medium, "index.json", json.dumps(index))
+        _write_file(medium, "index.json", self._index(named))
         roots = [(n.docker, root.digest) for n, root in named if not is_companion_tag(n.tag)]
         listed = docker_list(roots, self._manifests, self._configs, self._platform)
         if listed:
             _write_file(medium, LIST, json.dumps(listed))
         medium.end()
+
+    def _require_room(self) -> None:
+        """As many entries as can be read again, and no more."""
+        if len(self._names) + len(self._nameless) + len(self._referrers) > MAX_DESCRIPTORS:
+            raise StoreError(
+                f"its index has {MAX_DESCRIPTORS} entries and can have no more", where=self.label
+            )
+
+    def _index(self, named: Iterable[tuple[ArchiveName, Descriptor]]) -> bytes:
+        entries = (*starmap(_entry, named), *self._standing())
+        index = Index(schema_version=2, media_type=OCI_INDEX, manifests=entries)
+        raw = json.dumps(index)
+        if len(raw) > MAX_MANIFEST_SIZE:
+            raise StoreError(
+                f"its index has {len(raw)} bytes, more than the {MAX_MANIFEST_SIZE} that are read",
+                where=self.label,
+            )
+        return raw
 
     def _named(self) -> list[tuple[ArchiveName, Descriptor]]:
         """What has a name, and what is in the archive without one: in the order of the plan, and

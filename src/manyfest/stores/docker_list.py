@@ -17,7 +17,7 @@ import msgspec
 from manyfest.errors import InvalidManifest
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Manifest
-from manyfest.oci.mediatypes import CONFIGS, LAYERS
+from manyfest.oci.mediatypes import CONFIGS, LAYERS, OCI_LAYER_ZSTD
 from manyfest.oci.parse import parse_config
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_tag
@@ -74,9 +74,9 @@ def docker_list(
     ``roots`` are its images and indexes with the names they have in Docker. Each image for a
     platform is listed once, with ``NAME-<arch>`` for every name of its index, and with the plain
     name if it is the one for ``platform``, or the only one. What Docker could never load is left
-    out: attestations, artifacts, images with layers that are not here or no layers to it. So are,
-    of platforms with several images in an index, all but the first, and images for another
-    operating system than the rest: Docker refuses the whole archive for one of those.
+    out: attestations, artifacts, images of which a layer lies elsewhere or is no file system. So
+    are images for another operating system than the rest, since Docker refuses the whole archive
+    for one of those, and all but one of an index's images for a platform.
     """
     found = [(name, _loadable(root, manifests, configs)) for name, root in roots]
     system = _system([each for _, images in found for each in images], platform)
@@ -132,17 +132,20 @@ def _system(images: Sequence[_Loadable], platform: Platform | None) -> str:
 def _loadable(
     root: Digest, manifests: Mapping[Digest, Manifest], configs: Mapping[Digest, Configured]
 ) -> list[_Loadable]:
-    """The images that ``root`` leads to and Docker can load, the first for each platform."""
-    found: dict[str, _Loadable] = {}
+    """The images that ``root`` leads to and Docker can load, one for each platform: the first,
+    but rather one without zstd, which Docker 20.10 cannot unpack."""
+    found = []
     for platform, manifest in _images(root, manifests):
         image = manifest.image
         config = configs.get(image.config.digest)
-        if config is None or not _has_layers(image, config):
-            continue
-        digest = manifest.descriptor.digest
-        each = _Loadable(digest, image, platform or config.platform, lone=digest == root)
-        found.setdefault(str(each.platform), each)
-    return list(found.values())
+        if config is not None and _has_layers(image, config):
+            digest = manifest.descriptor.digest
+            each = _Loadable(digest, image, platform or config.platform, lone=digest == root)
+            found.append(each)
+    kept: dict[str, _Loadable] = {}
+    for each in sorted(found, key=lambda each: _has_zstd(each.image)):
+        kept.setdefault(str(each.platform), each)
+    return list(kept.values())
 
 
 def _has_layers(image: Image, config: Configured) -> bool:
@@ -151,6 +154,10 @@ def _has_layers(image: Image, config: Configured) -> bool:
         and len(image.layers) == config.layers
         and all(layer.media_type in LAYERS for layer in image.layers)
     )
+
+
+def _has_zstd(image: Image) -> bool:
+    return any(layer.media_type == OCI_LAYER_ZSTD for layer in image.layers)
 
 
 def _images(
