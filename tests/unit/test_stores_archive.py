@@ -5,7 +5,6 @@ import gzip
 import io
 import lzma
 import os
-import tarfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,49 +18,17 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.stores.archive import ArchiveStore
 from manyfest.stores.archive_writer import ArchiveWriter
-from manyfest.stores.base import read_all
+from manyfest.stores.base import Refers, read_all
 from manyfest.stores.memory import MemoryStore
-from tests.images import content, content_of, image, make, platforms
-
-Member = tuple[str, bytes]
-
-
-def tar(*members: Member | tarfile.TarInfo) -> bytes:
-    """An archive as other tools write it, with Python's own writer."""
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for member in members:
-            if isinstance(member, tarfile.TarInfo):
-                archive.addfile(member)
-            else:
-                info = tarfile.TarInfo(member[0])
-                info.size = len(member[1])
-                archive.addfile(info, io.BytesIO(member[1]))
-    return sink.getvalue()
+from tests.images import content, content_of, entry, image, index, make, platforms
+from tests.tars import blob_name, link, oci_members, tar
 
 
-def link(name: str, target: str, *, symbolic: bool = False) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.type = tarfile.SYMTYPE if symbolic else tarfile.LNKTYPE
-    info.linkname = target
-    return info
-
-
-def blob_name(digest: Digest) -> str:
-    return f"blobs/{digest.algorithm}/{digest.hex}"
-
-
-def members_of(prefix: str = "") -> tuple[Manifest, list[Member]]:
+def members_of(prefix: str = "") -> tuple[Manifest, list[tuple[str, bytes]]]:
     """An image, and the files of an archive that holds it."""
     store = MemoryStore()
     root = make(store, "image")
-    index = (
-        f'{{"schemaVersion":2,"manifests":[{{"mediaType":"{root.descriptor.media_type}",'
-        f'"digest":"{root.descriptor.digest}","size":{len(root.raw)}}}]}}'
-    ).encode()
-    files = [("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'), ("index.json", index)]
-    files += [(blob_name(digest), data) for digest, data in store.blobs.items()]
-    return root, [(f"{prefix}{name}", data) for name, data in files]
+    return root, oci_members(store, root, prefix)
 
 
 def store_of(tmp_path: Path, raw: bytes) -> ArchiveStore:
@@ -275,8 +242,78 @@ def test_an_archive_with_platforms_straight_in_its_index_is_read(tmp_path: Path)
     files = [(blob_name(digest), data) for digest, data in memory.blobs.items()]
     rest = [file for file in files if file[0] != blob_name(root.descriptor.digest)]
     with store_of(tmp_path, tar(("index.json", root.raw), *rest)) as store:
+        for name in ("", str(root.descriptor.digest)):
+            assert store.resolve(name) == root.descriptor
+        assert store.has(root.descriptor)
+        assert read_all(store, root.descriptor) == root.raw
+
+
+def test_referrers_are_found_under_the_fallback_tag(tmp_path: Path) -> None:
+    path = tmp_path / "image.tar"
+    with ArchiveWriter(path) as writer:
+        root = make(writer, "image", "v1")
+        bill = image(writer, text="bill of materials", subject=root.descriptor)
+        listed = index(writer, [entry(bill)])
+        writer.tag(f"sha256-{root.descriptor.digest.hex}", content_of(listed))
+    with ArchiveStore(path) as store:
+        assert isinstance(store, Refers)
+        assert [each.digest for each in store.referrers(root.descriptor.digest)] == [
+            bill.descriptor.digest
+        ]
+        assert store.referrers(bill.descriptor.digest) == ()
+        assert store.resolve("") == root.descriptor
+
+
+def test_referrers_are_found_where_oras_puts_them(tmp_path: Path) -> None:
+    memory = MemoryStore()
+    root = image(memory)
+    bill = image(memory, text="bill of materials", subject=root.descriptor)
+    name = {"org.opencontainers.image.ref.name": "v1"}
+    top = index(MemoryStore(), [entry(root, **name), entry(bill)])
+    blobs = [(blob_name(digest), data) for digest, data in memory.blobs.items()]
+    with store_of(tmp_path, tar(("index.json", top.raw), *blobs)) as store:
+        assert [each.digest for each in store.referrers(root.descriptor.digest)] == [
+            bill.descriptor.digest
+        ]
+        assert store.resolve("v1") == root.descriptor
+
+
+def test_an_archive_on_standard_input_is_read(tmp_path: Path) -> None:
+    root, members = members_of()
+    path = tmp_path / "image.tar"
+    path.write_bytes(tar(*members))
+    with (
+        path.open("rb") as file,
+        ArchiveStore.standard_input(label="oci-archive:-", descriptor=file.fileno()) as store,
+    ):
         assert store.resolve("") == root.descriptor
         assert read_all(store, root.descriptor) == root.raw
+        with pytest.raises(NotFound, match=r"^oci-archive:-: 'v2' is not in it"):
+            store.resolve("v2")
+
+
+def test_an_archive_in_a_stream_is_read_when_it_is_needed() -> None:
+    root, members = members_of()
+    opened = []
+
+    def stream() -> io.BytesIO:
+        opened.append(io.BytesIO(tar(*members)))
+        return opened[-1]
+
+    store = ArchiveStore.streamed(stream, label="docker-daemon:app")
+    assert not opened
+    with store:
+        for part in (store.resolve(""), *root.children):
+            assert Digest.of(read_all(store, part)) == part.digest
+    assert [each.closed for each in opened] == [True]
+
+
+def test_an_archive_that_is_refused_is_not_held_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    store = store_of(tmp_path, tar(("README", b"hello")))
+    with pytest.raises(InvalidArchive):
+        store.resolve("v1")
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:

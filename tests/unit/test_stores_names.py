@@ -79,6 +79,16 @@ def test_a_name_is_found(index: Manifest, name: str, content: str) -> None:
     ("index", "name", "message"),
     [
         (top(), "", "here: it holds no image"),
+        (
+            top(entry("a", ref="v1"), entry("b", ref="v2"), entry("b", ref="latest")),
+            "",
+            "here: it holds 2 images; name one of v1, v2, latest",
+        ),
+        (
+            top(entry("a", ref="host/app:v1"), entry("b", ref="host/other:v1")),
+            "v1",
+            "here: 'v1' names 2 images in it; name one of host/app:v1, host/other:v1",
+        ),
         (top(), "v1", "here: 'v1' is not in it"),
         (SEVERAL, "", "here: it holds 2 images; name one of v1, v2"),
         (SEVERAL, "v3", "here: 'v3' is not in it; it holds v1, v2"),
@@ -123,6 +133,13 @@ def test_platforms_straight_in_index_json_are_one_image(name: str) -> None:
         assert pick(flat, name, where="here") == flat.descriptor
 
 
+def test_an_index_json_with_a_list_of_referrers_is_no_image_of_its_own() -> None:
+    tag = f"sha256-{'0' * 64}"
+    index = top(entry("a", "linux/amd64"), entry("b", "linux/arm64"), entry("c", ref=tag))
+    with pytest.raises(NotFound, match="it holds 2 images"):
+        pick(index, "", where="here")
+
+
 def test_platforms_under_names_of_their_own_are_images_of_their_own() -> None:
     index = top(entry("a", "linux/amd64", ref="v1-amd64"), entry("b", "linux/arm64", ref="v1"))
     assert pick(index, "v1", where="here").digest == Digest.of(b"b")
@@ -151,6 +168,39 @@ def test_tags_are_listed_once_in_their_order() -> None:
         entry("b", ref="v2"), entry("a", ref="host/app:v1"), entry("c"), entry("a", ref="v1")
     )
     assert list(tags_in(index)) == ["v2", "v1"]
+
+
+@pytest.mark.parametrize(
+    ("index", "names"),
+    [
+        (DOCKER_SAVE, ["docker.io/library/a:v1", "docker.io/library/b:v1"]),
+        (
+            top(entry("a", ref="v1"), entry("b", ref="host/app:v1"), entry("c", ref="v2")),
+            ["v1", "host/app:v1", "v2"],
+        ),
+        (top(entry("a", ref="v1"), entry("b", ref="v1")), ["v1"]),
+        (top(entry("a", ref="v1"), entry("a", ref="host/app:v1")), ["v1"]),
+        (top(entry("a", "linux/amd64", ref="v1"), entry("b", "linux/arm64", ref="v1")), ["v1"]),
+        (top(entry("a", "linux/amd64"), entry("b", "linux/arm64")), []),
+    ],
+)
+def test_a_tag_of_several_images_is_listed_as_what_tells_them_apart(
+    index: Manifest, names: list[str]
+) -> None:
+    assert list(tags_in(index)) == names
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"), st.sampled_from(["", "v1", "v2", "host/v1", "host/app:v1"])
+        )
+    )
+)
+def test_every_listed_name_means_one_image(names: list[tuple[str, str]]) -> None:
+    index = top(*(entry(text, ref=ref, containerd=f"{text}/app:v1") for text, ref in names))
+    for name in tags_in(index):
+        assert pick(index, name, where="here").media_type == MANIFEST
 
 
 def names_in(index: Index) -> list[tuple[str, str]]:
