@@ -8,6 +8,11 @@ import pytest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
+from manyfest.oci.reference import Name
+from manyfest.serve.local import AppTransport
+from manyfest.stores.layout import LayoutStore
+from manyfest.stores.registry.catalogue import read_catalogue
+from manyfest.stores.registry.store import RegistryStore
 from tests.unit.serve_client import Answer, Client
 
 
@@ -193,6 +198,51 @@ def test_more_referrers_than_fit_into_an_index_are_paged(client: Client) -> None
         found += listed(answer)
         path = answer.headers.get("link").partition(">")[0].removeprefix("<")
     assert (found, path) == (expected, "")
+
+
+def test_a_referrer_whose_push_was_killed_is_passed_over(client: Client) -> None:
+    subject = client.push_image("app", "v1").descriptor
+    artifact = attach(client, subject, "application/vnd.example.sbom")
+    layout = client.root / "repositories/app/_oci"
+    killed = layout / "referrers/sha256" / subject.digest.hex / f"sha256-{'0' * 64}"
+    killed.write_bytes(artifact.raw)
+    answer = client.call("GET", f"app/referrers/{subject.digest}")
+    assert listed(answer) == [str(artifact.descriptor.digest)]
+
+
+def repository(client: Client, name: str = "app") -> RegistryStore:
+    """The repository as our own client sees it."""
+    transport = AppTransport(client.registry)
+    return RegistryStore(Name.parse(f"localhost:5000/{name}"), transport, scheme="http")
+
+
+def test_our_client_reads_every_page_of_tags(client: Client) -> None:
+    image = client.push_image("app", "v1")
+    entries = [
+        msgspec.structs.replace(
+            image.descriptor, annotations={"org.opencontainers.image.ref.name": f"v{number}"}
+        )
+        for number in range(2500)
+    ]
+    layout = LayoutStore(client.root / "repositories/app/_oci")
+    layout.update(lambda index: msgspec.structs.replace(index, manifests=tuple(entries)))
+    assert set(repository(client).tags()) == {f"v{number}" for number in range(2500)}
+
+
+def test_our_client_reads_every_page_of_the_catalogue(client: Client) -> None:
+    names = [f"team/app{number:04}" for number in range(1001)]
+    for name in names:
+        (client.root / "repositories" / name / "_oci").mkdir(parents=True)
+        (client.root / "repositories" / name / "_oci/index.json").write_bytes(b"{}")
+    send = AppTransport(client.registry).send
+    assert list(read_catalogue(send, "http://localhost:5000", "localhost:5000")) == names
+
+
+def test_our_client_reads_every_page_of_referrers(client: Client) -> None:
+    subject = client.push_image("app", "v1").descriptor
+    long = "x" * 1_500_000
+    artifacts = {attach(client, subject, "a/b", f"{long}{n}").descriptor.digest for n in range(4)}
+    assert {each.digest for each in repository(client).referrers(subject.digest)} == artifacts
 
 
 def listed(answer: Answer) -> list[str]:

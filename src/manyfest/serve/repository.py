@@ -22,7 +22,7 @@ from manyfest.errors import DigestMismatch, ManyfestError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE
-from manyfest.oci.manifest import Index, Manifest
+from manyfest.oci.manifest import Manifest
 from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.parse import parse_manifest
 from manyfest.serve.errors import Refusal
@@ -31,6 +31,7 @@ from manyfest.serve.pool import BlobPool
 from manyfest.serve.tags import Tags
 from manyfest.stores.files import sync_folder
 from manyfest.stores.layout import LayoutStore
+from manyfest.stores.referrers import as_referrer
 
 LAYOUT = "_oci"
 """The folder of a repository's layout; no part of a repository's name begins with ``_``."""
@@ -147,7 +148,11 @@ class Repository:
             return
         for name in names:
             algorithm, _, hexadecimal = name.partition("-")
-            yield _as_referrer(self.manifest(Digest(algorithm, hexadecimal)))
+            try:
+                manifest = self.manifest(Digest(algorithm, hexadecimal))
+            except Refusal:
+                continue  # it is being deleted, or the push of it was killed
+            yield as_referrer(manifest)
 
     def _check_children(self, manifest: Manifest) -> None:
         """Whole or not at all: a manifest comes after everything it points at."""
@@ -212,17 +217,6 @@ class Repository:
 def unknown_manifest(reference: str, repository: str) -> Refusal:
     """The answer for a manifest that is not there."""
     return Refusal("MANIFEST_UNKNOWN", f"{reference[:140]} is not in {repository}")
-
-
-def _as_referrer(manifest: Manifest) -> Descriptor:
-    body, descriptor = manifest.body, manifest.descriptor
-    return Descriptor(
-        media_type=descriptor.media_type,
-        digest=descriptor.digest,
-        size=descriptor.size,
-        annotations=body.annotations,
-        artifact_type=body.artifact_type if isinstance(body, Index) else body.kind,
-    )
 
 
 def _file_name(digest: Digest) -> str:

@@ -1,40 +1,35 @@
-"""A repository's tags, which live in its layout's ``index.json``.
-
-The file is parsed once and again only when it has changed, whoever changed it.
-"""
+"""A repository's tags, which live in its layout's ``index.json``."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
 
-from manyfest.errors import NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_DESCRIPTORS
-from manyfest.oci.manifest import Index
+from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.reference import is_tag
 from manyfest.serve.batches import Batches
 from manyfest.serve.errors import Refusal
 from manyfest.stores.layout import LayoutStore
-from manyfest.stores.names import named, parse_top, with_name
-
-_YOUNG = 50_000_000
-"""Nanoseconds, several ticks of the clock that files get their times from."""
+from manyfest.stores.names import named, with_name, without_manifest
 
 
 @dataclass(frozen=True)
 class TagList:
     """What ``index.json`` said at one time."""
 
-    identity: tuple[int, int, int]
-    entries: tuple[Descriptor, ...]
+    top: Manifest
+
+    @property
+    def entries(self) -> tuple[Descriptor, ...]:
+        """All that it names."""
+        return self.top.index.manifests
 
     @cached_property
     def by_name(self) -> dict[str, Digest]:
@@ -52,34 +47,23 @@ class Tags:
 
     def __init__(self, layout: LayoutStore) -> None:
         self._layout = layout
-        self._path = str(layout.path / "index.json")
-        self._known: TagList | None = None
+        self._last: TagList | None = None
         self._changes: Batches[_Change] = Batches(self._make)
 
     def known(self) -> TagList | None:
         """What is known from memory, if that is still what the file says. Never waits long."""
-        known = self._known
-        if known is None:
-            return None
-        try:
-            return known if known.identity == _identity(os.stat(self._path)) else None
-        except FileNotFoundError:
-            return None
+        top = self._layout.top.known()
+        return self._list_of(top) if top is not None else None
 
     def read(self) -> TagList:
-        """What the file says. Raises :class:`NotFound` if there is no layout."""
-        known = self.known()
-        if known is not None:
-            return known
-        try:
-            with open(self._path, "rb") as file:
-                identity, raw = _identity(os.fstat(file.fileno())), file.read()
-        except FileNotFoundError:
-            raise NotFound("there is no OCI layout here", where=self._layout.label) from None
-        read = TagList(identity, parse_top(raw, where=self._path).index.manifests)
-        # A file this young may be replaced by one of the same time: then it is read once more.
-        self._known = read if time.time_ns() - identity[1] > _YOUNG else None
-        return read
+        """What the file says. Raises :class:`~manyfest.errors.NotFound` if there is no layout."""
+        return self._list_of(self._layout.top.read())
+
+    def _list_of(self, top: Manifest) -> TagList:
+        last = self._last
+        if last is None or last.top is not top:
+            last = self._last = TagList(top)
+        return last
 
     async def current(self) -> TagList:
         """The same, without holding up the event loop."""
@@ -95,11 +79,11 @@ class Tags:
 
     def remove(self, tag: str) -> None:
         """Forget ``tag``."""
-        self._change(lambda index: _only(index, lambda entry: named(entry) != tag))
+        self._change(lambda index: _without_tag(index, tag))
 
     def remove_manifest(self, digest: Digest) -> None:
         """Forget every name of a manifest."""
-        self._change(lambda index: _only(index, lambda entry: entry.digest != digest))
+        self._change(lambda index: without_manifest(index, digest))
 
     def _change(self, make: Callable[[Index], Index]) -> None:
         change = _Change(make)
@@ -128,10 +112,6 @@ class _Change:
     refused: bool = False
 
 
-def _only(index: Index, wanted: Callable[[Descriptor], bool]) -> Index:
-    return msgspec.structs.replace(index, manifests=tuple(filter(wanted, index.manifests)))
-
-
-def _identity(state: os.stat_result) -> tuple[int, int, int]:
-    """Differs when the file was replaced: each new one has its own inode or time."""
-    return state.st_ino, state.st_mtime_ns, state.st_size
+def _without_tag(index: Index, tag: str) -> Index:
+    kept = tuple(entry for entry in index.manifests if named(entry) != tag)
+    return msgspec.structs.replace(index, manifests=kept)
