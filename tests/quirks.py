@@ -9,8 +9,10 @@ from pathlib import Path
 from manyfest.oci.reference import Name
 from manyfest.serve.app import Registry
 from manyfest.serve.local import AppTransport
+from manyfest.stores.registry.auth.credentials import Credentials
+from manyfest.stores.registry.client import registry_transport
 from manyfest.stores.registry.headers import Headers
-from manyfest.stores.registry.http import Request, Response
+from manyfest.stores.registry.http import Request, Response, Transport
 from manyfest.stores.registry.manifest_cache import ManifestCache
 from manyfest.stores.registry.store import RegistryStore
 
@@ -32,6 +34,7 @@ class Between:
     def __init__(self, quirk: Quirk = behaved) -> None:
         self.quirk = quirk
         self.requests: list[Request] = []
+        self.pauses: list[float] = []
         self._folder = tempfile.TemporaryDirectory(prefix="manyfest-test-")
         self._app = AppTransport(Registry(Path(self._folder.name)))
 
@@ -54,6 +57,17 @@ class Between:
         """A repository of the registry, through a store of its own."""
         parsed = Name.parse(f"{HOST}/{name}")
         return RegistryStore(parsed, self, scheme="http", cache=cache, sleep=sleep)
+
+    def everything(self, credentials: Credentials | None = None) -> Transport:
+        """What the command line sends its requests through, but for the network. Its pauses are
+        kept and not waited."""
+        return registry_transport(self, credentials, sleep=self.pauses.append)
+
+    def client(self, name: str = "team/app", *, over: Transport | None = None) -> RegistryStore:
+        """A repository as the command line sees it."""
+        parsed = Name.parse(f"{HOST}/{name}")
+        transport = over or self.everything()
+        return RegistryStore(parsed, transport, scheme="http", sleep=self.pauses.append)
 
     def asked(self) -> list[str]:
         """What was asked since the last time: method and path, without what all begin with."""

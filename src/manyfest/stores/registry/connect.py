@@ -48,9 +48,9 @@ class Registries:
         self._lock = threading.Lock()
         self._ca_file = str(ca_file) if ca_file else ""
         carrier = registry_transport(
+            CurlTransport(ca_file=self._ca_file),
             credentials or default_credential_store(os.environ, Path.home()),
             plain_http=frozenset(plain_http),
-            ca_file=self._ca_file,
             on_wait=_told(warn) if warn else None,
         )
         kept = cache_folder(os.environ, Path.home())
