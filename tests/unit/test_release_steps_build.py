@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
+import tarfile
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from manyfest.errors import CheckFailed, DockerfileError, NotFound, ReleaseError, StoreError
-from manyfest.oci.reference import Reference
+from manyfest.oci.reference import Name, Reference
 from manyfest.release.config import Build
 from manyfest.release.steps.build import BUILD, request
 from manyfest.release.steps.check import CHECK
@@ -76,6 +78,37 @@ def test_the_archive_gets_its_name_when_it_is_checked(tmp_path: Path) -> None:
     with ArchiveStore(tmp_path / "dist/app-2.6.1.tar") as archive:
         assert list(archive.tags()) == ["2.6.1"]
         assert archive.resolve("2.6.1").digest == release.built.digest
+
+
+@pytest.mark.parametrize(
+    ("publish", "place"),
+    [((), "app"), (("ghcr.io/team/app", "docker.io/team/app"), "ghcr.io/team/app")],
+)
+def test_docker_loads_the_archive_under_the_name_that_it_is_published_by(
+    tmp_path: Path, publish: tuple[str, ...], place: str
+) -> None:
+    make_project(tmp_path)
+    build = Build(platforms=parsed("linux/arm64", "linux/amd64"))
+    config = make_config(tmp_path, build=build, publish=tuple(map(Name.parse, publish)))
+    release = make_release(tmp_path, config=config, to=("elsewhere.example/app",))
+    build_and_check(release)
+    with tarfile.open(release.archive) as archive:
+        file = archive.extractfile("manifest.json")
+        assert file is not None
+        names = [image["RepoTags"] for image in json.load(file)]
+    assert names == [
+        [f"{place}:2.6.1", f"{place}:2.6.1-arm64"],
+        [f"{place}:2.6.1-amd64"],
+    ]
+
+
+def test_an_archive_with_another_name_for_docker_is_written_anew(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    build_and_check(make_release(tmp_path))
+    published = make_config(tmp_path, publish=(Name.parse("ghcr.io/team/app"),))
+    assert build_and_check(make_release(tmp_path, config=published)) == "2 platforms"
+    with ArchiveStore(tmp_path / "dist/app-2.6.1.tar") as archive:
+        archive.resolve("ghcr.io/team/app:2.6.1")
 
 
 def test_what_is_built_is_kept_out_of_git(tmp_path: Path) -> None:

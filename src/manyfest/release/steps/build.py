@@ -14,10 +14,11 @@ from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.graph import read_graph
-from manyfest.oci.reference import Reference
+from manyfest.oci.reference import Name, Reference
 from manyfest.release.steps.step import Image, Release, Step, counted
 from manyfest.release.template import values
 from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archive_names import Naming
 from manyfest.stores.archive_writer import ArchiveWriter
 
 
@@ -84,20 +85,29 @@ def _output_folder(release: Release) -> Path:
 
 def _archive(release: Release, built: Built) -> Path:
     """Where the image is: the archive that is there, if it holds the same, or else a new one."""
-    tag = release.version.text
-    if _holds(release.archive, tag, built):
+    name = _name(release)
+    if _holds(release.archive, name.familiar, built):
         release.candidate.unlink(missing_ok=True)  # of a release that was killed
         return release.archive
-    with ArchiveWriter(release.candidate) as target:
-        copy_graph(built.source, built.graph, target, [tag], progress=release.progress)
+    naming = Naming(name.place, release.config.build.platforms[0])
+    with ArchiveWriter(release.candidate, naming=naming) as target:
+        copy_graph(built.source, built.graph, target, [name.tag], progress=release.progress)
     return release.candidate
 
 
-def _holds(path: Path, tag: str, built: Built) -> bool:
+def _name(release: Release) -> Name:
+    """By what name ``docker load`` knows the image in the archive: the one that it is published
+    under first, wherever this release goes to."""
+    config = release.config
+    places = (*config.publish, Name.parse(config.name))
+    return places[0].with_tag(release.version.text)
+
+
+def _holds(path: Path, name: str, built: Built) -> bool:
     """Whether the archive at ``path`` is this image. One that cannot be read is written anew;
     its content is checked in the next step in any case."""
     with suppress(ManyfestError), ArchiveStore(path) as archive:
-        same = archive.resolve(tag).digest == built.graph.root.descriptor.digest
+        same = archive.resolve(name).digest == built.graph.root.descriptor.digest
         return same and all(archive.has(part) for part in built.graph.descriptors)
     return False
 
