@@ -23,7 +23,7 @@ from manyfest.oci.reference import STREAM
 from manyfest.stores.archive_images import find_by_config, find_by_list
 from manyfest.stores.base import Reader, read_all
 from manyfest.stores.docker_archive import LIST, read_list
-from manyfest.stores.docker_names import all_docker_names, entries_named
+from manyfest.stores.docker_names import all_docker_names, entries_named, names_of
 from manyfest.stores.docker_view import oci_view
 from manyfest.stores.names import as_digest, described, listing, only, parse_top, pick, tags_in
 from manyfest.stores.referrers import NamedReferrers
@@ -101,6 +101,9 @@ class ArchiveStore:
         if archive.is_synthesized:
             return all_docker_names(archive.top)
         return tags_in(archive.top)
+
+    def names_of(self, root: Digest) -> tuple[str, ...]:
+        return names_of(self._opened().top, root)
 
     def close(self) -> None:
         with self._lock:

@@ -110,6 +110,16 @@ class Lists(Protocol):
 
 
 @runtime_checkable
+class Names(Protocol):
+    """A store that can tell what its images are called, tags and whole names."""
+
+    def names_of(self, root: Digest) -> tuple[str, ...]:
+        """Every name of the manifest ``root``: as Docker knows it, ``team/app:v1``, or a tag where
+        no repository is told."""
+        ...
+
+
+@runtime_checkable
 class Mounts(Protocol):
     """A store that can take a blob from a neighbour without moving its bytes."""
 

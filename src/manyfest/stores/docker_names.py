@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from manyfest.errors import InvalidReference
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.reference import Name
-from manyfest.stores.names import CONTAINERD_NAME, REF_NAME
+from manyfest.stores.names import CONTAINERD_NAME, REF_NAME, named
 
 
 def familiar(text: str) -> str:
@@ -38,3 +39,13 @@ def all_docker_names(top: Manifest) -> Iterator[str]:
     """Every name that Docker would know, once, in the index's order."""
     names = (name for entry in top.index.manifests for name in docker_names(entry))
     return iter(dict.fromkeys(names))
+
+
+def names_of(top: Manifest, root: Digest) -> tuple[str, ...]:
+    """What ``index.json`` calls an image: by the names that Docker would know, or by its tag where
+    there are none."""
+    entries = top.index.manifests
+    if root != top.descriptor.digest:  # which it is if it is the image's own index
+        entries = tuple(entry for entry in entries if entry.digest == root)
+    names = (name for entry in entries for name in docker_names(entry) or (named(entry),))
+    return tuple(dict.fromkeys(filter(None, names)))

@@ -30,6 +30,7 @@ from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.parse import parse_manifest
 from manyfest.stores.base import Content, Reader, read_all
 from manyfest.stores.blobs import BlobFolder
+from manyfest.stores.docker_names import names_of
 from manyfest.stores.files import FolderLock, new_file, read_small, remove_abandoned, write_errors
 from manyfest.stores.names import (
     as_digest,
@@ -107,6 +108,9 @@ class LayoutStore:
 
     def tags(self) -> Iterator[str]:
         return tags_in(self.top.read())
+
+    def names_of(self, root: Digest) -> tuple[str, ...]:
+        return names_of(self.top.read(), root)
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         """See :class:`~manyfest.stores.base.Refers`."""
