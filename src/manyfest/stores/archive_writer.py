@@ -7,6 +7,8 @@ file does not depend on which came first. A compressed file is written from its 
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +45,8 @@ class ArchiveWriter(ArchiveTarget):
 
 @contextmanager
 def _file(path: Path, compression: Compression, where: str) -> Iterator[Medium]:
+    if path.is_dir():  # which would otherwise be told at the end
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     remove_abandoned(path.parent)
     with new_file(path) as file:
         if compression is Compression.NONE:
