@@ -8,22 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from itertools import islice
 from typing import Literal
 
 import msgspec
 
-from manyfest.companions import cosign_tags
-from manyfest.errors import AccessDenied, NotFound, RegistryError, Unsupported
+from manyfest.companions import few_tags, find_tagged
+from manyfest.errors import NotFound
 from manyfest.graph import READERS, read_manifest
 from manyfest.kinds import kind_of, kinds_of
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.stores.base import Lists, Refers, Source
+from manyfest.stores.base import Refers, Source
 from manyfest.threads import workers
-
-FEW_TAGS = 1000
-"""So many tags are read at once; if there are more, those of cosign are asked for one by one."""
 
 _BY_SUFFIX = {
     "sig": "signature (cosign)",
@@ -87,32 +83,16 @@ def _tagged(
     source: Source, pool: Executor, subjects: Sequence[Digest]
 ) -> Iterator[tuple[Digest, Attachment]]:
     """What cosign has put under tags of its own."""
-    known = _few_tags(source)
-    wanted = [
-        (subject, tag)
-        for subject in subjects
-        for tag in cosign_tags(subject)
-        if known is None or tag in known
-    ]
-    found = pool.map(lambda each: _cosign(source, each[1]), wanted)
-    for (subject, _), attachment in zip(wanted, found, strict=True):
+    tagged = list(find_tagged(source, pool, subjects, few_tags(source)))
+    found = pool.map(lambda each: _cosign(source, each[1], each[2]), tagged)
+    for (subject, _, _), attachment in zip(tagged, found, strict=True):
         if attachment is not None:
             yield subject, attachment
 
 
-def _few_tags(source: Source) -> set[str] | None:
-    """All tags; ``None`` if there are too many, or if they are not to be had."""
-    if isinstance(source, Lists):
-        with suppress(AccessDenied, NotFound, Unsupported, RegistryError):
-            tags = set(islice(source.tags(), FEW_TAGS + 1))
-            return tags if len(tags) <= FEW_TAGS else None
-    return None
-
-
-def _cosign(source: Source, tag: str) -> Attachment | None:
-    # Some registries deny a tag that is not there (Artifactory).
-    with suppress(NotFound, AccessDenied):
-        manifest = read_manifest(source, source.resolve(tag))
+def _cosign(source: Source, tag: str, root: Descriptor) -> Attachment | None:
+    with suppress(NotFound):  # it may be gone by now
+        manifest = read_manifest(source, root)
         return Attachment(
             kinds=kinds_of(manifest) or (_BY_SUFFIX[tag.rpartition(".")[2]],),
             digest=str(manifest.descriptor.digest),

@@ -4,86 +4,172 @@ They are found in three ways: by the list of referrers (OCI distribution specifi
 "Listing Referrers"), which a store answers from its own index or from the fallback tag; by
 cosign's tags, ``sha256-<hex>.sig``, ``.att`` and ``.sbom``; and inside an index, where they are
 among its manifests and copied with them anyway.
+
+Asking costs, for images that have none too: one request for the referrers of each manifest, and
+one for the list of tags, which tells what cosign has put there for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import suppress
+from itertools import islice
 
 from manyfest.copy import Item
-from manyfest.errors import AccessDenied, InvalidManifest, NotFound
-from manyfest.graph import READERS, Graph, read_graph
+from manyfest.errors import AccessDenied, InvalidManifest, NotFound, RegistryError
+from manyfest.graph import MAX_MANIFEST_BYTES, READERS, Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES
-from manyfest.oci.manifest import Manifest
-from manyfest.stores.base import Refers, Source
+from manyfest.oci.reference import is_tag
+from manyfest.stores.base import Lists, Refers, Source
 from manyfest.threads import workers
 
 COSIGN_SUFFIXES = ("sig", "att", "sbom")
 
+FEW_TAGS = 1000
+"""So many tags are listed, to see which of cosign's there are; if there are more, those are asked
+for one by one."""
+
 MAX_DEPTH = 4
 """Signatures of bills of materials of images, and so on."""
 
+_LEAVE = "leave what refers to it behind with --no-referrers"
 
-def companions(source: Source, graphs: Iterable[Graph]) -> list[Item]:
+
+def companions(
+    source: Source, graphs: Iterable[Graph], *, tags: Collection[str] | None = None
+) -> list[Item]:
     """Everything that refers to a manifest in ``graphs``, and what refers to that, to be copied
-    with them.
+    with them. ``tags`` are all that ``source`` has, if they are known already.
 
-    Raises :class:`~manyfest.errors.InvalidManifest` if there is no end to it.
+    Raises :class:`~manyfest.errors.InvalidManifest` if there is no end to it, or for something
+    that cannot be copied.
     """
-    found: dict[tuple[Digest, str, str], Item] = {}
-    manifests = _manifests(graphs)
-    seen = {manifest.descriptor.digest for manifest in manifests}
-    with workers(READERS, "referrers") as pool:
-        for _ in range(MAX_DEPTH):
-            layers = pool.map(lambda manifest: list(_of(source, manifest.descriptor)), manifests)
-            new = [item for items in layers for item in items]
-            found |= {_key(item): item for item in new}
-            if len(found) > MAX_GRAPH_NODES:
-                break
-            manifests = [
-                manifest
-                for manifest in _manifests(item.graph for item in new)
-                if manifest.descriptor.digest not in seen
-            ]
-            seen |= {manifest.descriptor.digest for manifest in manifests}
-            if not manifests:
-                return list(found.values())
-    raise InvalidManifest(
-        f"what refers to it goes more than {MAX_DEPTH} deep, or has no end", where=source.label
-    )
+    found = _Found(source)
+    subjects = found.new_subjects(graphs)
+    with workers(READERS, "companions") as pool:
+        if tags is None:
+            tags = few_tags(source)
+        for _ in range(MAX_DEPTH + 1):
+            items = [found.add(item) for item in _referring(source, pool, subjects, tags)]
+            subjects = found.new_subjects(item.graph for item in items)
+            if not subjects:
+                return list(found.items.values())
+    raise found.endless()
 
 
-def _manifests(graphs: Iterable[Graph]) -> list[Manifest]:
-    each = {m.descriptor.digest: m for graph in graphs for m in graph.manifests}
-    return list(each.values())
-
-
-def _of(source: Source, subject: Descriptor) -> Iterator[Item]:
-    """What refers to one manifest."""
-    for referrer in _referrers(source, subject.digest):
-        # A list of referrers may name what was deleted since: nobody tidies fallback tags.
-        with suppress(NotFound):
-            yield Item(graph=read_graph(source, referrer), subject=subject, accompanies=True)
-    for tag in cosign_tags(subject.digest):
-        # Some registries deny a tag that is not there (Artifactory).
-        with suppress(NotFound, AccessDenied):
-            root = source.resolve(tag)
-            yield Item(graph=read_graph(source, root), tags=(tag,), accompanies=True)
+def few_tags(source: Source) -> frozenset[str] | None:
+    """All tags; ``None`` if there are too many, or if they are not to be had."""
+    if isinstance(source, Lists):
+        with suppress(NotFound, RegistryError):
+            tags = frozenset(islice(source.tags(), FEW_TAGS + 1))
+            return tags if len(tags) <= FEW_TAGS else None
+    return None
 
 
 def cosign_tags(subject: Digest) -> tuple[str, ...]:
     """Under which tags cosign puts what it says of an image."""
-    return tuple(f"{subject.algorithm}-{subject.hex}.{suffix}" for suffix in COSIGN_SUFFIXES)
+    tags = (f"{subject.algorithm}-{subject.hex}.{suffix}" for suffix in COSIGN_SUFFIXES)
+    return tuple(filter(is_tag, tags))  # those of sha512 would be too long
+
+
+def find_tagged(
+    source: Source, pool: Executor, subjects: Iterable[Digest], tags: Collection[str] | None
+) -> Iterator[tuple[Digest, str, Descriptor]]:
+    """What cosign has put under tags of its own: the subject, the tag, and what it means.
+
+    ``tags`` are all that ``source`` has; ``None`` if that is not known.
+    """
+    # Some registries deny a tag that is not there (Artifactory).
+    absent = (NotFound, AccessDenied) if tags is None else (NotFound,)
+
+    def resolve(tag: str) -> Descriptor | None:
+        with suppress(*absent):
+            return source.resolve(tag)
+        return None
+
+    wanted = [
+        (subject, tag)
+        for subject in subjects
+        for tag in cosign_tags(subject)
+        if tags is None or tag in tags
+    ]
+    found = pool.map(resolve, [tag for _, tag in wanted])
+    for (subject, tag), root in zip(wanted, found, strict=True):
+        if root is not None:
+            yield subject, tag, root
+
+
+class _Found:
+    """What was found so far, each once, and kept within bounds."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._seen: set[Digest] = set()
+        self._parts = 0
+        self._bytes = 0
+        self.items: dict[tuple[Digest, str, Digest | None], Item] = {}
+
+    def new_subjects(self, graphs: Iterable[Graph]) -> list[Descriptor]:
+        """The manifests in these graphs that were in none before."""
+        each = {m.descriptor.digest: m.descriptor for graph in graphs for m in graph.manifests}
+        new = [descriptor for digest, descriptor in each.items() if digest not in self._seen]
+        self._seen.update(each)
+        return new
+
+    def add(self, item: Item) -> Item:
+        """Keep it. A manifest may refer to one and be tagged for another."""
+        subject = item.subject.digest if item.subject else None
+        self.items[item.graph.root.descriptor.digest, "".join(item.tags), subject] = item
+        self._parts += len(item.graph.descriptors)
+        self._bytes += sum(len(manifest.raw) for manifest in item.graph.manifests)
+        if self._parts > MAX_GRAPH_NODES or self._bytes > MAX_MANIFEST_BYTES:
+            raise self.endless()
+        return item
+
+    def endless(self) -> InvalidManifest:
+        """There is no end to it, or none that is worth waiting for."""
+        return InvalidManifest(
+            f"what refers to it goes more than {MAX_DEPTH} deep, or has no end",
+            where=self._source.label,
+            mend=_LEAVE,
+        )
+
+
+def _referring(
+    source: Source, pool: Executor, subjects: Sequence[Descriptor], tags: Collection[str] | None
+) -> Iterator[Item]:
+    """What refers to these manifests."""
+    listed = pool.map(lambda subject: _referrers(source, subject.digest), subjects)
+    wanted: list[tuple[Descriptor, Descriptor | None, str]] = [
+        (referrer, subject, "")
+        for subject, referrers in zip(subjects, listed, strict=True)
+        for referrer in referrers
+    ]
+    tagged = find_tagged(source, pool, [subject.digest for subject in subjects], tags)
+    wanted += ((root, None, tag) for _, tag, root in tagged)
+    items = pool.map(lambda each: _item(source, *each), wanted)
+    return (item for item in items if item is not None)
 
 
 def _referrers(source: Source, subject: Digest) -> Sequence[Descriptor]:
     return source.referrers(subject) if isinstance(source, Refers) else ()
 
 
-def _key(item: Item) -> tuple[Digest, str, str]:
-    """What makes an item another one: a manifest may refer to one and be tagged for another."""
-    subject = str(item.subject.digest) if item.subject else ""
-    return item.graph.root.descriptor.digest, "".join(item.tags), subject
+def _item(source: Source, root: Descriptor, subject: Descriptor | None, tag: str) -> Item | None:
+    """Something that refers to ``subject``, or is what ``tag`` means; ``None`` if it is not here
+    any more or refers to something else."""
+    try:
+        graph = read_graph(source, root)
+    except NotFound:
+        if source.has(root):
+            raise  # something below it is missing
+        return None  # lists of referrers are not always tidied
+    except InvalidManifest as error:
+        raise InvalidManifest(error.what, where=error.where, mend=_LEAVE) from None
+    refers_to = graph.root.body.subject
+    if subject is not None and (refers_to is None or refers_to.digest != subject.digest):
+        return None
+    return Item(graph=graph, tags=(tag,) if tag else (), subject=subject, accompanies=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from manyfest.attached import FEW_TAGS, Attachment, attestation, find_attached
+from manyfest.attached import Attachment, attestation, find_attached
+from manyfest.companions import FEW_TAGS
 from manyfest.errors import AccessDenied, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
