@@ -21,6 +21,7 @@ Quirk = Callable[[Request, Send], Response]
 """Answers a request in the registry's place, or has it ``send`` one."""
 
 HOST = "localhost:5000"
+"""Where the registry is, unless a test says otherwise. On loopback it is spoken to by http."""
 
 
 def behaved(request: Request, send: Send) -> Response:
@@ -63,11 +64,14 @@ class Between:
         kept and not waited."""
         return registry_transport(self, credentials, sleep=self.pauses.append)
 
-    def client(self, name: str = "team/app", *, over: Transport | None = None) -> RegistryStore:
-        """A repository as the command line sees it."""
-        parsed = Name.parse(f"{HOST}/{name}")
+    def client(
+        self, name: str = "team/app", *, host: str = HOST, over: Transport | None = None
+    ) -> RegistryStore:
+        """A repository as the command line sees it, at a ``host`` that the requests only name."""
+        parsed = Name.parse(f"{host}/{name}")
+        scheme = "http" if host == HOST else "https"
         transport = over or self.everything()
-        return RegistryStore(parsed, transport, scheme="http", sleep=self.pauses.append)
+        return RegistryStore(parsed, transport, scheme=scheme, sleep=self.pauses.append)
 
     def asked(self) -> list[str]:
         """What was asked since the last time: method and path, without what all begin with."""
