@@ -12,7 +12,7 @@ import pytest
 
 from manyfest.copy import Item, copy_graphs
 from manyfest.graph import read_graph
-from manyfest.oci.manifest import Manifest
+from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.reference import Reference
 from manyfest.stores.base import Refers, Source, read_all
 from manyfest.stores.memory import MemoryStore
@@ -95,7 +95,7 @@ def subject(places: Places) -> Subject:
 
 def _artifact(memory: MemoryStore, subject: Manifest) -> Manifest:
     """Something that refers to ``subject``, which is in the same place."""
-    body = images.Image(
+    body = Image(
         schema_version=2,
         media_type=images.OCI_MANIFEST,
         artifact_type="application/vnd.example.sbom",
