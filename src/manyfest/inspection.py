@@ -145,7 +145,7 @@ def _only(
             return each
     stated = (entry.platform for entry in outline.images)
     there = filter(None, (*stated, *(each.platform for each in found)))
-    raise not_there(wanted, (platform for platform in there if platform.is_known), source)
+    raise not_there(wanted, (platform for platform in there if platform.is_known), source.label)
 
 
 def _attesting(outline: _Outline, found: Sequence[FoundImage]) -> list[Descriptor]:

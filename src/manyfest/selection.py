@@ -46,7 +46,7 @@ def entry_for(source: Source, root: Descriptor, wanted: Platform) -> Descriptor:
     for platform, entry in there:
         if platform.same_as(wanted):
             return entry
-    raise not_there(wanted, (platform for platform, _ in there), source)
+    raise not_there(wanted, (platform for platform, _ in there), source.label)
 
 
 def select(source: Source, root: Descriptor, wanted: Sequence[Platform] = ()) -> Selection:
@@ -62,7 +62,7 @@ def select(source: Source, root: Descriptor, wanted: Sequence[Platform] = ()) ->
     known = [platform for platform, _ in _images(there)]
     for platform in wanted:
         if not any(platform.same_as(each) for each in known):
-            raise not_there(platform, known, source)
+            raise not_there(platform, known, source.label)
     entries = tuple(_chosen(there, wanted))
     if not (wanted and indexes.root.is_index):
         return Selection(entries, indexes)
@@ -95,10 +95,10 @@ def narrowed_image(source: Source, root: Descriptor, wanted: Platform) -> Graph:
     return read_graph(source, entry_for(source, root, wanted))
 
 
-def not_there(wanted: Platform, there: Iterable[Platform], source: Source) -> NotFound:
+def not_there(wanted: Platform, there: Iterable[Platform], where: str) -> NotFound:
     """The error that says so, and which platforms ``there`` are."""
     known = ", ".join(dict.fromkeys(map(str, there))) or "none"
-    return NotFound(f"it has no {wanted}", where=source.label, mend=f"it has {known}")
+    return NotFound(f"it has no {wanted}", where=where, mend=f"it has {known}")
 
 
 def _read_indexes(source: Source, root: Descriptor) -> Graph:
