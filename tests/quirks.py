@@ -6,15 +6,24 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from manyfest.copy import copy
+from manyfest.errors import ManyfestError
+from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Name
 from manyfest.serve.app import Registry
 from manyfest.serve.local import AppTransport
+from manyfest.stores.memory import MemoryStore
 from manyfest.stores.registry.auth.credentials import Credentials
 from manyfest.stores.registry.client import registry_transport
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Request, Response, Transport
 from manyfest.stores.registry.manifest_cache import ManifestCache
 from manyfest.stores.registry.store import RegistryStore
+
+PUBLIC = "registry.example"
+"""A registry on the internet, as far as the client can tell."""
 
 Send = Callable[[Request], Response]
 Quirk = Callable[[Request, Send], Response]
@@ -27,6 +36,13 @@ HOST = "localhost:5000"
 def behaved(request: Request, send: Send) -> Response:
     """A registry without any quirk."""
     return send(request)
+
+
+def without_api(request: Request, send: Send) -> Response:
+    """A registry from before version 1.1 of the specification: it knows of no referrers."""
+    if "/referrers/" in request.url:
+        return said(404)
+    return fields(send(request), OCI_Subject="")
 
 
 class Between:
@@ -99,3 +115,19 @@ def said(status: int, code: str = "", body: bytes = b"", **named: str) -> Respon
     return Response(
         status, raw, headers=Headers({n.replace("_", "-"): v for n, v in named.items()})
     )
+
+
+def refused(registry: Between, *errors: type[ManyfestError]) -> str:
+    """The one line that a copy out of a public registry ends with, after a bounded number of
+    requests; the target is as it was but for content that is what its digest says."""
+    target = MemoryStore()
+    before = len(registry.requests)
+    with pytest.raises(errors) as caught:
+        copy(registry.client(host=PUBLIC), "v1", target, ["v1"])
+    line = str(caught.value)
+    assert target.names == {}
+    assert all(Digest.of(raw) == digest for digest, raw in target.blobs.items())
+    assert len(registry.requests) - before < 50
+    assert "\n" not in line
+    assert len(line) < 600
+    return line
