@@ -23,16 +23,9 @@ from manyfest.stores.referrers import as_referrer, fallback_tag
 from manyfest.stores.registry.http import Request, Response
 from manyfest.stores.registry.store import RegistryStore
 from tests.images import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, content_of, image, put
-from tests.quirks import Between, Quirk, Send, fields, said
+from tests.quirks import Between, Quirk, Send, said, without_api
 
 SBOM = "application/vnd.example.sbom"
-
-
-def without_api(request: Request, send: Send) -> Response:
-    """A registry from before version 1.1 of the specification."""
-    if "/referrers/" in request.url:
-        return said(404)
-    return fields(send(request), OCI_Subject="")
 
 
 @pytest.fixture
