@@ -8,17 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from manyfest.errors import (
-    RegistryError,
-)
-from manyfest.stores.memory import MemoryStore
+from manyfest.errors import RegistryError
 from manyfest.stores.registry.auth.secret import Credential, Secret
 from manyfest.stores.registry.http import LastingFailure, Request, Response
-from tests.images import content, image, make
+from tests.images import content, make
 from tests.quirks import PUBLIC, Between, Send, fields, refused, said
-
-MIB = 1024 * 1024
-ROOT = image(MemoryStore())
 
 
 @pytest.fixture
