@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
 
     from manyfest.copy import Copied, Item
     from manyfest.graph import Graph
+    from manyfest.oci.descriptor import Descriptor
     from manyfest.oci.platform import Platform
     from manyfest.oci.reference import Reference
+    from manyfest.stores.archive_names import Naming
     from manyfest.stores.base import Source
     from manyfest.stores.open import Stores
 
@@ -46,17 +49,23 @@ def command(
     """Copy SOURCE, with all its platforms, to TARGET; the digest stays the same.
 
     Both are references: docker://HOST/REPO:TAG (docker:// may be left out), oci:DIR:TAG,
-    oci-archive:FILE:TAG, docker-archive:FILE:NAME:TAG or docker-daemon:NAME:TAG; the FILE "-"
-    is standard input or output. Prints the digest.
+    oci-archive:FILE:TAG, docker-archive:FILE:NAME:TAG or docker-daemon:NAME:TAG; "-" is an
+    archive on standard input or output. Prints the digest.
 
     Signatures, SBOMs and attestations go along. Some of the platforms of an index become an index
     of their own, with another digest; --sparse keeps the digest, which not every registry takes.
+
+    An archive is one that `docker load` and `podman load` take too. What a daemon is given is one
+    platform, its own unless others are named: then each is known as NAME:TAG-ARCH, and the first
+    as NAME:TAG.
     """
     from manyfest.oci.reference import Reference
+    from manyfest.stores.open import require_two_places
 
     from_, to = Reference.parse(source), Reference.parse(target)
     wanted = parse_platforms(platforms)
-    _require_sense(wanted, sparse=sparse, all_tags=all_tags, repair=repair)
+    _require_sense(to, wanted, sparse=sparse, all_tags=all_tags, repair=repair)
+    require_two_places(from_, to)
     if all_tags:
         from manyfest.cli.copy_all_tags import copy_all_tags
 
@@ -72,28 +81,39 @@ def command(
             )
         return
     with session.stores() as stores, stores.source(from_) as here:
-        items = _items(here, from_, to, wanted, sparse=sparse, referrers=not no_referrers)
+        job = _job(session, here, from_, to, wanted, sparse=sparse, referrers=not no_referrers)
         if dry_run:
-            session.out(_plan(stores, items, to))
+            session.out(_plan(stores, job.items, to))
         else:
-            _copy(session, stores, here, items, to)
-        _print_digest(session, items[-1].graph, to)
+            _copy(session, stores, here, job, to)
+        _print_digest(session, job.items[-1].graph, to)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be copied, the image itself last, and what an archive is to call it."""
+
+    items: Sequence[Item]
+    naming: Naming
 
 
 def _require_sense(
-    wanted: Sequence[Platform], *, sparse: bool, all_tags: bool, repair: bool
+    to: Reference, wanted: Sequence[Platform], *, sparse: bool, all_tags: bool, repair: bool
 ) -> None:
     from manyfest.errors import UsageError
 
     if sparse and not wanted:
         raise UsageError("--sparse says how --platform is meant", mend="give --platform")
+    if sparse and to.transport == "docker-daemon":
+        raise UsageError("--sparse keeps an index, which a daemon does not", where=str(to))
     if all_tags and wanted:
         raise UsageError("--all-tags copies whole images", mend="leave out --platform")
     if repair and not all_tags:
         raise UsageError("--repair is for --all-tags", mend="leave it out: one copy looks inside")
 
 
-def _items(
+def _job(
+    session: Session,
     here: Source,
     from_: Reference,
     to: Reference,
@@ -101,27 +121,48 @@ def _items(
     *,
     sparse: bool,
     referrers: bool,
-) -> list[Item]:
-    """What is to be copied, the image itself last."""
+) -> _Job:
     from manyfest.companions import companions
     from manyfest.copy import Item
     from manyfest.selection import narrowed_graph
+    from manyfest.stores.naming import known_names, naming_by
     from manyfest.stores.open import tags_of
 
     tags = tags_of(to)
-    graph = narrowed_graph(here, here.resolve(from_.target), wanted, sparse=sparse)
+    root = here.resolve(from_.target)
+    known = known_names(from_, here, root.digest)
+    naming = naming_by(known, wanted[0] if wanted else None)
+    if to.transport == "docker-daemon":
+        return _Job(_for_daemon(session, here, root, to, wanted), naming)
+    if to.is_archive and not to.name:
+        tags = known or tags
+    graph = narrowed_graph(here, root, wanted, sparse=sparse)
     along = companions(here, [graph]) if referrers else []
-    return [*along, Item(graph=graph, tags=tags)]
+    return _Job([*along, Item(graph=graph, tags=tags)], naming)
 
 
-def _copy(
-    session: Session, stores: Stores, here: Source, items: Sequence[Item], to: Reference
-) -> None:
+def _for_daemon(
+    session: Session, here: Source, root: Descriptor, to: Reference, wanted: Sequence[Platform]
+) -> Sequence[Item]:
+    """Images alone, and if the daemon keeps one platform only, which that is."""
+    from manyfest.loading import items_to_load
+    from manyfest.stores.docker_daemon.daemon import Daemon
+
+    runtime = Daemon().info()
+    items = items_to_load(here, root, [to.target], wanted, runtime)
+    if items[-1].graph.root.descriptor.digest != root.digest and not wanted:
+        session.say(
+            f"{to}: gets {runtime.platform} only, its own platform; --platform names others"
+        )
+    return items
+
+
+def _copy(session: Session, stores: Stores, here: Source, job: _Job, to: Reference) -> None:
     from manyfest.copy import copy_graphs
 
-    with session.progress() as progress, stores.target(to) as there:
-        copied = copy_graphs(here, items, there, progress=progress)
-    session.say(f"{to}: {_told(copied, len(items) - 1)}")
+    with session.progress() as progress, stores.target(to, naming=job.naming) as there:
+        copied = copy_graphs(here, job.items, there, progress=progress)
+    session.say(f"{to}: {_told(copied, sum(item.accompanies for item in job.items))}")
 
 
 def _plan(stores: Stores, items: Sequence[Item], to: Reference) -> str:

@@ -164,6 +164,8 @@ class Reference:
         """
         if text.startswith("docker://"):
             return cls("docker", image=Name.parse(text.removeprefix("docker://")))
+        if text == STREAM:
+            return cls("oci-archive", path=STREAM)
         head, colon, rest = text.partition(":")
         if colon and head in ("oci", "oci-archive"):
             path, name = _split_path(rest, text)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import platform as this
+import stat
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from manyfest.errors import UsageError
-from manyfest.oci.reference import Name, Reference
+from manyfest.oci.machine import platform_of_machine
+from manyfest.oci.reference import Name, Reference, image_number
 from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archive_names import Naming
+from manyfest.stores.archive_stream import ArchiveStream
 from manyfest.stores.archive_writer import ArchiveWriter
 from manyfest.stores.base import Source, Store, Target
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.names import as_digest
+from manyfest.stores.runtime import RuntimeTarget
 
 if TYPE_CHECKING:
+    from manyfest.stores.docker_daemon.daemon import Daemon
     from manyfest.stores.registry.connect import Registries
+
+
+_STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
 
 
 class Stores:
@@ -46,19 +58,31 @@ class Stores:
         """The store to read ``reference`` from."""
         if reference.image is not None:
             return self.registry(reference.image)
-        path = Path(reference.path)
+        if reference.transport == "docker-daemon":
+            return _exported(reference)
+        if reference.is_stream:
+            return ArchiveStore.standard_input(label="standard input")
         if reference.transport == "oci":
-            return LayoutStore(path)
-        return ArchiveStore(path)
+            return LayoutStore(Path(reference.path))
+        return ArchiveStore(Path(reference.path), label=reference.location)
 
-    def target(self, reference: Reference) -> Target:
-        """The store to write ``reference`` to; an archive is written anew."""
+    def target(self, reference: Reference, *, naming: Naming | None = None) -> Target:
+        """The store to write ``reference`` to; an archive is written anew.
+
+        ``naming`` is for archives; if it names no platform, this machine's gets the plain name.
+        """
         if reference.image is not None:
             return self.registry(reference.image, writing=True)
-        path = Path(reference.path)
+        if reference.transport == "docker-daemon":
+            return RuntimeTarget(_daemon(), label=reference.location)
         if reference.transport == "oci":
-            return LayoutStore(path)
-        return ArchiveWriter(path)
+            return LayoutStore(Path(reference.path))
+        naming = naming or Naming()
+        if naming.platform is None:
+            naming = replace(naming, platform=platform_of_machine(this.machine()))
+        if reference.is_stream:
+            return ArchiveStream.standard_output(naming=naming)
+        return ArchiveWriter(Path(reference.path), naming=naming)
 
     def registry(self, name: Name, *, writing: bool = False) -> Store:
         """The repository that ``name`` lies in; ``writing`` if something is to be put there.
@@ -98,12 +122,50 @@ def tags_of(reference: Reference) -> tuple[str, ...]:
     """The names that a copy to ``reference`` sets. In a layout or an archive it may be the empty
     one, which stands for the one image there.
 
-    Raises :class:`~manyfest.errors.UsageError` for a target that is named by a digest.
+    Raises :class:`~manyfest.errors.UsageError` for a target that is named by a digest or a number.
     """
-    if as_digest(reference.target) is not None:
+    name = reference.target
+    if as_digest(name) is not None:
         raise UsageError(
             "a target cannot be a digest: the content decides it",
             where=str(reference),
             mend="name a tag",
         )
-    return (reference.target,)
+    if image_number(name) is not None:
+        raise UsageError("a target cannot be a number", where=str(reference), mend="name a tag")
+    return (name,)
+
+
+def require_two_places(source: Reference, target: Reference) -> None:
+    """Raises :class:`~manyfest.errors.UsageError` if ``target`` is the very file that ``source``
+    is, whatever path leads to it: an archive is written anew, and not while it is read."""
+    if target.is_archive and source.is_archive:
+        file = _file(target, _STANDARD_OUTPUT)
+        if file is not None and file == _file(source, _STANDARD_INPUT):
+            raise UsageError(
+                "it would be read from and written to at once",
+                where=str(target),
+                mend="write another file",
+            )
+
+
+def _file(archive: Reference, stream: int) -> tuple[int, int] | None:
+    """Which file an archive is; ``None`` if it is none, or none yet."""
+    try:
+        state = os.fstat(stream) if archive.is_stream else os.stat(archive.path)
+    except OSError:
+        return None
+    return (state.st_dev, state.st_ino) if stat.S_ISREG(state.st_mode) else None
+
+
+def _exported(reference: Reference) -> ArchiveStore:
+    """An image as the daemon writes it out, when it is first asked."""
+    daemon = _daemon()
+    return ArchiveStore.streamed(lambda: daemon.export(reference.name), label=str(reference))
+
+
+def _daemon() -> Daemon:
+    """Few commands speak to it, so what they need for that is loaded now."""
+    from manyfest.stores.docker_daemon.daemon import Daemon
+
+    return Daemon()

@@ -31,8 +31,7 @@ class Podman:
 
     label = "Podman"
 
-    @staticmethod
-    def is_here() -> bool:
+    def is_here(self) -> bool:
         """Whether the program is installed."""
         return shutil.which(_PROGRAM) is not None
 

@@ -34,6 +34,10 @@ class Runtime(Protocol):
         """What errors and messages call it."""
         ...
 
+    def is_here(self) -> bool:
+        """Whether there is one on this machine, or one that this user would use."""
+        ...
+
     def info(self) -> Info:
         """What it says of itself."""
         ...

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from manyfest.errors import InvalidDigest, InvalidPlatform, StoreError
+from manyfest.errors import InvalidDigest, InvalidPlatform, NotFound, StoreError
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
 from manyfest.stores.archive_media import Write
@@ -52,6 +52,13 @@ class Daemon:
     def address(self) -> Address:
         """Where it listens. Raises :class:`~manyfest.errors.NotFound` if there is none."""
         return find_address(self._environ, self._home or Path.home())
+
+    def is_here(self) -> bool:
+        """Whether something says where it listens, or a usual socket is there; it may be down."""
+        try:
+            return bool(self.address)
+        except NotFound:
+            return False
 
     @property
     def label(self) -> str:
