@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -290,10 +290,13 @@ class _Run:
         """Whether the target could take the content from a neighbour."""
         if not isinstance(self._target, Mounts):
             return False
-        origin = self._source
-        if isinstance(origin, Gathers):
-            origin = origin.origin(descriptor)
-        return self._target.mount(descriptor, origin)
+        return self._target.mount(descriptor, self._origin(descriptor))
+
+    def _origin(self, descriptor: Descriptor) -> Source:
+        """The store that the content comes from."""
+        if isinstance(self._source, Gathers):
+            return self._source.origin(descriptor)
+        return self._source
 
     def _content(self, descriptor: Descriptor) -> Content:
         return Content(descriptor, lambda: self._open(descriptor))
@@ -303,8 +306,9 @@ class _Run:
             self._target.put(content)
         except ContentError as error:
             # The other side refused it: if it is damaged here, that is the better message.
-            if error.where != self._source.label:
-                self._check_source(content)
+            origin = self._origin(content.descriptor)
+            if error.where != origin.label:
+                _check(content, origin)
             raise
 
     def _begin(self, descriptor: Descriptor) -> None:
@@ -314,20 +318,13 @@ class _Run:
     def _open(self, descriptor: Descriptor) -> Reader:
         item = str(descriptor.digest)
         self._begin(descriptor)
-        reader: Reader = self._source.open(descriptor)
-        if isinstance(self._target, Verifies) and not isinstance(self._source, Local):
-            reader = VerifyingReader(reader, descriptor, where=self._source.label)
+        origin = self._origin(descriptor)
+        reader: Reader = origin.open(descriptor)
+        if isinstance(self._target, Verifies) and not isinstance(origin, Local):
+            reader = VerifyingReader(reader, descriptor, where=origin.label)
         return ReportedReader(
             reader, self._stop, lambda amount: self._progress.advance(item, amount)
         )
-
-    def _check_source(self, content: Content) -> None:
-        reader = VerifyingReader(content.open(), content.descriptor, where=self._source.label)
-        try:
-            while reader.read(CHUNK_SIZE):
-                pass
-        finally:
-            reader.close()
 
     def _finished(self, descriptor: Descriptor, outcome: Outcome) -> None:
         with self._lock:
@@ -335,6 +332,14 @@ class _Run:
             self.present += outcome == "present"
             self.mounted += outcome == "mounted"
         self._progress.finish(str(descriptor.digest), outcome)
+
+
+def _check(content: Content, origin: Source) -> None:
+    """Read all of it. Raises :class:`~manyfest.errors.DigestMismatch` if it is damaged there."""
+    reader = VerifyingReader(content.open(), content.descriptor, where=origin.label)
+    with closing(reader):
+        while reader.read(CHUNK_SIZE):
+            pass
 
 
 class ReportedReader:
