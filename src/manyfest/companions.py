@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 
 from manyfest.copy import Item
 from manyfest.errors import AccessDenied, InvalidManifest, NotFound, RegistryError
-from manyfest.graph import MAX_MANIFEST_BYTES, READERS, Graph, read_graph
+from manyfest.graph import MAX_MANIFEST_BYTES, READERS, Graph, read_graph, read_manifest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES
@@ -58,6 +59,21 @@ def companions(
             if not subjects:
                 return list(found.items.values())
     raise found.endless()
+
+
+def listed_companions(source: Source, root: Descriptor) -> list[Item]:
+    """What a list of referrers names and is there, to be attached to what it refers to.
+
+    Raises as :func:`companions` does.
+    """
+    found = _Found(source)
+    listed = read_manifest(source, root).index.manifests
+    with workers(READERS, "companions") as pool:
+        for item in pool.map(lambda entry: _item(source, entry, None, ""), listed):
+            subject = item.graph.root.body.subject if item is not None else None
+            if item is not None and subject is not None:
+                found.add(replace(item, subject=subject))
+    return list(found.items.values())
 
 
 def few_tags(source: Source) -> frozenset[str] | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from manyfest.cli.session import Session
 from manyfest.cli.text import one_line, size
-from manyfest.copy_tags import CopiedTags, copy_tags, differences
-from manyfest.errors import ManyfestError, StoreError, Unsupported, UsageError
-from manyfest.oci.descriptor import Descriptor
-from manyfest.oci.reference import Reference, is_companion_tag
+from manyfest.copy_tags import CopiedTags, Differences, copy_tags, differences, is_list
+from manyfest.errors import InvalidReference, ManyfestError, StoreError, Unsupported, UsageError
+from manyfest.oci.reference import Reference, check_tag, is_companion_tag
 from manyfest.stores.base import Lists, Source, Target
+from manyfest.stores.memory import MemoryStore
 from manyfest.stores.open import Stores
 
 
@@ -27,21 +27,38 @@ def copy_all_tags(
     """Make every tag of one place mean the same at the other; tags that are only there stay.
 
     Prints each tag that was set. Raises :class:`~manyfest.errors.StoreError`, when all others are
-    done, if some could not be read.
+    done, if some could not be copied.
     """
     _require_no_names(from_, to)
-    with stores.source(from_) as here, stores.target(to) as there:
-        tags = _tags(here, referrers=referrers)
-        found = differences(here, there, tags)
-        result = CopiedTags()
+    with stores.source(from_) as here:
+        names = _names(here, to, referrers=referrers)
         if dry_run:
-            _print(session, (f"{tag}: would be set" for tag in found.moved))
+            with _compared(stores, to) as there:
+                _plan(session, here, there, to, names, repair=repair)
+        elif not names.tags:
+            session.say(f"{from_.location}: has no tags to copy")
         else:
-            wanted = found.moved | (found.same if repair else {})
-            result = _copied(session, here, there, wanted, referrers=referrers)
-            _print(session, (tag for tag in result.copied if tag in found.moved))
-        session.say(f"{to.location}: {_told(len(found.same), result)}")
-        _raise_failures(found.unreadable | result.failed, len(tags), here.label)
+            with stores.target(to) as there:
+                _copy(session, here, there, to, names, referrers=referrers, repair=repair)
+        names.raise_failures(here.label)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The tags to copy, and why others could not be."""
+
+    tags: list[str] = field(default_factory=list)
+    failed: dict[str, ManyfestError] = field(default_factory=dict)
+
+    def raise_failures(self, where: str) -> None:
+        """Raises :class:`~manyfest.errors.StoreError` that tells the first, if there are any."""
+        if not self.failed:
+            return
+        tag, error = next(iter(self.failed.items()))
+        count = len(self.failed.keys() | self.tags)
+        raise StoreError(
+            f"{len(self.failed)} of {count} tags could not be copied: {tag}: {error}", where=where
+        )
 
 
 def _require_no_names(from_: Reference, to: Reference) -> None:
@@ -59,36 +76,65 @@ def _require_no_names(from_: Reference, to: Reference) -> None:
             )
 
 
-def _tags(source: Source, *, referrers: bool) -> list[str]:
+def _names(source: Source, to: Reference, *, referrers: bool) -> _Names:
+    """What the source lists; a layout may have names that no registry takes."""
     if not isinstance(source, Lists):
         raise Unsupported("cannot list its tags", where=source.label)
-    return [tag for tag in source.tags() if referrers or not is_companion_tag(tag)]
+    names = _Names()
+    for tag in source.tags():
+        if is_companion_tag(tag) and not referrers:
+            continue
+        try:
+            names.tags.append(check_tag(tag) if to.image is not None else tag)
+        except InvalidReference as error:
+            names.failed[tag] = error
+    return names
 
 
-def _copied(
+def _compared(stores: Stores, to: Reference) -> Target:
+    """What a plan compares with: what is written anew, whole, has nothing in it."""
+    return stores.target(to) if to.is_kept else MemoryStore()
+
+
+def _plan(
+    session: Session, here: Source, there: Target, to: Reference, names: _Names, *, repair: bool
+) -> None:
+    found = _differences(here, there, names)
+    for tag, root in found.moved.items():
+        what = "what it lists would be attached" if is_list(tag, root) else "would be set"
+        session.out(one_line(f"{tag}: {what}"))
+    looked_into = ", and would be looked into" if repair else ""
+    session.say(f"{to.location}: {len(found.same)} tags are the same already{looked_into}")
+
+
+def _copy(
     session: Session,
     here: Source,
     there: Target,
-    tags: dict[str, Descriptor],
+    to: Reference,
+    names: _Names,
     *,
     referrers: bool,
-) -> CopiedTags:
+    repair: bool,
+) -> None:
+    found = _differences(here, there, names)
+    wanted = found.moved | (found.same if repair else {})
     with session.progress() as progress:
-        return copy_tags(here, tags, there, referrers=referrers, progress=progress)
-
-
-def _print(session: Session, lines: Iterable[str]) -> None:
-    for line in lines:
-        session.out(one_line(line))
-
-
-def _told(same: int, result: CopiedTags) -> str:
-    return f"{len(result.copied)} tags copied, {size(result.sent)} sent, {same} the same already"
-
-
-def _raise_failures(failed: dict[str, ManyfestError], count: int, where: str) -> None:
-    if failed:
-        tag, error = next(iter(failed.items()))
-        raise StoreError(
-            f"{len(failed)} of {count} tags could not be copied: {tag}: {error}", where=where
+        result = copy_tags(
+            here, wanted, there, known=frozenset(names.tags), referrers=referrers, progress=progress
         )
+    changed = [tag for tag in result.copied if tag in found.moved]
+    for tag in changed:
+        session.out(one_line(tag))
+    session.say(f"{to.location}: {_told(len(changed), len(found.same), result)}")
+    names.failed.update(result.failed)
+
+
+def _differences(here: Source, there: Target, names: _Names) -> Differences:
+    found = differences(here, there, names.tags)
+    names.failed.update(found.unreadable)
+    return found
+
+
+def _told(changed: int, same: int, result: CopiedTags) -> str:
+    return f"{changed} tags copied, {size(result.sent)} sent, {same} the same already"

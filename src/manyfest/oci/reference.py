@@ -46,6 +46,16 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
+def check_tag(text: str) -> str:
+    """The tag, if it is one. Raises :class:`~manyfest.errors.InvalidReference`."""
+    if not is_tag(text):
+        raise InvalidReference(
+            f"{text[:140]!r} is not a tag",
+            mend="use up to 128 letters, digits, '_', '.' and '-', no '.' or '-' in front",
+        )
+    return text
+
+
 def is_companion_tag(text: str) -> bool:
     """Whether a tag is made from a digest, to keep what refers to it: the fallback tag of the
     distribution specification ("Referrers Tag Schema"), or one of cosign's."""
@@ -105,12 +115,7 @@ class Name:
 
     def with_tag(self, tag: str) -> Name:
         """The same repository under ``tag``."""
-        if not is_tag(tag):
-            raise InvalidReference(
-                f"{tag[:140]!r} is not a tag",
-                mend="use up to 128 letters, digits, '_', '.' and '-', no '.' or '-' in front",
-            )
-        return replace(self, tag=tag, digest=None)
+        return replace(self, tag=check_tag(tag), digest=None)
 
     def with_digest(self, digest: Digest) -> Name:
         """The same repository at ``digest``."""
