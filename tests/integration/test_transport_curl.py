@@ -366,6 +366,25 @@ def test_ctrl_c_ends_a_wait_at_once(transport: CurlTransport) -> None:
         release.set()
 
 
+@pytest.mark.parametrize("begin", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun"])
+def test_another_thread_can_end_a_request_that_waits(
+    transport: CurlTransport, begin: bytes
+) -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def silent(exchange: Exchange) -> None:
+        exchange.stream.wfile.write(begin)
+        asked.set()
+        release.wait(10)
+        exchange.keep = False
+
+    with serving(silent) as server:
+        request = Request(method="GET", url=server.url(), given_up=asked.is_set)
+        with pytest.raises(ConnectionFailed, match="it was given up"):
+            transport.send(request).read_all(9)
+        release.set()
+
+
 def test_many_threads_share_a_transport(transport: CurlTransport) -> None:
     got: list[bytes] = []
 
