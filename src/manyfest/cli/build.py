@@ -59,6 +59,7 @@ def command(
     from manyfest.build.workspace import workspace
     from manyfest.copy import copy_graph
     from manyfest.oci.reference import Reference
+    from manyfest.stores.archive_names import Naming
     from manyfest.stores.open import tags_of
 
     where = Reference.parse(output)
@@ -71,7 +72,8 @@ def command(
         built = build(request, workspace=room, open_image=stores.registry, progress=progress)
         for warning in built.warnings:
             progress.say(f"warning: {warning}")
-        with stores.target(where) as there:
+        naming = Naming(platform=request.platforms[0])
+        with stores.target(where, naming=naming) as there:
             copy_graph(built.source, built.graph, there, tags, progress=progress)
         for each in built.platforms:
             progress.say(f"{each.platform}: built in {seconds(each.seconds)}")
