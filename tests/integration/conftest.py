@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import real
+from tests.docker_daemon import client_of, running_daemon
 
 MANYFEST = Path(sys.executable).parent / "manyfest"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "ruff"
@@ -65,32 +66,16 @@ def running_registry(folder: Path, settings: str = "") -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
-    """A Docker daemon of our own, with no network; the client's command for it."""
-    real.need_programs("/usr/sbin/dockerd", "/usr/bin/docker")
-    real.need_root()
-    # A socket's path has at most 107 characters, so not under pytest's long names.
-    folder = tmp_path_factory.mktemp("d")
-    socket = f"unix://{folder}/d.sock"
-    log = (folder / "log").open("wb")
-    process = subprocess.Popen(
-        ["/usr/sbin/dockerd", "--iptables=false", "--bridge=none", "--storage-driver=vfs",
-         f"--data-root={folder}/data", f"--exec-root={folder}/exec",
-         f"--pidfile={folder}/pid", f"--host={socket}"],
-        stdout=log, stderr=log,
-    )  # fmt: skip
-    client = ["/usr/bin/docker", "--host", socket]
+def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Docker daemon of our own, with no network; what ``DOCKER_HOST`` is for it."""
+    with running_daemon(tmp_path_factory.mktemp("d")) as address:
+        yield address
 
-    def answers() -> bool:
-        asked = subprocess.run([*client, "info"], capture_output=True, check=False)
-        return asked.returncode == 0
 
-    try:
-        real.wait_until(answers, "dockerd", 60)
-        yield client
-    finally:
-        real.stop(process)
-        log.close()
+@pytest.fixture
+def docker(docker_host: str) -> list[str]:
+    """The client's command for that daemon."""
+    return client_of(docker_host)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from manyfest.errors import ConnectionFailed, NotFound, StoreError
+from manyfest.errors import ConfigError, ConnectionFailed, NotFound, StoreError
 from manyfest.stores.docker_daemon.address import Address
 
 SILENCE = 600
@@ -39,8 +39,8 @@ class _UnixConnection(HTTPConnection):
 
 
 def connection_to(address: Address) -> HTTPConnection:
-    """A connection that opens with its first request. Raises ``OSError`` for certificates that
-    cannot be read."""
+    """A connection that opens with its first request. Raises
+    :class:`~manyfest.errors.ConfigError` for certificates that are of no use."""
     if address.path:
         return _UnixConnection(address.path)
     if address.certificates is None:
@@ -51,9 +51,16 @@ def connection_to(address: Address) -> HTTPConnection:
 
 def _trusting(folder: Path) -> ssl.SSLContext:
     """TLS with the authority in ``folder``, and with our own certificate if there is one."""
-    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-    if (folder / "cert.pem").exists():
-        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    try:
+        context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+        if (folder / "cert.pem").exists():
+            context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    except OSError as error:
+        raise ConfigError(
+            f"the certificates for Docker cannot be used: {error.strerror or error}",
+            where=str(folder),
+            mend="put ca.pem there, and cert.pem with key.pem if the daemon asks for one",
+        ) from None
     return context
 
 

@@ -88,7 +88,7 @@ class Daemon:
         """An image as ``docker save`` writes it, read as it comes. Raises
         :class:`~manyfest.errors.NotFound`."""
         with ExitStack() as opened:
-            connection = opened.enter_context(closing(self._connect()))
+            connection = opened.enter_context(closing(connection_to(self.address)))
             response = self._get(connection, f"/images/get?names={quote(name, safe='')}")
             return Body(response, opened.pop_all().close, where=self.label)
 
@@ -96,14 +96,14 @@ class Daemon:
     def load(self) -> Iterator[Write]:
         """Where to write an archive to. It is loaded when the block ends, and not at all if the
         block raises."""
-        with closing(self._connect()) as connection:
+        with closing(connection_to(self.address)) as connection:
             upload = Upload(connection, "/images/load", where=self.label)
             yield upload.write
             upload.finish()
 
     def _read(self, path: str, kind: type[_T]) -> _T:
         """A small answer, decoded."""
-        with closing(self._connect()) as connection:
+        with closing(connection_to(self.address)) as connection:
             response = self._get(connection, path)
             with told_as_errors(self.label):
                 raw = response.read(MAX_ANSWER)
@@ -113,10 +113,6 @@ class Daemon:
             raise StoreError(
                 f"its answer to {path} is not understood: {error}", where=self.label
             ) from None
-
-    def _connect(self) -> HTTPConnection:
-        with told_as_errors(self.label):
-            return connection_to(self.address)
 
     def _get(self, connection: HTTPConnection, path: str) -> HTTPResponse:
         with told_as_errors(self.label):

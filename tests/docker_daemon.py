@@ -1,0 +1,45 @@
+"""A Docker daemon of the tests' own: no network, nothing of it outside its folder."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import real
+
+DOCKERD, DOCKER = "/usr/sbin/dockerd", "/usr/bin/docker"
+
+
+@contextmanager
+def running_daemon(folder: Path) -> Iterator[str]:
+    """``dockerd`` with everything in ``folder``; what to set ``DOCKER_HOST`` to.
+
+    The folder's path must be short: that of a socket has at most 107 characters.
+    """
+    real.need_programs(DOCKERD, DOCKER)
+    real.need_root()
+    address = f"unix://{folder}/d.sock"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [DOCKERD, "--iptables=false", "--bridge=none", "--storage-driver=vfs",
+             f"--data-root={folder}/data", f"--exec-root={folder}/exec",
+             f"--pidfile={folder}/pid", f"--host={address}"],
+            stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            real.wait_until(lambda: _answers(address), "dockerd", 60)
+            yield address
+        finally:
+            real.stop(process)
+
+
+def client_of(address: str) -> list[str]:
+    """Docker's own client, speaking to this daemon."""
+    return [DOCKER, "--host", address]
+
+
+def _answers(address: str) -> bool:
+    asked = subprocess.run([*client_of(address), "info"], capture_output=True, check=False)
+    return asked.returncode == 0
