@@ -92,8 +92,11 @@ def test_a_manifest_that_changes_its_kind_between_two_requests(
         return fields(response, Content_Type=stated) if request.method == "GET" else response
 
     registry.quirk = manifests(changes)
-    line = refused(registry, RegistryError)
-    assert line.endswith(f"is a {OCI_MANIFEST}, and the registry says that it is a {stated}")
+    line = refused(registry, InvalidManifest)
+    assert line == (
+        f"{PUBLIC}/team/app@{ROOT.descriptor.digest}: it is listed as {OCI_MANIFEST!r}, but came as"
+        f" {stated!r}"
+    )
 
 
 def test_a_document_that_is_at_once_an_index_and_an_image(registry: Between) -> None:

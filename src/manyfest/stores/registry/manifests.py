@@ -7,7 +7,7 @@ import re
 import threading
 from contextlib import closing
 
-from manyfest.errors import InvalidManifest, NotFound, RegistryError
+from manyfest.errors import InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
@@ -61,7 +61,7 @@ class Manifests:
 
     def open(self, descriptor: Descriptor) -> Reader:
         """Its bytes, unverified. Raises :class:`~manyfest.errors.NotFound`, and
-        :class:`~manyfest.errors.RegistryError` for a manifest of another kind (CVE-2021-41190)."""
+        :class:`~manyfest.errors.InvalidManifest` for one of another kind (CVE-2021-41190)."""
         kept = self._kept(descriptor)
         if kept is not None:
             return BytesReader(kept)
@@ -69,10 +69,9 @@ class Manifests:
         stated = response.headers.media_type
         if stated in MANIFESTS and stated != descriptor.media_type:
             response.close()
-            raise RegistryError(
-                f"{descriptor.digest} is a {descriptor.media_type}, and the registry says that it"
-                f" is a {stated}",
-                where=self._where,
+            raise InvalidManifest(
+                f"it is listed as {descriptor.media_type!r}, but came as {stated!r}",
+                where=f"{self._where}@{descriptor.digest}",
             )
         cache = self._cache
         if cache is None:
