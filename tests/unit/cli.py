@@ -10,6 +10,8 @@ import pytest
 
 from manyfest.cli.main import run
 from manyfest.stores.layout import LayoutStore
+from manyfest.stores.registry import connect
+from manyfest.stores.registry.http import Transport
 from tests import images
 
 
@@ -30,6 +32,21 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Manyfest:
         return Ran(code, out, err)
 
     return manyfest
+
+
+class _Shared:
+    """A transport that is used again after the command line has closed it."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.send = transport.send
+
+    def close(self) -> None:
+        """It is the test's."""
+
+
+def reach(monkeypatch: pytest.MonkeyPatch, transport: Transport) -> None:
+    """Let the command line's requests to whatever registry go here, and no socket be opened."""
+    monkeypatch.setattr(connect, "CurlTransport", lambda **_: _Shared(transport))
 
 
 def make_layout(path: Path, *tags: str) -> LayoutStore:
