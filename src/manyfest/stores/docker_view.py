@@ -197,7 +197,9 @@ def _check_name(name: str, digest: Digest, where: str) -> None:
     """A configuration's name is its digest, as nearly everybody writes it, or says nothing."""
     named = _DIGEST_NAME.fullmatch(name)
     if named and named[1] != digest.hex:
-        raise DigestMismatch(f"{name} has the digest {digest}, not the one in its name", where=where)
+        raise DigestMismatch(
+            f"{name} has the digest {digest}, not the one in its name", where=where
+        )
 
 
 class _Hashed:
