@@ -182,6 +182,28 @@ def test_of_a_repository_that_is_yet_to_be_made_nothing_is_learnt(new: Between) 
     assert store.referrers(subject.descriptor.digest) == (sbom,)
 
 
+def test_a_registry_with_the_api_may_have_no_list_of_what_is_not_there(new: Between) -> None:
+    store = new.store()
+    subject = image(store)
+    referrer(store, subject)
+    new.quirk = lambda request, send: said(404)
+    new.asked()
+    assert store.referrers(subject.descriptor.digest) == ()
+    assert new.asked() == [f"GET referrers/{subject.descriptor.digest}"]
+
+
+@pytest.mark.parametrize("answer", [HTML, said(400), said(405), said(500)])
+def test_a_registry_that_is_known_to_have_the_api_is_not_taken_for_one_without_it(
+    new: Between, answer: Response
+) -> None:
+    store = new.store()
+    subject = image(store)
+    referrer(store, subject)
+    new.quirk = lambda request, send: answer
+    with pytest.raises(RegistryError, match="the list of referrers"):
+        store.referrers(subject.descriptor.digest)
+
+
 def page(*referrers: Descriptor, following: str = "") -> Response:
     raw = Manifest.of_index(Index(schema_version=2, media_type=OCI_INDEX, manifests=referrers)).raw
     link = {"Link": f'<{following}>; rel="next"'} if following else {}

@@ -132,8 +132,11 @@ class Referrers:
         url = f"{self._repository.url}/referrers/{subject}"
         pages = Pages(url, what=_WHAT, where=self._repository.label, most=_MAX_PAGES)
         response = self._repository.get(url, (("Accept", OCI_INDEX),))
-        if not self._has_list(response):
+        if not self._has_api and not self._is_from_api(response):
             return None
+        if response.status == 404:
+            response.close()
+            return ()  # of a manifest that is not there, some registries have no list
         found: list[Descriptor] = []
         left = MAX_REFERRERS_BYTES
         while True:
@@ -148,12 +151,13 @@ class Referrers:
                 return tuple(found)
             response = self._repository.get(pages.url, (("Accept", OCI_INDEX),))
 
-    def _has_list(self, response: Response) -> bool:
-        """Whether this answer to the first page comes from the API. Something else than an index
-        is what a web server says to whatever it does not know."""
+    def _is_from_api(self, response: Response) -> bool:
+        """Whether this first answer comes from the API. Something else than an index is what a
+        web server says to whatever it does not know."""
         if response.status in _NO_SUCH_API:
             # Of a repository that is yet to be made, nothing is learnt.
-            self._has_api = None if read_complaint(response).code == "NAME_UNKNOWN" else False
+            if read_complaint(response).code != "NAME_UNKNOWN":
+                self._has_api = False
             return False
         if response.status == 200:
             self._has_api = response.headers.media_type == OCI_INDEX
