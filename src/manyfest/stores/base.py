@@ -169,7 +169,8 @@ class Plans(Protocol):
 
 @runtime_checkable
 class Ordered(Protocol):
-    """A store that takes one thing at a time: what was planned, in that order, and then the rest.
+    """A store that, if it is ``ordered``, takes one thing at a time: what was planned, in that
+    order, and then the rest.
 
     A stream is one: what was sent cannot be gone back to.
     """
