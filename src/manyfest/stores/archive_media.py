@@ -46,7 +46,7 @@ class InPlace:
     once and the order in which they do so does not show."""
 
     def __init__(self, file: BinaryIO, where: str) -> None:
-        self._file = file.fileno()
+        self._file = file
         self._where = where
         self._folders: set[str] = set()
         self._starts: dict[str, int] = {}
@@ -62,7 +62,7 @@ class InPlace:
                 self._starts[name] = self._end + len(head)
                 self._end += len(head) + _padded(size)
                 # The padding is a hole until the next header is written, and reads as zeros.
-                os.truncate(self._file, self._end)
+                self._file.truncate(self._end)
             return self._starts[name]
 
     @contextmanager
@@ -129,8 +129,9 @@ def _padded(size: int) -> int:
     return size + -size % BLOCK
 
 
-def _write_at(file: int, data: bytes, offset: int) -> None:
+def _write_at(file: BinaryIO, data: bytes, offset: int) -> None:
     view = memoryview(data)
     while view:
-        written = os.pwrite(file, view, offset)
+        # A closed file has no number; that of another one must not be written to.
+        written = os.pwrite(file.fileno(), view, offset)
         view, offset = view[written:], offset + written
