@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from manyfest.cli.main import run
 from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.platform import Platform
@@ -144,6 +146,31 @@ def test_build_prints_the_digest_alone(manyfest: Manyfest, tmp_path: Path) -> No
     assert (built.code, built.err) == (0, "")
     assert built.out == f"{LayoutStore(tmp_path / 'out').resolve('v1').digest}\n"
     assert manyfest("check", "--deep", "oci:out:v1").code == 0
+
+
+def test_docker_calls_the_first_platform_that_was_built_by_the_plain_name(
+    manyfest: Manyfest, tmp_path: Path
+) -> None:
+    make_project(tmp_path)
+    manyfest("build", "--platform", "arm64,amd64", "-o", "docker-archive:out.tar:team/app:v1")
+    with tarfile.open(tmp_path / "out.tar") as archive:
+        file = archive.extractfile("manifest.json")
+        assert file is not None
+        names = [image["RepoTags"] for image in json.load(file)]
+    assert names == [["team/app:v1", "team/app:v1-arm64"], ["team/app:v1-amd64"]]
+
+
+def test_a_build_to_standard_output_prints_nothing_else_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    make_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert run(["build", "--platform", "arm64,amd64", "-o", "oci-archive:-:v1"]) == 0
+    assert run(["build", "--platform", "arm64,amd64", "-o", "oci-archive:+.tar:v1"]) == 0
+    out, err = capfdbinary.readouterr()
+    archive, digest = out[:-72], out[-72:]
+    assert archive == (tmp_path / "+.tar").read_bytes()
+    assert digest in err
 
 
 def test_a_dry_build_writes_nothing(manyfest: Manyfest, tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ def command(
             copy_graph(built.source, built.graph, there, tags, progress=progress)
         for each in built.platforms:
             progress.say(f"{each.platform}: built in {seconds(each.seconds)}")
-    session.out(str(built.graph.root.descriptor.digest))
+    tell = session.say if where.is_stream else session.out  # the image itself went to stdout
+    tell(str(built.graph.root.descriptor.digest))
 
 
 def _request(
