@@ -14,12 +14,15 @@ from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from manyfest.oci.reference import Name
+
 CLASSIC: dict[str, object] = {"OSType": "linux", "Architecture": "aarch64", "DriverStatus": None}
 WITH_CONTAINERD = CLASSIC | {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
 
 
 class SmallDaemon:
-    """Loads archives as Docker's classic daemon does, by their ``manifest.json``.
+    """Loads archives as Docker's classic daemon does, by their ``manifest.json``, or as one with
+    containerd's store, by ``index.json``.
 
     ``images`` are the ids by name, ``archives`` what it gives out by name, ``received`` all that
     was sent, ``requests`` what was asked. ``answers`` are status and body by path, instead of what
@@ -53,14 +56,26 @@ class SmallDaemon:
 
     def _load(self, body: bytes) -> tuple[int, bytes]:
         self.received.append(body)
-        lines = []
         with tarfile.open(fileobj=io.BytesIO(body)) as archive:
-            for image in json.loads(_member(archive, "manifest.json")):
-                digest = hashlib.sha256(_member(archive, image["Config"])).hexdigest()
-                for name in image["RepoTags"]:
-                    self.images[name] = f"sha256:{digest}"
-                    lines.append(json.dumps({"stream": f"Loaded image: {name}\n"}))
+            images = _classic(archive) if self.info is CLASSIC else _with_containerd(archive)
+        self.images |= images
+        lines = (json.dumps({"stream": f"Loaded image: {name}\n"}) for name in images)
         return 200, "\r\n".join(lines).encode()
+
+
+def _classic(archive: tarfile.TarFile) -> dict[str, str]:
+    return {
+        name: f"sha256:{hashlib.sha256(_member(archive, image['Config'])).hexdigest()}"
+        for image in json.loads(_member(archive, "manifest.json"))
+        for name in image["RepoTags"]
+    }
+
+
+def _with_containerd(archive: tarfile.TarFile) -> dict[str, str]:
+    return {
+        Name.parse(entry["annotations"]["io.containerd.image.name"]).familiar: entry["digest"]
+        for entry in json.loads(_member(archive, "index.json"))["manifests"]
+    }
 
 
 @contextmanager
