@@ -93,10 +93,12 @@ class ArchiveStore:
         return self._opened().size(descriptor.digest) == descriptor.size
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """See :class:`~manyfest.stores.base.Refers`."""
         return self._referrers.of(subject, self._opened().top.index)
 
     def tags(self) -> Iterator[str]:
-        """The tags of an OCI archive; the names of Docker's, and where one tag has two images."""
+        """The tags of an OCI archive, but whole names where several images have one tag; in
+        Docker's old form, all names as Docker shows them."""
         archive = self._opened()
         if archive.is_synthesized:
             return all_docker_names(archive.top)
