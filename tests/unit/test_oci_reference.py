@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 
 from manyfest.errors import InvalidReference
 from manyfest.oci.digest import Digest
-from manyfest.oci.reference import Name, Reference, check_registry, is_repository, is_tag
+from manyfest.oci.reference import (
+    Name,
+    Reference,
+    check_registry,
+    check_tag,
+    is_repository,
+    is_tag,
+    registry_of,
+)
 
 HEX = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 DIGEST = f"sha256:{HEX}"
@@ -365,3 +373,61 @@ def test_what_docker_names_is_written_as_docker_shows_it(
 
     assert (reference.image, reference.path, reference.name) == (None, path, name)
     assert str(reference) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "registry"),
+    [
+        ("localhost", "localhost"),
+        ("localhost:5000", "localhost:5000"),
+        ("docker://localhost:5000", "localhost:5000"),
+        ("Registry.Example", "registry.example"),
+        ("registry.example:443/", "registry.example:443"),
+        ("registry/", "registry"),
+        ("registry:5000", "registry:5000"),
+        ("docker:2375", "docker:2375"),
+        ("[::1]", "[::1]"),
+        ("[::1]:5000", "[::1]:5000"),
+        ("index.docker.io", "docker.io"),
+        ("alpine", None),
+        ("alpine:latest", None),
+        ("alpine:3.19", None),
+        ("registry.example:v1", None),
+        ("localhost:5000/app", None),
+        ("localhost/team/", None),
+        ("oci:5000", None),
+        ("docker-daemon:5000", None),
+        ("oci:a.b", None),
+        ("-", None),
+        ("", None),
+    ],
+)
+def test_a_registry_is_told_from_an_image(text: str, registry: str | None) -> None:
+    assert registry_of(text) == registry
+
+
+@pytest.mark.parametrize("text", ["-/", "localhost:0", "a..b", "localhost:99999/", "[::x]"])
+def test_a_registry_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidReference):
+        registry_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_place"),
+    [
+        ("app", True),
+        ("app:v1", False),
+        (f"app@sha256:{'0' * 64}", False),
+        ("oci:dir", True),
+        ("oci:dir:v1", False),
+        ("docker-archive:a.tar", True),
+    ],
+)
+def test_a_place_has_no_name_in_it(text: str, is_place: bool) -> None:
+    assert Reference.parse(text).is_place is is_place
+
+
+def test_a_tag_is_checked_by_one_rule() -> None:
+    assert check_tag("v1.2_3-x") == "v1.2_3-x"
+    with pytest.raises(InvalidReference, match="'.v1' is not a tag; use up to 128 letters"):
+        check_tag(".v1")

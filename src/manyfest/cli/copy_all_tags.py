@@ -67,8 +67,7 @@ def _require_no_names(from_: Reference, to: Reference) -> None:
             raise UsageError(
                 "--all-tags is for registries, layouts and files", where=f"{reference}"
             )
-        image = reference.image
-        if reference.name or (image is not None and not image.is_repository):
+        if not reference.is_place:
             raise UsageError(
                 "--all-tags is for a place, and this names one image in it",
                 where=str(reference),

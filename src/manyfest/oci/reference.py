@@ -37,6 +37,9 @@ _OTHER_TRANSPORTS = frozenset({"dir", "containers-storage", "ostree", "sif", "ta
 """What skopeo has besides ours."""
 
 Transport = Literal["docker", "oci", "oci-archive", "docker-archive", "docker-daemon"]
+_TRANSPORTS = frozenset({"oci", "oci-archive", "docker-archive", "docker-daemon"})
+"""Those that are written with one colon."""
+
 STREAM = "-"
 """The path that stands for standard input or output."""
 
@@ -217,6 +220,11 @@ class Reference:
         return f"{self.transport}:{self.path}" if self.path else self.transport
 
     @property
+    def is_place(self) -> bool:
+        """Whether it is a place alone, with no name in it."""
+        return self.image.is_repository if self.image is not None else not self.name
+
+    @property
     def is_archive(self) -> bool:
         """Whether it is one file, or a stream in a file's place."""
         return self.transport in ("oci-archive", "docker-archive")
@@ -284,6 +292,25 @@ def check_registry(text: str) -> str:
         raise InvalidReference(f"{text[:260]!r} has no valid port", mend="use 1 to 65535")
     registry = text.lower()
     return DOCKER_HUB if registry in _HUB_ALIASES else registry
+
+
+def registry_of(text: str) -> str | None:
+    """The registry that ``text`` names, with nothing in it: ``HOST/``, or what has a dot or a port
+    or is ``localhost``. ``None`` for anything else.
+
+    Raises :class:`~manyfest.errors.InvalidReference` for a host that is none.
+    """
+    text = text.removeprefix("docker://")
+    if text.endswith("/") and "/" not in text[:-1]:
+        return check_registry(text[:-1])
+    host, port = _split_port(text)
+    if "/" in text or host in _TRANSPORTS:
+        return None
+    if port is not None:
+        is_host = port.isdecimal()
+    else:
+        is_host = "." in host or host == "localhost" or host.startswith("[")
+    return check_registry(text) if is_host else None
 
 
 def _split_port(text: str) -> tuple[str, str | None]:

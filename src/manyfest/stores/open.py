@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform as this
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -89,6 +89,37 @@ class Stores:
 
         Loading libcurl waits until one is wanted.
         """
+        return self._connected().repository(name, writing=writing)
+
+    def repositories(self, registry: str) -> Iterator[str]:
+        """The names of all repositories of ``registry``, as far as the credentials reach.
+
+        Raises :class:`~manyfest.errors.Unsupported` if it gives no such list.
+        """
+        return self._connected().repositories(registry)
+
+    def kept(self, reference: Reference) -> Store:
+        """The place that ``reference`` leads to, to change what is there.
+
+        Raises :class:`~manyfest.errors.UsageError` for what is written anew as a whole.
+        """
+        if reference.image is not None:
+            return self.registry(reference.image, writing=True)
+        if reference.transport == "oci":
+            return LayoutStore(Path(reference.path))
+        raise UsageError(
+            "nothing in it can be changed: it is written anew as a whole",
+            where=str(reference),
+            mend="name a registry's repository or a layout",
+        )
+
+    def close(self) -> None:
+        """End the connections."""
+        if self._registries is not None:
+            self._registries.close()
+            self._registries = None
+
+    def _connected(self) -> Registries:
         if self._registries is None:
             from manyfest.stores.registry.connect import Registries
 
@@ -98,13 +129,7 @@ class Stores:
                 log=self._log,
                 warn=self._warn,
             )
-        return self._registries.repository(name, writing=writing)
-
-    def close(self) -> None:
-        """End the connections."""
-        if self._registries is not None:
-            self._registries.close()
-            self._registries = None
+        return self._registries
 
     def __enter__(self) -> Self:
         return self
