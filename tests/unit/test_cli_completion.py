@@ -47,11 +47,13 @@ def test_the_shell_itself_can_read_its_script(
 @pytest.mark.parametrize(
     ("words", "incomplete", "found"),
     [
-        ([], "in", ["init", "inspect"]),
+        ([], "in", ["init", "inspect", "index"]),
         ([], "rel", ["release"]),
         (["release"], "--dry", ["--dry-run"]),
         (["check", "image"], "--pl", ["--platform", "--plain-http"]),
         (["completion"], "", ["bash", "zsh", "fish"]),
+        (["index"], "a", ["add", "annotate"]),
+        (["index", "add"], "--re", ["--replace"]),
         ([], "xyzzy", []),
     ],
 )

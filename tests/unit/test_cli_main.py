@@ -88,7 +88,8 @@ def test_a_verb_that_is_like_none_is_told_all(manyfest: Manyfest) -> None:
     assert shown.code == 2
     assert shown.err == (
         "manyfest: no such verb: 'xyzzy'; there are init, version, build, release, inspect, copy,"
-        " tag, ls, check, serve, login, logout, completion; see: manyfest --help\n"
+        " save, load, index, tag, ls, check, serve, login, logout, completion;"
+        " see: manyfest --help\n"
     )
 
 

@@ -110,9 +110,7 @@ def test_suffix_for_tags(platform: str, suffix: str) -> None:
         ("", "", False),
     ],
 )
-def test_what_attestations_are_for_is_no_platform(
-    os: str, architecture: str, known: bool
-) -> None:
+def test_what_attestations_are_for_is_no_platform(os: str, architecture: str, known: bool) -> None:
     assert Platform(architecture, os).is_known is known
 
 

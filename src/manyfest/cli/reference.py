@@ -23,13 +23,21 @@ This page is made by `python -m manyfest.cli.reference`.
 def page() -> str:
     """The page, in Markdown: each verb with its help."""
     context = click.Context(cli, info_name="manyfest", **cli.context_settings)
-    sections = [_HEAD]
-    for name in COMMANDS:
-        command = cli.get_command(context, name)
-        if command is not None:
-            inner = click.Context(command, info_name=name, parent=context, terminal_width=90)
-            sections.append(f"## {name}\n\n```\n{command.get_help(inner)}\n```\n")
-    return "\n".join(sections)
+    return "\n".join([_HEAD, *(_section(context, cli, name, "##") for name in COMMANDS)])
+
+
+def _section(context: click.Context, group: click.Group, name: str, mark: str) -> str:
+    """A command with its help, and below it, if it is a group, the commands in it."""
+    command = group.get_command(context, name)
+    if command is None:
+        raise LookupError(name)
+    inner = click.Context(command, info_name=name, parent=context, terminal_width=90)
+    title = inner.command_path.partition(" ")[2]
+    parts = [f"{mark} {title}\n\n```\n{command.get_help(inner)}\n```\n"]
+    if isinstance(command, click.Group):
+        names = command.list_commands(inner)
+        parts += (_section(inner, command, each, f"{mark}#") for each in names)
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":
