@@ -44,6 +44,8 @@ def find_attached(
 ) -> dict[Digest, tuple[Attachment, ...]]:
     """What refers to each of these manifests: one request for the referrers of each, and one for
     all of cosign's tags unless the repository has very many."""
+    if not subjects:
+        return {}
     with workers(READERS, "attached") as pool:
         referring = pool.map(lambda subject: _referrers(source, subject), subjects)
         tagged: dict[Digest, list[Attachment]] = {subject: [] for subject in subjects}

@@ -168,14 +168,14 @@ def _attached(
     attached: dict[Digest, list[Attachment]] = {each.entry.digest: [] for each in found}
     attached.setdefault(shown.descriptor.digest, [])
     subjects = {str(digest): digest for digest in attached}
-    with workers(READERS, "attestations") as pool:
+    with workers(READERS, "attached") as pool:
+        referring = pool.submit(find_attached, source, list(attached) if referrers else [])
         speaking = pool.map(attestation, repeat(source), attesting)
         for entry, attachment in zip(attesting, speaking, strict=True):
             subject = subjects.get(entry.attests_to, shown.descriptor.digest)
             attached[subject].append(attachment)
-    if referrers:
-        for digest, referring in find_attached(source, list(attached)).items():
-            attached[digest] += referring
+        for digest, attachments in referring.result().items():
+            attached[digest] += attachments
     return attached
 
 
