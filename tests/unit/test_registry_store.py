@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,7 @@ from manyfest.stores.memory import MemoryStore
 from manyfest.stores.registry.http import Request, Response
 from tests.images import OCI_INDEX, OCI_MANIFEST, content_of, image
 from tests.scripts import (
+    BLOB,
     DIGEST,
     OTHER,
     ROOT,
@@ -181,8 +183,22 @@ def test_a_refusal_is_the_same_error_wherever_it_comes(
         lambda: store.open(ROOT.descriptor),
         lambda: store.open(ROOT.children[0]),
         lambda: list(store.tags()),
-        lambda: store.put(content_of(ROOT)),
-        lambda: store.tag("v1", content_of(ROOT)),
+    ):
+        with pytest.raises(error, match=r"^ghcr\.io/team/app: "):
+            attempt()
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, AccessDenied), (403, AccessDenied), (404, RegistryError), (429, RateLimited),
+     (500, RegistryError), (301, RegistryError)],
+)  # fmt: skip
+def test_what_is_written_is_never_not_found(status: int, error: type[ManyfestError]) -> None:
+    store, _ = scripted(lambda request: answer(status))
+    for attempt in (
+        partial(store.put, content_of(ROOT)),
+        partial(store.tag, "v1", content_of(ROOT)),
+        partial(store.put, BLOB),
     ):
         with pytest.raises(error, match=r"^ghcr\.io/team/app: "):
             attempt()

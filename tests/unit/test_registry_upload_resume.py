@@ -204,6 +204,19 @@ def test_a_refusal_is_never_taken_for_a_race(status: int) -> None:
     assert script.looks == 0
 
 
+def test_an_upload_that_is_forgotten_each_time_is_not_told_as_something_missing() -> None:
+    script = Script(*[begun("1"), Response(404)] * 3)
+    with pytest.raises(RegistryError, match=f"the registry lost the upload of {DIGEST} each time"):
+        script.uploader.upload(content())
+
+
+def test_an_upload_that_was_gone_on_with_says_nothing_of_the_blobs_digest() -> None:
+    invalid = Response(400, b'{"errors":[{"code":"DIGEST_INVALID"}]}')
+    script = Script(begun("1"), BROKEN, holding(9), BROKEN, holding(10), invalid)
+    with pytest.raises(RegistryError, match="the registry lost the upload"):
+        script.uploader.upload(content())
+
+
 def test_a_look_that_fails_is_no_reason_not_to_send() -> None:
     def has(_: Descriptor) -> bool:
         raise RegistryError("the look failed")

@@ -28,7 +28,6 @@ _MAX_ERROR_BODY = 64 * 1024
 _PATIENCE = 10.0
 _DIGEST = re.compile(r"\b(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\b")
 _UNKNOWN_PARTS = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
-_NO_REPOSITORY = "NAME_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def expect_taken(response: Response, manifest: Digest, *, doing: str, where: str
         complaint = read_complaint(response)
         if complaint.code in _UNKNOWN_PARTS and response.status in (400, 404):
             raise _parts_missing(response.status, complaint, manifest, doing=doing, where=where)
-        if complaint.code == _NO_REPOSITORY and response.status == 404:
+        if response.status == 404:
             raise no_such_repository(response.status, where=where)
         raise error_for(response.status, complaint, doing=doing, where=where)
 

@@ -20,7 +20,8 @@ from manyfest.errors import (
     ConnectionFailed,
     DigestMismatch,
     ManyfestError,
-    RateLimited,
+    NotFound,
+    RegistryError,
 )
 from manyfest.oci.descriptor import Descriptor
 from manyfest.stores.base import Content
@@ -300,12 +301,17 @@ class _Upload:
         """Raise the error, unless another upload of the same blob was faster."""
         if isinstance(outcome, ConnectionFailed):
             raise outcome
-        doing = f"the upload of {self._descriptor.digest}"
+        doing, where = f"the upload of {self._descriptor.digest}", self._uploader.where
         try:
-            expect(outcome, *_CREATED, doing=doing, where=self._uploader.where).close()
-        except (AccessDenied, RateLimited, DigestMismatch):
+            expect(outcome, *_CREATED, doing=doing, where=where).close()
+        except ManyfestError as error:
+            is_mixed_up = isinstance(error, DigestMismatch)
+            may_be_there = outcome.status in _MAYBE_THERE and not is_mixed_up
+            if may_be_there and self._uploader.is_there(self._descriptor):
+                return
+            if isinstance(error, NotFound) or (is_mixed_up and self._is_resumed):
+                # Neither is said of the blob: it is the upload that is gone, or mixed up.
+                raise RegistryError(
+                    f"the registry lost {doing} each time", where=where, status=outcome.status
+                ) from None
             raise
-        except ManyfestError:
-            status = outcome.status
-            if status not in _MAYBE_THERE or not self._uploader.is_there(self._descriptor):
-                raise
