@@ -62,43 +62,6 @@ def test_a_dry_copy_prints_the_plan_and_changes_nothing(
     assert not (tmp_path / "image.tar").exists()
 
 
-def test_ls_sorts_versions(manyfest: Manyfest, tmp_path: Path) -> None:
-    make_layout(tmp_path / "image", "v1.10.0", "latest", "v1.9.0", "v1.10.0-rc.1", "edge")
-    assert manyfest("ls", "oci:image").out.split() == [
-        "edge",
-        "latest",
-        "v1.9.0",
-        "v1.10.0-rc.1",
-        "v1.10.0",
-    ]
-
-
-def test_ls_as_json(manyfest: Manyfest, tmp_path: Path) -> None:
-    make_layout(tmp_path / "image", "v2", "v1")
-    listed = manyfest("ls", "--json", "oci:image")
-    assert json.loads(listed.out) == {"reference": "oci:image", "tags": ["v1", "v2"]}
-
-
-def test_tag_says_what_was_there_and_prints_the_digest(
-    manyfest: Manyfest, digest: str, tmp_path: Path
-) -> None:
-    layout = LayoutStore(tmp_path / "image")
-    other = images.single(layout)
-    layout.tag("v2", images.content_of(other))
-    assert manyfest("tag", "oci:image:v1", "v1", "v2", "v3") == (
-        0,
-        f"{digest}\n",
-        f"v1: already there\nv2: set; it was {other.descriptor.digest}\nv3: set\n",
-    )
-    assert str(layout.resolve("v2").digest) == str(layout.resolve("v3").digest) == digest
-
-
-def test_a_dry_tag_changes_nothing(manyfest: Manyfest, digest: str, tmp_path: Path) -> None:
-    planned = manyfest("tag", "--dry-run", "oci:image:v1", "v2")
-    assert planned == (0, f"v2: would be set\n{digest}\n", "")
-    assert list(LayoutStore(tmp_path / "image").tags()) == ["v1"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "verdict", "states"),
     [
