@@ -61,7 +61,7 @@ class Stores:
         if reference.transport == "docker-daemon":
             return _exported(reference)
         if reference.is_stream:
-            return ArchiveStore.standard_input(label="standard input")
+            return ArchiveStore.standard_input(label=reference.location)
         if reference.transport == "oci":
             return LayoutStore(Path(reference.path))
         return ArchiveStore(Path(reference.path), label=reference.location)
