@@ -16,7 +16,6 @@ from manyfest.stores.referrers import (
     EMPTY,
     NamedReferrers,
     as_referrer,
-    fallback_index,
     fallback_tag,
     holder_of,
     list_manifest,
@@ -103,11 +102,6 @@ def test_what_others_wrote_into_a_list_is_kept() -> None:
     assert with_referrer(other, described(1)).annotations == {"tool": "other"}
 
 
-def test_the_same_referrers_make_the_same_list_in_whichever_order_they_come() -> None:
-    one, two = described(1), described(2)
-    assert fallback_index([one, two]).raw == fallback_index([two, one, two]).raw
-
-
 def test_a_list_that_could_not_be_read_again_is_not_made() -> None:
     many = tuple(described(number) for number in range(MAX_REFERRERS + 1))
     with pytest.raises(StoreError, match=r"^here: the list of 4097 referrers is too long"):
@@ -149,7 +143,9 @@ def test_referrers_are_found_under_the_fallback_tag_and_among_the_names() -> Non
     layout = Layout()
     subject = image(layout.store).descriptor
     listed, standing = artifact(subject, kind="a/listed"), artifact(subject, kind="a/standing")
-    layout.add(fallback_index([as_referrer(listed)]), fallback_tag(subject.digest))
+    layout.add(
+        list_manifest(with_referrer(EMPTY, as_referrer(listed))), fallback_tag(subject.digest)
+    )
     layout.add(standing)
     layout.add(artifact(described(1), kind="a/other"))
     found = NamedReferrers(layout.read).of(subject.digest, layout.top)
@@ -201,7 +197,7 @@ def test_a_list_of_referrers_holds_nothing() -> None:
     subject = image(layout.store).descriptor
     sbom = artifact(subject)
     layout.add(sbom)
-    layout.add(fallback_index([as_referrer(sbom)]), fallback_tag(subject.digest))
+    layout.add(list_manifest(with_referrer(EMPTY, as_referrer(sbom))), fallback_tag(subject.digest))
     assert holder_of(sbom.descriptor.digest, layout.top, layout.read) is None
 
 

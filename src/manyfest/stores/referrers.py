@@ -62,13 +62,6 @@ def without_referrer(listed: Index, referrer: Digest) -> Index:
     return msgspec.structs.replace(listed, manifests=kept)
 
 
-def fallback_index(referrers: Iterable[Descriptor]) -> Manifest:
-    """A new list of these referrers, each once: the same bytes in whichever order they come."""
-    each = {referrer.digest: referrer for referrer in referrers}
-    ordered = tuple(each[digest] for digest in sorted(each))
-    return list_manifest(msgspec.structs.replace(EMPTY, manifests=ordered))
-
-
 def list_manifest(listed: Index, *, where: str = "") -> Manifest:
     """A list of referrers, ready to be stored.
 
