@@ -172,7 +172,12 @@ def test_what_a_registry_says_is_cut_short_and_put_on_one_line() -> None:
         (['</v2/old>; rel="prev", </v2/x>; rel="next"'], "/v2/x"),
         (['</v2/old>; rel="prev"', '</v2/x>; rel="next"'], "/v2/x"),
         (['</v2/old>; rel="prev"'], ""),
+        (['</v2/x>; REL="next"'], "/v2/x"),
+        (['</v2/x>; rel="nextish"'], ""),
+        (["</v2/old>, </v2/x>; rel=next"], "/v2/x"),
         (["nonsense"], ""),
+        (["<>;" * 21_000], ""),
+        ([("<>;" + " " * 50) * 1200], ""),
     ],
 )
 def test_the_next_page_stands_in_the_link(links: list[str], following: str) -> None:

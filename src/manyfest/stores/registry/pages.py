@@ -18,7 +18,8 @@ _MAX_PAGE_SIZE = 16 * 1024 * 1024
 _MAX_SIZE = 256 * 1024 * 1024
 """Bytes of all pages: two million tags of the longest kind."""
 
-_NEXT = re.compile(r'<([^<>]*)>\s*;(?:[^,]*;)?\s*rel="?next"?', re.IGNORECASE)
+_LINK = re.compile(r"<([^<>]*)>([^<]*)")
+_IS_NEXT = re.compile(r';\s*rel="?next\b', re.IGNORECASE)
 
 
 class Pages:
@@ -89,8 +90,9 @@ def read_names(
 def next_page(response: Response) -> str:
     """The address in ``Link: <…>; rel="next"`` (RFC 8288), or the empty string at the end."""
     for value in response.headers.get_all("Link"):
-        if match := _NEXT.search(value):
-            return match.group(1)
+        for address, parameters in _LINK.findall(value):
+            if _IS_NEXT.search(parameters):
+                return str(address)
     return ""
 
 
