@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manyfest.errors import InvalidManifest, NotFound, Unsupported, UsageError
 from manyfest.index import Held, Offer, absent, added, annotated, created, placed, removed
@@ -11,6 +13,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from manyfest.oci.parse import parse_manifest
 from manyfest.oci.platform import Platform
 
 ZSTD = {"io.github.containers.compression.zstd": "true"}
@@ -449,3 +452,46 @@ def test_an_annotation_makes_a_list_of_dockers_an_index_of_ocis() -> None:
     before = held(docker("linux/amd64"), media_type=DOCKER_LIST)
 
     assert annotated(before, {"a": "b"}).descriptor.media_type == OCI_INDEX
+
+
+# Whatever is in it
+
+POOL = [entry(name) for name in ("linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386")]
+POOL += [docker("linux/s390x"), windows("1"), windows("2"), *map(attestation, POOL[:2])]
+
+some = st.lists(st.sampled_from(POOL), unique=True, min_size=1)
+
+
+@given(some)
+def test_what_is_made_reads_back_as_it_was_meant(entries: list[Descriptor]) -> None:
+    index = created(offers(*entries), {"a": "b"})
+
+    assert parse_manifest(index.raw) == index
+
+
+@given(some, some)
+def test_everything_that_is_added_is_there_once_and_a_second_time_changes_nothing(
+    entries: list[Descriptor], more: list[Descriptor]
+) -> None:
+    index = added(held(*entries), offers(*more))
+    again = added(held(*index.index.manifests), offers(*more, *entries))
+
+    assert set(index.index.manifests) == {*entries, *more}
+    assert len(index.index.manifests) == len({*entries, *more})
+    assert again.raw == index.raw
+
+
+@given(some, st.sampled_from(["linux/amd64", "linux/arm64", "windows/amd64"]))
+def test_what_is_removed_is_gone_and_everything_else_is_left(
+    entries: list[Descriptor], name: str
+) -> None:
+    platform = Platform.parse(name)
+    gone = [each for each in entries if each.platform and each.platform.same_as(platform)]
+    gone += [each for each in entries if each.attests_to in {str(one.digest) for one in gone}]
+    try:
+        index = removed(held(*entries), [platform], [])
+    except UsageError:
+        assert all(each.is_attestation for each in entries if each not in gone)
+        return
+
+    assert index.index.manifests == tuple(each for each in entries if each not in gone)
