@@ -13,7 +13,7 @@ DOCKERD, DOCKER = "/usr/sbin/dockerd", "/usr/bin/docker"
 
 
 @contextmanager
-def running_daemon(folder: Path) -> Iterator[str]:
+def running_daemon(folder: Path, *options: str) -> Iterator[str]:
     """``dockerd`` with everything in ``folder``; what to set ``DOCKER_HOST`` to.
 
     The folder's path must be short: that of a socket has at most 107 characters.
@@ -25,7 +25,7 @@ def running_daemon(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [DOCKERD, "--iptables=false", "--bridge=none", "--storage-driver=vfs",
              f"--data-root={folder}/data", f"--exec-root={folder}/exec",
-             f"--pidfile={folder}/pid", f"--host={address}"],
+             f"--pidfile={folder}/pid", f"--host={address}", *options],
             stdout=log, stderr=log,
         )  # fmt: skip
         try:
