@@ -54,8 +54,8 @@ def command(
     no_referrers: bool,
     dry_run: bool,
 ) -> None:
-    """Save images, with all their platforms, in one archive that docker load, podman load, ctr,
-    skopeo and manyfest take. What images share is in it once. Prints their digests.
+    """Save images, with all their platforms, in one archive that docker load, podman load, ctr
+    and skopeo take. What images share is in it once. Prints their digests.
 
     REF is a reference as in manyfest copy. Docker loads an image as NAME:TAG-ARCH for each of its
     platforms, and for this machine's, or the first --platform, as NAME:TAG too. A FILE that ends
