@@ -20,11 +20,10 @@ from manyfest.errors import AccessDenied, ContentError, ManyfestError, NotFound,
 from manyfest.graph import READERS, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.reference import is_companion_tag
 from manyfest.progress import NoProgress, Progress
 from manyfest.stores.base import Attaches, Place, Source, Target
-from manyfest.stores.referrers import fallback_tag
+from manyfest.stores.referrers import fallback_tag, is_fallback_list
 from manyfest.threads import workers
 
 T = TypeVar("T")
@@ -93,7 +92,7 @@ def copy_tags(
     keep the others from being copied; a target that fails does, and its error is raised.
     """
     run = _Run(source, target, known, referrers=referrers, progress=progress or NoProgress())
-    lists = {tag: root for tag, root in tags.items() if is_list(tag, root)}
+    lists = {tag: root for tag, root in tags.items() if is_fallback_list(tag, root)}
     # Images first, each with what refers to it; then what is left of that, whose images are there.
     for is_companion in (False, True):
         run.copy_images(
@@ -105,12 +104,6 @@ def copy_tags(
         )
     run.copy_lists(lists)
     return run.result
-
-
-def is_list(tag: str, root: Descriptor) -> bool:
-    """Whether it is a list of referrers (OCI distribution specification, "Referrers Tag
-    Schema")."""
-    return is_companion_tag(tag) and "." not in tag and root.media_type == OCI_INDEX
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 from manyfest.cli.session import Session
 from manyfest.cli.text import one_line, size
-from manyfest.copy_tags import CopiedTags, Differences, copy_tags, differences, is_list
+from manyfest.copy_tags import CopiedTags, Differences, copy_tags, differences
 from manyfest.errors import InvalidReference, ManyfestError, StoreError, Unsupported, UsageError
 from manyfest.oci.reference import Reference, check_tag, is_companion_tag
 from manyfest.stores.base import Lists, Source, Target
 from manyfest.stores.memory import MemoryStore
 from manyfest.stores.open import Stores
+from manyfest.stores.referrers import is_fallback_list
 
 
 def copy_all_tags(
@@ -100,7 +101,7 @@ def _plan(
 ) -> None:
     found = _differences(here, there, names)
     for tag, root in found.moved.items():
-        what = "what it lists would be attached" if is_list(tag, root) else "would be set"
+        what = "what it lists would be attached" if is_fallback_list(tag, root) else "would be set"
         session.out(one_line(f"{tag}: {what}"))
     looked_into = ", and would be looked into" if repair else ""
     session.say(f"{to.location}: {len(found.same)} tags are the same already{looked_into}")

@@ -103,15 +103,10 @@ class Stores:
 
         Raises :class:`~manyfest.errors.UsageError` for what is written anew as a whole.
         """
+        require_kept(reference)
         if reference.image is not None:
             return self.registry(reference.image, writing=True)
-        if reference.transport == "oci":
-            return LayoutStore(Path(reference.path))
-        raise UsageError(
-            "nothing in it can be changed: it is written anew as a whole",
-            where=str(reference),
-            mend="name a registry's repository or a layout",
-        )
+        return LayoutStore(Path(reference.path))
 
     def close(self) -> None:
         """End the connections."""
@@ -159,6 +154,16 @@ def tags_of(reference: Reference) -> tuple[str, ...]:
     if image_number(name) is not None:
         raise UsageError("a target cannot be a number", where=str(reference), mend="name a tag")
     return (name,)
+
+
+def require_kept(reference: Reference) -> None:
+    """Raises :class:`~manyfest.errors.UsageError` for a place that is written anew as a whole."""
+    if not reference.is_kept:
+        raise UsageError(
+            "nothing in it can be changed: it is written anew as a whole",
+            where=str(reference),
+            mend="name a registry's repository or a layout",
+        )
 
 
 def require_two_places(source: Reference, target: Reference) -> None:

@@ -32,6 +32,12 @@ def fallback_tag(subject: Digest) -> str:
     return f"{subject.algorithm}-{subject.hex[:64]}"
 
 
+def is_fallback_list(tag: str, root: Descriptor) -> bool:
+    """Whether ``tag``, which means ``root``, is a list of referrers and nothing else that is tagged
+    by a digest, as what cosign makes is."""
+    return is_companion_tag(tag) and "." not in tag and root.media_type == OCI_INDEX
+
+
 def as_referrer(manifest: Manifest) -> Descriptor:
     """How a list of referrers describes a manifest: with its artifact type, which may be that of
     its configuration, and all its annotations."""
