@@ -64,9 +64,8 @@ def placed(entry: Descriptor, stated: Sequence[Platform], where: str) -> Descrip
     platform, known = stated[0], entry.platform or stated[0]
     if (known.os, known.architecture) != (platform.os, platform.architecture):
         raise UsageError(f"it is for {known}, not for {platform}", where=where)
-    return msgspec.structs.replace(
-        entry, platform=msgspec.structs.replace(known, variant=platform.variant)
-    )
+    variant = platform.variant or known.variant
+    return msgspec.structs.replace(entry, platform=msgspec.structs.replace(known, variant=variant))
 
 
 def created(offers: Sequence[Offer], annotations: Mapping[str, str]) -> Manifest:

@@ -91,6 +91,12 @@ def test_a_platform_that_is_named_adds_a_variant() -> None:
     assert str(found.platform) == "linux/arm/v6"
 
 
+def test_a_platform_that_is_named_takes_no_variant_away() -> None:
+    v3 = entry("linux/amd64/v3")
+
+    assert placed(v3, platforms("linux/amd64"), "host/app:1") == v3
+
+
 def test_a_platform_that_is_named_keeps_the_version_of_the_system() -> None:
     found = placed(windows("10.0.17763"), platforms("windows/amd64"), "host/app:1")
 
