@@ -38,6 +38,9 @@ ELSEWHERE = [
     ("https://user:secret@storage.example/", "with a user name in it"),
     ("https://storage.example\\@evil.example/", "characters that no address may have"),
     ("https://" + "a" * 20_000, "too long"),
+    ("https://[::1/", "is not an address"),
+    ("https://[:1]/", "is not an address"),
+    ("https://storage.example:99999/", "is not an address"),
 ]
 
 
@@ -145,7 +148,8 @@ def test_redirects_in_a_circle(registry: Between) -> None:
 
 
 @pytest.mark.parametrize(
-    "link", ["https://evil.example/", "http://registry.example/", "file:///etc/passwd", "//x/"]
+    "link",
+    ["https://evil.example/", "http://registry.example/", "file:///etc/passwd", "//x/", "//[:1]/"],
 )
 def test_a_list_of_tags_that_goes_on_elsewhere(registry: Between, link: str) -> None:
     registry.quirk = lambda request, send: said(

@@ -129,6 +129,11 @@ def test_a_registry_on_loopback_sends_to_loopback_but_not_to_link_local() -> Non
     assert realm_places(Place.LOOPBACK) == {Place.PUBLIC, Place.PRIVATE, Place.LOOPBACK}
 
 
+def test_port_0_is_not_the_usual_one() -> None:
+    assert Origin.of("https://ghcr.io:0/") != Origin.of("https://ghcr.io/")
+    assert Origin.of("https://ghcr.io:443/") == Origin.of("https://ghcr.io/")
+
+
 def test_a_body_is_read_in_parts_and_whole() -> None:
     with Response(200, b"content") as response:
         assert response.read(3) == b"con"

@@ -75,6 +75,9 @@ def test_from_http_to_https_is_another_origin_too() -> None:
         "file:///etc/passwd",
         "https://user:password@cdn.example/1",
         "https://cdn.example\\@evil.example/",
+        "https://[::1/",
+        "https://[:1]/",
+        "https://cdn.example:99999/",
     ],
 )
 def test_a_redirect_that_breaks_the_rules_is_an_error(location: str) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from manyfest.errors import ConnectionFailed, RegistryError
 from manyfest.stores.base import Reader
@@ -74,7 +74,7 @@ class Origin:
             raise RegistryError(f"{show_url(url)!r} is not an http or https address")
         if "@" in parts.netloc:
             raise RegistryError("an address with a user name in it is not trusted", where=host)
-        return cls(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme])
+        return cls(parts.scheme, host, _DEFAULT_PORTS[parts.scheme] if port is None else port)
 
     def __str__(self) -> str:
         """``HOST`` or ``HOST:PORT``, as it stands in a reference."""
@@ -267,6 +267,15 @@ class BytesReader:
 
     def close(self) -> None:
         self._content = b""
+
+
+def join_url(url: str, reference: str) -> str:
+    """The address that a reference in an answer from ``url`` means, whether relative or whole
+    (RFC 3986, section 5). Raises :class:`RegistryError` if it means none."""
+    try:
+        return urljoin(url, reference)
+    except ValueError as error:
+        raise RegistryError(f"{show_url(reference)!r} is not an address: {error}") from None
 
 
 def show_url(url: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from manyfest.errors import RegistryError
-from manyfest.stores.registry.http import Origin, Response
+from manyfest.stores.registry.http import Origin, Response, join_url
 
 PAGE = 1000
 """Names asked for at a time: ECR and Docker's registry refuse to be asked for more."""
@@ -49,13 +49,20 @@ class Pages:
         if not following:
             self.url = ""
             return
-        url = urljoin(self.url, following)
-        if Origin.of(url) != Origin.of(self._first):
-            raise RegistryError(f"{self._what} goes on at another host", where=self._where)
+        try:
+            url = join_url(self.url, following)
+            stays = Origin.of(url) == Origin.of(self._first)
+        except RegistryError as error:
+            raise self._error(f"goes on elsewhere, but {error.what}") from None
+        if not stays:
+            raise self._error("goes on at another host")
         if url in self._seen or len(self._seen) >= self._most:
-            raise RegistryError(f"{self._what} does not end", where=self._where)
+            raise self._error("does not end")
         self._seen.add(url)
         self.url = url
+
+    def _error(self, what: str) -> RegistryError:
+        return RegistryError(f"{self._what} {what}", where=self._where)
 
 
 def read_names(

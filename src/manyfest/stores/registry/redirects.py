@@ -9,7 +9,6 @@ nothing goes from https to http; a registry may not send its clients wherever it
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urljoin
 
 from manyfest.errors import RegistryError
 from manyfest.stores.registry.addresses import redirect_places
@@ -19,6 +18,7 @@ from manyfest.stores.registry.http import (
     Response,
     Transport,
     check_place,
+    join_url,
     place_of_answer,
     show_host,
 )
@@ -36,8 +36,8 @@ def resolve_location(url: str, location: str) -> str:
     For redirects and for upload sessions alike. Raises :class:`RegistryError` unless it is http or
     https, without a user name, and not http where ``url`` is https.
     """
-    target = urljoin(url, location).partition("#")[0]
     try:
+        target = join_url(url, location).partition("#")[0]
         origin = Origin.of(target)
     except RegistryError as error:
         raise RegistryError(f"it sends elsewhere, but {error}", where=show_host(url)) from None
