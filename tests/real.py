@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+PEERS = Path(__file__).parents[1] / ".peers"
+
 
 def need(reason: str, *, met: bool) -> None:
     """Skip the test, or fail it where real parts are required, unless the need is met."""
@@ -30,6 +32,13 @@ def need_programs(*names: str) -> None:
     """The programs must be on the PATH."""
     missing = [name for name in names if shutil.which(name) is None]
     need(f"{', '.join(missing)} not installed", met=not missing)
+
+
+def peer(name: str) -> str:
+    """The path of a tool that Debian does not have, and ``make peers`` builds."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}{os.pathsep}{PEERS}")
+    need(f"{name} not installed; make peers builds it", met=found is not None)
+    return str(found)
 
 
 def need_root() -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +22,7 @@ from manyfest.stores.archive import ArchiveStore
 from manyfest.stores.base import Source, read_all
 from manyfest.stores.layout import LayoutStore
 from tests import images, real
+from tests.runtimes import Tool, podman_in, running_containerd
 
 pytestmark = pytest.mark.real
 
@@ -33,10 +31,6 @@ CONFIG = "sha256:7b521a9a2116198db4e91afd408d1acbab15bd9a74a2d72dc0b90cf55c73db6
 
 MADE = "sha256:a891ccb0dbf6990486fa7b758b85c564f16dc10dd1ab4fd8a8953008dd69e69b"
 """The manifest that is made for it from an archive that has none, whoever wrote that."""
-
-PEERS = Path(__file__).parents[2] / ".peers"
-
-Tool = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +67,7 @@ def saved(skopeo: Tool, layout: Path) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def podman(tmp_path_factory: pytest.TempPathFactory, saved: dict[str, Path]) -> Tool:
     """Podman with the images ``one``, under two names, and ``two``, and nobody else's."""
-    real.need_programs("podman")
-    real.need_root()
-    folder = tmp_path_factory.mktemp("p")  # short, since podman takes no long path
-    options = ["--root", f"{folder}/root", "--runroot", f"{folder}/run",
-               "--storage-driver=vfs", "--cgroup-manager=cgroupfs",
-               "--events-backend=file"]  # fmt: skip
-
-    def run(*words: str) -> str:
-        return real.output_of("podman", *options, *words)
-
+    run = podman_in(tmp_path_factory.mktemp("p"))  # short, since podman takes no long path
     for archive in saved.values():
         run("load", "--quiet", "--input", str(archive))
     run("tag", "docker.io/team/one:v1", "localhost/one:latest")
@@ -135,29 +120,6 @@ def _checked(source: Source, image: Image) -> tuple[str, str]:
 def _diff_id(layer: bytes) -> Digest:
     reader = decompress(io.BytesIO(layer))
     return Digest.of(b"".join(iter(lambda: reader.read(100_000), b"")))
-
-
-@contextmanager
-def containerd(folder: Path) -> Iterator[Tool]:
-    """``ctr``, speaking to a containerd of our own."""
-    real.need_programs("containerd", "ctr")
-    real.need_root()
-    socket, config = f"{folder}/c.sock", folder / "containerd.toml"
-    config.write_text(
-        f'version = 2\nroot = "{folder}/c"\nstate = "{folder}/c-run"\n'
-        f'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "{socket}"\n'
-    )
-
-    def run(*words: str) -> str:
-        return real.output_of("ctr", "--address", socket, *words)
-
-    with (folder / "containerd.log").open("wb") as log:
-        process = subprocess.Popen(["containerd", "--config", config], stdout=log, stderr=log)
-        try:
-            real.wait_until(lambda: Path(socket).exists(), "containerd")
-            yield run
-        finally:
-            real.stop(process)
 
 
 ONE = Found(MADE, (CONFIG,), ("linux/amd64",))
@@ -251,13 +213,12 @@ def test_docker_save_into_a_pipe(docker: list[str], docker_images: Tool, packer:
 
 
 def test_cranes_archive(docker_registry: str, skopeo: Tool, layout: Path, tmp_path: Path) -> None:
-    crane = shutil.which("crane", path=f"{os.environ['PATH']}:{PEERS}")
-    real.need("crane is not installed; make peers builds it", met=crane is not None)
+    crane = real.peer("crane")
     path, name = tmp_path / "app.tar", f"{docker_registry}/team/one:v1"
     skopeo("copy", "--dest-tls-verify=false", f"oci:{layout}:one", f"docker://{name}")
     pushed = json.loads(real.output_of("skopeo", "inspect", "--raw", "--tls-verify=false",
                                        f"docker://{name}"))  # fmt: skip
-    real.output_of(str(crane), "pull", "--insecure", name, path)
+    real.output_of(crane, "pull", "--insecure", name, path)
     with ArchiveStore(path) as store:
         assert list(store.tags()) == [name]
         assert found_in(store, "").configs == (CONFIG,)
@@ -271,7 +232,7 @@ def test_cranes_archive(docker_registry: str, skopeo: Tool, layout: Path, tmp_pa
 def test_containerds_archive(skopeo: Tool, layout: Path, tmp_path: Path) -> None:
     oci, path = tmp_path / "oci.tar", tmp_path / "app.tar"
     skopeo("copy", "--all", f"oci:{layout}:index", f"oci-archive:{oci}:v1")
-    with containerd(tmp_path) as ctr:
+    with running_containerd(tmp_path) as ctr:
         ctr("images", "import", "--no-unpack", "--all-platforms", "--base-name=team/app", str(oci))
         ctr("images", "export", "--all-platforms", str(path), "team/app:v1")
     with ArchiveStore(oci) as before, ArchiveStore(path) as store:
