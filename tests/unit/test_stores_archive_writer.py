@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyfest.copy import copy_graph
@@ -81,6 +81,7 @@ def test_nothing_in_it_tells_when_or_by_whom_it_was_made(tmp_path: Path) -> None
             assert member.mode == (0o755 if member.isdir() else 0o644)
 
 
+@settings(deadline=None)
 @given(parts=st.permutations(PARTS))
 def test_the_bytes_do_not_depend_on_what_comes_first(parts: list[Content]) -> None:
     with TemporaryDirectory() as folder:
