@@ -20,8 +20,8 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: wall-clock seconds and seconds of processors; the peak memory of the process and what
-    it started, 0 if it was too short to be seen; the most that it kept on disk beyond what it
+    """One run: wall-clock seconds and seconds of processors; the peak memory of the process and of
+    what it started, 0 if it was too short to be seen; the most that it kept on disk beyond what it
     leaves in the target. Both in bytes."""
 
     seconds: float

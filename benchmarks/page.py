@@ -17,8 +17,9 @@ begins changes each time, and the first run of each is not counted. A ratio is o
 in the same pair; shown is the median of the pairs, with the smallest and the largest. Before each
 run the target is empty, and so are home, caches and temporary folder of the tool; the source is
 in the kernel's cache. After each run the result is verified: a tool that left something out has
-failed. The peers have the flags that make them fastest at the same job; crane's `--no-clobber` is
-not among them, as it compares the names of tags only, not what they point at.
+failed. The peers have the flags that make them fastest at the same job. crane's `--no-clobber` is
+not among them: it compares the names of tags only, not what they point at. Where registries are far
+away crane is shown twice, as it comes, which the goal is for, and with its best number of jobs.
 
 Memory is the most resident memory of the tool and of what it started. Disk is the most that it
 kept in files besides source and target at any moment, deleted but open ones included, seen by

@@ -115,9 +115,8 @@ def _shared(
 
 
 def _rounds(result: Result) -> str:
-    slow = [peer.tool for peer in result.job.peers if peer.slow]
-    said = f"{result.job.rounds} pairs with each tool"
-    return f"{said}, 1 with {slow[0]}, which is slow" if slow else said
+    slow = "".join(f", 1 with {peer.tool}, which is slow" for peer in result.job.peers if peer.slow)
+    return f"{result.job.rounds} pairs with each tool{slow}"
 
 
 def _peer(peer: Peer, pairs: Pairs) -> str:
