@@ -315,3 +315,19 @@ def test_all_tags_are_of_places_that_have_several(manyfest: Manyfest, place: str
         refused = manyfest("copy", "--all-tags", *arguments)
         assert refused.code == 2
         assert "--all-tags is for registries, layouts and files" in refused.err
+
+
+def test_what_is_built_for_a_daemon_is_what_it_keeps(
+    manyfest: Manyfest, docker: SmallDaemon, tmp_path: Path
+) -> None:
+    (tmp_path / "context").mkdir()
+    (tmp_path / "context" / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+
+    def build(name: str, platforms: str) -> int:
+        into = f"docker-daemon:{name}"
+        return manyfest("build", "context", "--platform", platforms, "-o", into).code
+
+    assert build("one:v1", "arm64") == 0
+    assert build("two:v1", "arm64,amd64") == 0
+    assert set(docker.images) == {"one:v1", "two:v1", "two:v1-arm64", "two:v1-amd64"}
+    assert docker.images["one:v1"] == docker.images["two:v1"] == docker.images["two:v1-arm64"]

@@ -13,7 +13,12 @@ from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import seconds
 
 if TYPE_CHECKING:
-    from manyfest.build.native import BuildRequest
+    from collections.abc import Sequence
+
+    from manyfest.build.native import BuildRequest, Built
+    from manyfest.copy import Item
+    from manyfest.oci.platform import Platform
+    from manyfest.oci.reference import Reference
 
 
 @click.command()
@@ -50,14 +55,14 @@ def command(
     *,
     dry_run: bool,
 ) -> None:
-    """Build the folder CONTEXT for each platform, into one image at REF: oci-archive:FILE:TAG,
-    oci:DIR:TAG or a name in a registry.
+    """Build the folder CONTEXT for each platform, into one image at REF, a target as in manyfest
+    copy: oci-archive:FILE:TAG, oci:DIR:TAG, a name in a registry, docker-daemon:NAME:TAG.
 
     Needs no daemon, and so no RUN in the Dockerfile. Prints the digest.
     """
     from manyfest.build.native import build, plan
     from manyfest.build.workspace import workspace
-    from manyfest.copy import copy_graph
+    from manyfest.copy import copy_graphs
     from manyfest.oci.reference import Reference
     from manyfest.stores.archive_names import Naming
     from manyfest.stores.open import tags_of
@@ -72,13 +77,29 @@ def command(
         built = build(request, workspace=room, open_image=stores.registry, progress=progress)
         for warning in built.warnings:
             progress.say(f"warning: {warning}")
+        items = _items(built, where, tags, request.platforms)
         naming = Naming(platform=request.platforms[0])
         with stores.target(where, naming=naming) as there:
-            copy_graph(built.source, built.graph, there, tags, progress=progress)
+            copy_graphs(built.source, items, there, progress=progress)
         for each in built.platforms:
             progress.say(f"{each.platform}: built in {seconds(each.seconds)}")
     tell = session.say if where.is_stream else session.out  # the image itself went to stdout
-    tell(str(built.graph.root.descriptor.digest))
+    tell(str(items[-1].graph.root.descriptor.digest))
+
+
+def _items(
+    built: Built, where: Reference, tags: Sequence[str], platforms: Sequence[Platform]
+) -> Sequence[Item]:
+    """The image; for a daemon, what of it a daemon keeps."""
+    from manyfest.copy import Item
+
+    if where.transport != "docker-daemon":
+        return [Item(graph=built.graph, tags=tuple(tags))]
+    from manyfest.loading import items_to_load
+    from manyfest.stores.docker_daemon.daemon import Daemon
+
+    root = built.graph.root.descriptor
+    return items_to_load(built.source, root, tags, platforms, Daemon().info())
 
 
 def _request(
