@@ -206,6 +206,11 @@ def test_an_archive_that_breaks_off_is_an_error(tmp_path: Path) -> None:
     assert said.startswith("it does not answer as Docker does: IncompleteRead(5 bytes read")
 
 
+def test_a_daemon_that_hangs_up_is_an_error(tmp_path: Path) -> None:
+    with answering(tmp_path, b"") as daemon:
+        assert refusal(daemon.info, ConnectionFailed) == "it broke the connection off"
+
+
 def test_what_is_not_http_is_an_error(tmp_path: Path) -> None:
     with answering(tmp_path, b"SSH-2.0-OpenSSH_9.2\r\n") as daemon:
         said = refusal(daemon.info, ConnectionFailed)

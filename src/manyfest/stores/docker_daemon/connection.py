@@ -77,6 +77,8 @@ def told_as_errors(where: str) -> Iterator[None]:
         raise ConnectionFailed(
             "nothing listens there", where=where, mend="start Docker, or see DOCKER_HOST"
         ) from None
+    except ConnectionError:
+        raise ConnectionFailed("it broke the connection off", where=where) from None
     except TimeoutError:
         raise ConnectionFailed(f"it was silent for {SILENCE} seconds", where=where) from None
     except HTTPException as error:
