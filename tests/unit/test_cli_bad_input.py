@@ -126,7 +126,8 @@ def test_a_broken_manyfest_yaml(manyfest: Manyfest, tmp_path: Path, text: str, l
         ),
         (
             ["--version", "1.0.0", "--from", "ftp://host/image"],
-            "unknown transport in 'ftp://host/image'; use docker://, oci: or oci-archive:",
+            "unknown transport in 'ftp://host/image';"
+            " use docker://, oci:, oci-archive:, docker-archive: or docker-daemon:",
         ),
     ],
 )
@@ -175,7 +176,8 @@ UNKNOWN = (
         ),
         (
             ["tag", "oci-archive:image.tar:v1", "v2"],
-            "oci-archive:image.tar:v1: an archive is written whole; copy it to add tags",
+            "oci-archive:image.tar:v1: nothing in it can be changed: it is written anew as a whole;"
+            " name a registry's repository or a layout",
         ),
         (
             ["build", "-o", "oci:new:v1", "--build-arg", "=x"],

@@ -66,7 +66,7 @@ def test_every_verb_has_help(manyfest: Manyfest, verb: str, option: str) -> None
         (["--hepl"], "no such option: --hepl; did you mean --help?"),
         (["copy", "--dry-rum", "a", "b"], "no such option: --dry-rum; did you mean --dry-run?"),
         (["ls", "--xyzzy", "a"], "no such option: --xyzzy; see: manyfest ls --help"),
-        (["ls"], "missing argument 'REFERENCE'; see: manyfest ls --help"),
+        (["ls"], "missing argument 'PLACE'; see: manyfest ls --help"),
         (["copy", "a"], "missing argument 'TARGET'; see: manyfest copy --help"),
         (["ls", "a", "b"], "got unexpected extra argument (b); see: manyfest ls --help"),
         (["build"], "missing option '-o' / '--output'; see: manyfest build --help"),
@@ -88,7 +88,7 @@ def test_a_verb_that_is_like_none_is_told_all(manyfest: Manyfest) -> None:
     assert shown.code == 2
     assert shown.err == (
         "manyfest: no such verb: 'xyzzy'; there are init, version, build, release, inspect, copy,"
-        " save, load, index, tag, ls, check, serve, login, logout, completion;"
+        " save, load, index, tag, ls, rm, check, serve, login, logout, completion;"
         " see: manyfest --help\n"
     )
 
