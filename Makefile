@@ -40,7 +40,7 @@ test: $(VENV)/.dev ## Run the tests
 lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy --strict src tests
+	@$(BIN)/mypy --strict src tests benchmarks
 	@$(BIN)/lint-imports
 
 peers: $(PEERS)/.crane-$(CRANE) $(PEERS)/.regctl-$(REGCTL) ## Build crane and regctl, for bench and tests; needs Go

@@ -174,7 +174,7 @@ def _pull(bench: Bench, image: Image, name: str, rounds: int, at_most: float | N
 def archive_to_docker(bench: Bench) -> Job:
     """One platform of an archive, into a file that ``docker load`` takes."""
     file = bench.scratch.out / "image.tar"
-    name = "app:1"
+    name = "example.org/app:1"
     image = bench.image
     return Job(
         name="archive-to-docker-archive",

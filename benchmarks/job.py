@@ -54,11 +54,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a job's runs gave: the pairs with each peer, none with one that is not installed; or why
-    we could not do it."""
+    """What a job's runs gave: the pairs with each peer, none with one that is not installed; our
+    runs ``alone``, if nobody else can do the job; or why we could not do it."""
 
     job: Job
     pairs: Sequence[tuple[Peer, Pairs]] = ()
+    alone: Sequence[Run] = ()
     failure: str = ""
 
     @property
@@ -71,7 +72,7 @@ class Result:
     @property
     def ours(self) -> list[Run]:
         """All our own runs."""
-        return [run for _, pairs in self.pairs for run in pairs.ours]
+        return [*self.alone, *(run for _, pairs in self.pairs for run in pairs.ours)]
 
 
 def measure(job: Job, scratch: Scratch) -> Result:
@@ -84,6 +85,8 @@ def measure(job: Job, scratch: Scratch) -> Result:
             rounds = 1 if peer.slow else job.rounds
             present = find(peer.tool) is not None
             pairs.append((peer, compare(ours, theirs, scratch, rounds) if present else ABSENT))
+        done = any(each.ours for _, each in pairs)
+        alone = [] if done else [ours.run(scratch) for _ in range(job.rounds)]
     except Failed as failure:
         return Result(job, failure=str(failure))
-    return Result(job, pairs)
+    return Result(job, pairs, alone)

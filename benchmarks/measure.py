@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.scratch import Scratch
-from benchmarks.watch import Watch
+from benchmarks.watch import Watch, bytes_in
 
 
 class Failed(Exception):
@@ -21,13 +21,14 @@ class Failed(Exception):
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run: wall-clock seconds and seconds of processors; the peak memory of the process and of
-    what it started, 0 if it was too short to be seen; the most that it kept on disk beyond what it
-    leaves in the target. Both in bytes."""
+    what it started, 0 if it was too short to be seen; the most that it had on disk besides source,
+    target and cache; the cache that it left. All three in bytes."""
 
     seconds: float
     processor: float
     memory: int
     disk: int
+    cache: int
 
 
 @dataclass(slots=True)
@@ -86,6 +87,7 @@ def run_once(command: Sequence[str], scratch: Scratch) -> Run:
         processor=usage.ru_utime + usage.ru_stime,
         memory=max(_recorded(usage), watch.memory),
         disk=watch.disk,
+        cache=bytes_in(scratch.cache),
     )
 
 

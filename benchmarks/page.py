@@ -22,11 +22,12 @@ not among them: it compares the names of tags only, not what they point at. Wher
 away crane is shown twice, as it comes, which the goal is for, and with its best number of jobs.
 
 Memory is the most resident memory of the tool and of what it started. Disk is the most that it
-kept in files besides source and target at any moment, deleted but open ones included, seen by
-looking every 20 ms. Registries are Debian's `docker-registry`, on loopback. A line that is far
-away delays bytes by half of the round trip each way, and a new connection by one round trip; it
-does not limit how much goes through, nor how many connections there are. The floor is curl, moving
-the largest layers alone, all at once, and verifying nothing."""
+had in files besides source, target and cache at any moment, deleted but open ones included, seen by
+looking every 20 ms. Cache is what it left for its next run: ours are manifests, because registries
+limit how often they are read. Registries are Debian's `docker-registry`, on loopback. A line that
+is far away delays bytes by half of the round trip each way, and a new connection by one round trip;
+it does not limit how much goes through, nor how many connections there are. The floor is curl,
+moving the largest layers alone, all at once, and verifying nothing."""
 
 
 def page(results: Sequence[Result], goals: Sequence[Goal], bench: Bench) -> str:

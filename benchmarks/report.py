@@ -15,8 +15,8 @@ MOST_DISK = 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goal:
-    """What a job was to reach and what was measured. ``reached`` is ``None`` where nothing could
-    be, because a peer is missing. ``timed`` if it depends on how fast the machine was."""
+    """What a job was to reach and what was measured. ``reached`` is ``None`` if that says nothing:
+    a peer is missing, or the job was too small. ``timed`` if it is about time."""
 
     job: str
     to_reach: str
@@ -33,7 +33,9 @@ def goals(results: Sequence[Result]) -> list[Goal]:
             _shared("peak memory, any of these", results, lambda run: run.memory, MOST_MEMORY)
         )
         found.append(
-            _shared("disk beyond source and target", results, lambda run: run.disk, MOST_DISK)
+            _shared(
+                "disk beyond source, target and cache", results, lambda run: run.disk, MOST_DISK
+            )
         )
     return found
 
@@ -56,9 +58,9 @@ def details(result: Result) -> str:
         "",
         f"`{result.job.name}`, {_rounds(result)}.",
         "",
-        "| | median s | min | max | processor s | peak MB | disk beyond, MB "
+        "| | median s | min | max | processor s | peak MB | disk beyond, MB | cache, MB "
         "| ours / theirs | min | max |",
-        f"|{'---|' * 10}",
+        f"|{'---|' * 11}",
         _row("manyfest", *_times(result.ours), *_use(result.ours), "", "", ""),
         *(_peer(peer, pairs) for peer, pairs in result.pairs),
     ]
@@ -121,7 +123,7 @@ def _rounds(result: Result) -> str:
 
 def _peer(peer: Peer, pairs: Pairs) -> str:
     if pairs.failure:
-        return _row(peer.label, *[""] * 9)
+        return _row(peer.label, *[""] * 10)
     ratios = pairs.ratios()
     shown = [f"{ratio:.2f}" for ratio in (statistics.median(ratios), min(ratios), max(ratios))]
     return _row(peer.label, *_times(pairs.theirs), *_use(pairs.theirs), *shown)
@@ -138,11 +140,12 @@ def _use(runs: Sequence[Run]) -> list[str]:
         f"{statistics.median(run.processor for run in runs):.2f}",
         _megabytes(memory) if memory else "",
         _megabytes(max(run.disk for run in runs)),
+        _megabytes(max(run.cache for run in runs)),
     ]
 
 
 def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f}" if count else "0"
+    return f"{count / 1e6:,.{1 if count > 1e6 else 3}f}" if count else "0"
 
 
 def _row(*cells: str) -> str:

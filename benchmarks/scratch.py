@@ -18,9 +18,9 @@ class Scratch:
     """A new folder in ``base``; if none is named, in memory if that can be, so that the tools are
     measured and not the disk.
 
-    ``aside`` holds what a tool may want besides its source and target: home, caches, temporary and
-    working folder. ``out`` is for targets that are files. ``clear`` empties both. ``kept`` stays
-    for a whole job.
+    ``aside`` holds what a tool may want besides its source and target: home, temporary and working
+    folder. ``cache`` is for what it keeps for its next run, and ``out`` for targets that are files.
+    ``clear`` empties all three. ``kept`` stays for a whole job.
     """
 
     def __init__(self, base: Path | None = None) -> None:
@@ -29,6 +29,7 @@ class Scratch:
         self.root = Path(tempfile.mkdtemp(prefix="manyfest-benchmark-", dir=base))
         self.aside = self.root / "aside"
         self.work = self.aside / "work"
+        self.cache = self.root / "cache"
         self.out = self.root / "out"
         self.kept = self.root / "kept"
         self.notes = self.root / "notes"
@@ -37,9 +38,9 @@ class Scratch:
 
     def clear(self) -> None:
         """Empty what a run may fill: its target, and every cache."""
-        for folder in (self.aside, self.out):
+        for folder in (self.aside, self.cache, self.out):
             shutil.rmtree(folder, ignore_errors=True)
-        for folder in (self.work, self.aside / "home", self.aside / "tmp", self.out):
+        for folder in (self.work, self.aside / "home" / "run", self.aside / "tmp", self.out):
             folder.mkdir(parents=True)
 
     def forget(self) -> None:
@@ -62,11 +63,10 @@ class Scratch:
             "PATH": os.pathsep.join(path),
             "HOME": str(home),
             "TMPDIR": str(self.aside / "tmp"),
-            "MANYFEST_CACHE_DIR": str(home / ".cache" / "manyfest"),
-            "XDG_CACHE_HOME": str(home / ".cache"),
+            "XDG_CACHE_HOME": str(self.cache),
             "XDG_CONFIG_HOME": str(home / ".config"),
-            "XDG_DATA_HOME": str(home / ".local" / "share"),
+            "XDG_DATA_HOME": str(self.cache),
             "XDG_RUNTIME_DIR": str(home / "run"),
-            # skopeo has one cache for root, outside the home; as another user its cache is here.
+            # skopeo has one cache for root, elsewhere; for another user it is among the data.
             "_CONTAINERS_ROOTLESS_UID": str(os.geteuid() or 1000),
         }
