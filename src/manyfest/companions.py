@@ -30,8 +30,8 @@ from manyfest.threads import workers
 COSIGN_SUFFIXES = ("sig", "att", "sbom")
 
 FEW_TAGS = 1000
-"""So many tags are listed, to see which of cosign's there are; if there are more, those are asked
-for one by one."""
+"""As many tags as a registry puts on one page. If there are fewer, the list tells which of cosign's
+there are; otherwise those are asked for one by one."""
 
 MAX_DEPTH = 4
 """Signatures of bills of materials of images, and so on."""
@@ -80,8 +80,8 @@ def few_tags(source: Source) -> frozenset[str] | None:
     """All tags; ``None`` if there are too many, or if they are not to be had."""
     if isinstance(source, Lists):
         with suppress(NotFound, RegistryError):
-            tags = frozenset(islice(source.tags(), FEW_TAGS + 1))
-            return tags if len(tags) <= FEW_TAGS else None
+            tags = frozenset(islice(source.tags(), FEW_TAGS))
+            return tags if len(tags) < FEW_TAGS else None
     return None
 
 

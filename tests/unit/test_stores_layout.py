@@ -96,6 +96,12 @@ def test_a_folder_that_is_not_there_is_not_found(tmp_path: Path) -> None:
         LayoutStore(tmp_path / "none").resolve("v1")
 
 
+def test_a_look_makes_no_folder(tmp_path: Path) -> None:
+    with LayoutStore(tmp_path / "none") as store:
+        assert not store.has(Descriptor.of(b"content", "text/plain"))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_in_the_place_of_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = LayoutStore(tmp_path / "file")

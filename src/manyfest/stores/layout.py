@@ -117,7 +117,8 @@ class LayoutStore:
         return self._named.of(subject, self.top.read().index)
 
     def attach(self, subject: Descriptor, referrer: Descriptor) -> None:
-        """See :class:`~manyfest.stores.base.Attaches`: it is listed under the fallback tag."""
+        """See :class:`~manyfest.stores.base.Attaches`: it is listed under the fallback tag. The old
+        list stays, without a name, as it does in a registry: somebody may be reading it."""
         with write_errors(self.label):
             self.update(
                 lambda index: self._relisted(

@@ -101,7 +101,8 @@ class MemoryStore:
             subject = parse_manifest(self.blobs[manifest], media_type=root.media_type).body.subject
             if subject is not None:
                 self._relist(subject.digest, lambda listed: without_referrer(listed, manifest))
-            self.names = {n: each for n, each in self.names.items() if each.digest != manifest}
+            for name in [n for n, each in self.names.copy().items() if each.digest == manifest]:
+                del self.names[name]
             self._sweep([root])
 
     def close(self) -> None:
