@@ -129,9 +129,8 @@ def copy_graphs(
         together(pool, run.blob, run.blobs(), stop=run.give_up)
         for group in _groups(items):
             together(pool, run.manifest, group, stop=run.give_up)
-        for accompanying in (True, False):
-            placed = [item for item in items if item.accompanies is accompanying]
-            together(pool, run.place, placed, stop=run.give_up)
+        for turn in _turns(items):
+            together(pool, run.place, turn, stop=run.give_up)
     return Copied(items[-1].graph.root.descriptor, run.sent, run.present, run.mounted)
 
 
@@ -185,6 +184,17 @@ def _groups(items: Sequence[Item]) -> list[list[Manifest]]:
         found.append([manifest for digest, manifest in group.items() if digest not in seen])
         seen.update(group)
     return found
+
+
+def _turns(items: Sequence[Item]) -> list[list[Item]]:
+    """What is placed at the same time. What accompanies others comes before them, and an image
+    before an index that has it: docker-registry may find it torn while its name is being set, and
+    refuse the index (400 DIGEST_INVALID)."""
+    turns: dict[tuple[bool, int], list[Item]] = {}
+    for item in items:
+        height = len(item.graph.bottom_up())
+        turns.setdefault((not item.accompanies, height), []).append(item)
+    return [turns[turn] for turn in sorted(turns)]
 
 
 class _Run:

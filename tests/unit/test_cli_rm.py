@@ -10,8 +10,8 @@ from manyfest.stores.layout import LayoutStore
 from manyfest.stores.registry.http import Request, Response
 from tests.images import content_of, image, make, platforms
 from tests.quirks import Between, Send, said
+from tests.referring import sign
 from tests.unit.cli import Manyfest, make_layout, reach, runner
-from tests.unit.test_companions import sign
 
 APP = "localhost:5000/team/app"
 UNKNOWN = f"sha256:{'0' * 64}"

@@ -11,15 +11,13 @@ from manyfest.errors import AccessDenied, InvalidManifest, NotFound
 from manyfest.graph import read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Image, Index, Manifest
+from manyfest.oci.manifest import Index, Manifest
 from manyfest.stores.base import Source, Target
 from manyfest.stores.memory import MemoryStore
 from manyfest.stores.referrers import as_referrer, fallback_tag
 from manyfest.stores.registry.http import Request, Response
 from tests.images import (
-    OCI_EMPTY,
     OCI_INDEX,
-    OCI_MANIFEST,
     content_of,
     image,
     platforms,
@@ -27,6 +25,7 @@ from tests.images import (
     put_manifest,
 )
 from tests.quirks import Between, Send, said, without_api
+from tests.referring import about, attach, sign
 
 
 @pytest.fixture
@@ -37,34 +36,6 @@ def between() -> Iterator[Between]:
 
 
 TWO = ("linux/amd64", "linux/arm64")
-
-
-def about(store: Target, text: str, subject: Descriptor | None = None) -> Manifest:
-    """An artifact of one file."""
-    body = Image(
-        schema_version=2,
-        media_type=OCI_MANIFEST,
-        artifact_type="application/vnd.example.note",
-        config=put(store, b"{}", OCI_EMPTY),
-        layers=(put(store, text.encode(), "text/plain"),),
-        subject=subject,
-    )
-    return put_manifest(store, Manifest.of_image(body))
-
-
-def attach(store: MemoryStore, subject: Manifest, text: str) -> Manifest:
-    """An artifact that refers to ``subject`` and is listed among its referrers."""
-    referrer = about(store, text, subject.descriptor)
-    store.attach(subject.descriptor, as_referrer(referrer))
-    return referrer
-
-
-def sign(store: Target, subject: Manifest, suffix: str = "sig") -> tuple[str, Manifest]:
-    """What cosign would put under a tag of its own, and that tag."""
-    tag = f"sha256-{subject.descriptor.digest.hex}.{suffix}"
-    signature = about(store, f"{suffix} of {subject.descriptor.digest}")
-    store.tag(tag, content_of(signature))
-    return tag, signature
 
 
 def along(source: Source, *roots: Manifest) -> list[Item]:

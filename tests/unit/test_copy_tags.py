@@ -17,7 +17,8 @@ from manyfest.stores.memory import MemoryStore
 from manyfest.stores.referrers import as_referrer, fallback_tag
 from tests.images import content_of, image, index, platforms
 from tests.quirks import Between, without_api
-from tests.unit.test_companions import attach, sign
+from tests.recorders import Recorder
+from tests.referring import attach, sign
 
 
 @pytest.fixture
@@ -129,6 +130,17 @@ def test_what_differs_is_copied_and_set(between: Between) -> None:
     copy_tags(there, {tag: there.resolve(tag) for tag in there.tags()}, far)
     assert far.names == here.names
     assert all(is_whole(far, tag) for tag in far.tags())
+
+
+def test_an_image_has_its_tag_before_the_index_that_has_it() -> None:
+    here, there = MemoryStore(), Recorder()
+    root = platforms(here)
+    here.tag("1.2.3", content_of(root))
+    for platform in ("amd64", "arm64"):
+        here.tag(f"1.2.3-{platform}", content_of(image(here, f"linux/{platform}")))
+    copied(here, there)
+    assert sorted(there.asked("tag")[:2]) == ["1.2.3-amd64", "1.2.3-arm64"]
+    assert there.asked("tag")[2:] == ["1.2.3"]
 
 
 def test_with_more_images_than_fit_into_memory_at_once_all_are_copied(
