@@ -234,7 +234,9 @@ def test_load_hands_images_to_podman(
         "team/two:v1-arm64",
         str(AMD64),
     ]
-    names = ("team/one:v1", "team/two:v1", "team/two:v1-amd64", "team/two:v1-arm64")
+    names = [
+        f"docker.io/team/{name}" for name in ("one:v1", "two:v1", "two:v1-amd64", "two:v1-arm64")
+    ]
     ids = [real.output_of(podman, "inspect", "--format", "{{.Id}}", name) for name in names]
     assert [f"sha256:{each}" for each in ids] == [
         CONFIGS[ARM64],

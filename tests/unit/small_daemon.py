@@ -64,11 +64,11 @@ class SmallDaemon:
 
 
 def _classic(archive: tarfile.TarFile) -> dict[str, str]:
-    return {
-        name: f"sha256:{hashlib.sha256(_member(archive, image['Config'])).hexdigest()}"
-        for image in json.loads(_member(archive, "manifest.json"))
-        for name in image["RepoTags"]
-    }
+    ids: dict[str, str] = {}
+    for image in json.loads(_member(archive, "manifest.json")):
+        config = hashlib.sha256(_member(archive, image["Config"])).hexdigest()
+        ids |= {Name.parse(name).familiar: f"sha256:{config}" for name in image["RepoTags"]}
+    return ids
 
 
 def _with_containerd(archive: tarfile.TarFile) -> dict[str, str]:

@@ -67,8 +67,8 @@ def test_a_docker_archive_has_its_name_and_one_for_each_platform(
     )
     assert copied.code == 0
     assert docker_names(tmp_path / "out.tar") == {
-        CONFIGS[ARM64]: ["team/app:v2", "team/app:v2-arm64"],
-        CONFIGS[AMD64]: ["team/app:v2-amd64"],
+        CONFIGS[ARM64]: ["docker.io/team/app:v2", "docker.io/team/app:v2-arm64"],
+        CONFIGS[AMD64]: ["docker.io/team/app:v2-amd64"],
     }
 
 
@@ -86,8 +86,8 @@ def named(manyfest: Manyfest, tmp_path: Path) -> str:
         ("oci-archive:out.tar", "ghcr.io/team/app:v1"),
         ("docker-archive:out.tar", "ghcr.io/team/app:v1"),
         ("oci-archive:out.tar:v2", "ghcr.io/team/app:v2"),
-        ("oci-archive:out.tar:docker.io/me/mine:v3", "me/mine:v3"),
-        ("docker-archive:out.tar:mine", "mine:latest"),
+        ("oci-archive:out.tar:docker.io/me/mine:v3", "docker.io/me/mine:v3"),
+        ("docker-archive:out.tar:mine", "docker.io/library/mine:latest"),
     ],
 )
 def test_an_image_keeps_its_name_in_an_archive_unless_another_is_given(
@@ -103,7 +103,8 @@ def test_an_image_keeps_its_name_in_an_archive_unless_another_is_given(
 
 def test_a_tag_with_no_repository_gets_that_of_the_file(manyfest: Manyfest, tmp_path: Path) -> None:
     manyfest("copy", "oci:image:v1", "oci-archive:mine.tar", "--platform", "arm64")
-    assert docker_names(tmp_path / "mine.tar") == {CONFIGS[ARM64]: ["mine:v1", "mine:v1-arm64"]}
+    name = "docker.io/library/mine:v1"
+    assert docker_names(tmp_path / "mine.tar") == {CONFIGS[ARM64]: [name, f"{name}-arm64"]}
 
 
 def test_what_has_no_name_gets_none_and_can_be_loaded_all_the_same(
@@ -295,7 +296,7 @@ def test_a_daemon_s_image_goes_anywhere(
 
     assert copied.code == 0
     assert docker_names(tmp_path / "out.tar") == {
-        CONFIGS[ARM64]: ["team/app:v1", "team/app:v1-arm64"]
+        CONFIGS[ARM64]: ["docker.io/team/app:v1", "docker.io/team/app:v1-arm64"]
     }
 
 

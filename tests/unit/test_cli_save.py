@@ -54,9 +54,9 @@ def test_it_prints_the_digest_alone_and_says_what_it_wrote(
         "oci-archive:image.tar: 11.5 kB written\n",
     )
     assert names(tmp_path / "image.tar") == [
-        ["image:v1-amd64"],
-        ["image:v1", "image:v1-arm64"],
-        ["image:v1-armv7"],
+        ["docker.io/library/image:v1-amd64"],
+        ["docker.io/library/image:v1", "docker.io/library/image:v1-arm64"],
+        ["docker.io/library/image:v1-armv7"],
     ]
 
 
@@ -68,7 +68,10 @@ def test_the_first_platform_that_is_asked_for_gets_the_plain_name(
     )
     assert saved.code == 0
     assert saved.out != f"{digest}\n"
-    assert names(tmp_path / "app.tar") == [["app:v1-amd64"], ["app:v1", "app:v1-armv7"]]
+    assert names(tmp_path / "app.tar") == [
+        ["docker.io/library/app:v1-amd64"],
+        ["docker.io/library/app:v1", "docker.io/library/app:v1-armv7"],
+    ]
 
 
 def test_a_platform_that_is_not_there_is_an_error_and_leaves_no_file(
@@ -94,7 +97,7 @@ def test_several_images_share_one_archive_and_what_they_have_in_common(
     saved = manyfest("save", "oci:both:1", "docker-archive:two.tar:team/two:2", "-o", "all.tar")
 
     assert saved.out == f"{one.descriptor.digest}\n{two.descriptor.digest}\n"
-    assert names(tmp_path / "all.tar") == [["all:1"], ["team/two:2"]]
+    assert names(tmp_path / "all.tar") == [["docker.io/library/all:1"], ["docker.io/team/two:2"]]
     with tarfile.open(tmp_path / "all.tar") as files:
         blobs = [name for name in files.getnames() if name.startswith("blobs/sha256/")]
     assert len(blobs) == len(set(blobs)) == 7  # two images of four parts, and one shared layer
@@ -107,7 +110,12 @@ def test_one_image_under_two_names_is_saved_once(
     saved = manyfest("save", "oci:app:v1", "oci:app:latest", "-o", "app.tar", "--platform", "arm64")
     assert len(set(saved.out.split())) == 1
     assert names(tmp_path / "app.tar") == [
-        ["app:latest", "app:v1", "app:latest-arm64", "app:v1-arm64"]
+        [
+            "docker.io/library/app:latest",
+            "docker.io/library/app:v1",
+            "docker.io/library/app:latest-arm64",
+            "docker.io/library/app:v1-arm64",
+        ]
     ]
 
 

@@ -120,7 +120,8 @@ def test_docker_calls_the_first_platform_that_was_built_by_the_plain_name(
         file = archive.extractfile("manifest.json")
         assert file is not None
         names = [image["RepoTags"] for image in json.load(file)]
-    assert names == [["team/app:v1", "team/app:v1-arm64"], ["team/app:v1-amd64"]]
+    name = "docker.io/team/app:v1"
+    assert names == [[name, f"{name}-arm64"], [f"{name}-amd64"]]
 
 
 def test_a_build_to_standard_output_prints_nothing_else_there(

@@ -82,7 +82,10 @@ def test_the_archive_gets_its_name_when_it_is_checked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("publish", "place"),
-    [((), "app"), (("ghcr.io/team/app", "docker.io/team/app"), "ghcr.io/team/app")],
+    [
+        ((), "docker.io/library/app"),
+        (("ghcr.io/team/app", "docker.io/team/app"), "ghcr.io/team/app"),
+    ],
 )
 def test_docker_loads_the_archive_under_the_name_that_it_is_published_by(
     tmp_path: Path, publish: tuple[str, ...], place: str

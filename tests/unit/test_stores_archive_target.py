@@ -60,8 +60,8 @@ def test_dockers_list_points_at_the_layouts_blobs_and_nothing_is_there_twice(
         entries = json.load(file)
     assert len(names) == len(set(names))
     assert [entry["RepoTags"] for entry in entries] == [
-        ["app:v1-amd64"],
-        ["app:v1", "app:v1-arm64"],
+        ["docker.io/library/app:v1-amd64"],
+        ["docker.io/library/app:v1", "docker.io/library/app:v1-arm64"],
     ]
     with ArchiveStore(path) as store:
         for entry, descriptor in zip(entries, root.index.images, strict=True):
@@ -79,7 +79,7 @@ def test_a_whole_name_is_a_tag_and_a_name_of_dockers(tmp_path: Path) -> None:
         "io.containerd.image.name": "docker.io/other/app:1.2",
         "org.opencontainers.image.ref.name": "1.2",
     }
-    assert listed(path) == [["other/app:1.2"]]
+    assert listed(path) == [["docker.io/other/app:1.2"]]
     with ArchiveStore(path) as store:
         assert store.resolve("1.2").digest == root.descriptor.digest
         assert store.resolve("other/app:1.2").digest == root.descriptor.digest
@@ -91,7 +91,7 @@ def test_two_repositories_may_use_one_tag(tmp_path: Path) -> None:
         one, two = image(writer, text="one"), image(writer, text="two")
         writer.tag("team/one:v1", content_of(one))
         writer.tag("team/two:v1", content_of(two))
-    assert listed(path) == [["team/one:v1"], ["team/two:v1"]]
+    assert listed(path) == [["docker.io/team/one:v1"], ["docker.io/team/two:v1"]]
     with ArchiveStore(path) as store:
         assert store.resolve("team/one:v1").digest == one.descriptor.digest
         assert store.resolve("team/two:v1").digest == two.descriptor.digest
@@ -100,7 +100,7 @@ def test_two_repositories_may_use_one_tag(tmp_path: Path) -> None:
 def test_where_no_repository_is_known_docker_names_it_after_the_file(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path / "ruff-0.17.6.tar") as writer:
         make(writer, "image")
-    assert listed(tmp_path / "ruff-0.17.6.tar") == [["ruff-0.17.6:v1"]]
+    assert listed(tmp_path / "ruff-0.17.6.tar") == [["docker.io/library/ruff-0.17.6:v1"]]
 
 
 def test_a_file_whose_name_is_no_repositorys_gives_docker_no_name(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_images_without_names_are_all_in_it(tmp_path: Path) -> None:
         str(one.descriptor.digest),
         str(two.descriptor.digest),
     ]
-    assert listed(path) == [[], ["image:v2"]]
+    assert listed(path) == [[], ["docker.io/library/image:v2"]]
 
 
 def test_what_refers_to_an_image_is_found_and_is_not_taken_for_one(tmp_path: Path) -> None:

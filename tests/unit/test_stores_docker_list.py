@@ -63,11 +63,11 @@ def test_each_platform_has_its_own_name_and_the_one_asked_for_the_plain_one_too(
     ]
 
 
-def test_names_are_written_as_docker_writes_them() -> None:
+def test_names_are_written_whole() -> None:
     store = MemoryStore()
     hub = Name.parse("docker.io/library/app:v1")
     assert names(listed(store, (hub, images.platforms(store, ["linux/amd64"])))) == [
-        ["app:v1", "app:v1-amd64"]
+        ["docker.io/library/app:v1", "docker.io/library/app:v1-amd64"]
     ]
 
 

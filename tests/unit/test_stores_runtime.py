@@ -74,7 +74,7 @@ def test_all_that_comes_is_one_archive() -> None:
         assert file is not None
         (listed,) = json.load(file)
     assert listed["Config"] == f"blobs/sha256/{CONFIG.hex}"
-    assert listed["RepoTags"] == ["app:latest", "app:v1"]
+    assert listed["RepoTags"] == ["docker.io/library/app:latest", "docker.io/library/app:v1"]
 
 
 def test_a_name_that_means_something_else_afterwards_is_an_error() -> None:

@@ -96,18 +96,19 @@ def docker_list(
 def _tags(
     found: Sequence[tuple[Name | None, Sequence[_Loadable]]], platform: Platform | None
 ) -> dict[Digest, list[str]]:
-    """The names of each image. A name that was given goes before the same one made here."""
+    """The names of each image, whole: Podman would take ``team/app`` for ``localhost/team/app``.
+    A name that was given goes before the same one made here."""
     taken: dict[str, Digest] = {}
     named = [(name, images) for name, images in found if name is not None]
     for name, images in named:
         plain = _plain(images, platform)
         if plain is not None:
-            taken.setdefault(name.familiar, plain.digest)
+            taken.setdefault(str(name), plain.digest)
     for name, images in named:
         for each in images:
             tag = f"{name.tag}-{each.platform.suffix}"
             if each.platform.architecture and not each.lone and is_tag(tag):
-                taken.setdefault(name.with_tag(tag).familiar, each.digest)
+                taken.setdefault(str(name.with_tag(tag)), each.digest)
     tags: dict[Digest, list[str]] = defaultdict(list)
     for tag, digest in taken.items():
         tags[digest].append(tag)
