@@ -429,5 +429,5 @@ def test_a_place_has_no_name_in_it(text: str, is_place: bool) -> None:
 
 def test_a_tag_is_checked_by_one_rule() -> None:
     assert check_tag("v1.2_3-x") == "v1.2_3-x"
-    with pytest.raises(InvalidReference, match="'.v1' is not a tag; use up to 128 letters"):
+    with pytest.raises(InvalidReference, match=r"'\.v1' is not a tag; use up to 128 letters"):
         check_tag(".v1")
