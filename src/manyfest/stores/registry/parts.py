@@ -17,11 +17,11 @@ from manyfest.stores.registry.admission import NoPlace
 from manyfest.stores.registry.ranges import Blob
 from manyfest.stores.registry.streams import BlobStream
 
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 4 * 1024 * 1024
 MORE_CONNECTIONS = 3
 """Of one blob, besides that of the calling thread."""
 
-MOST_IN_MEMORY = 32 * 1024 * 1024
+MOST_IN_MEMORY = 16 * 1024 * 1024
 """Bytes of all parts of all blobs in this process."""
 
 _memory = threading.BoundedSemaphore(MOST_IN_MEMORY // PART_BYTES)
