@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 PEERS := .peers
 CRANE := v0.22.1
 REGCTL := v0.11.7
+DOCKERD := v2.0.0-beta.24
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stop test lint peers bench chaos clean
+.PHONY: help demo demo-stop test lint peers newer-docker bench chaos clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -50,8 +51,14 @@ $(PEERS)/.crane-%:
 $(PEERS)/.regctl-%:
 	$(call go-install,github.com/regclient/regclient/cmd/regctl@$*)
 
+newer-docker: $(PEERS)/.dockerd-$(DOCKERD) ## Build a newer Docker daemon than Debian's, for tests; needs Go and minutes
+
+$(PEERS)/.dockerd-%: export CGO_ENABLED = 0
+$(PEERS)/.dockerd-%:
+	$(call go-install,github.com/moby/moby/v2/cmd/dockerd@$*)
+
 define go-install
-@command -v go >/dev/null || { echo "make peers needs Go, 1.26 or newer" >&2; exit 2; }
+@command -v go >/dev/null || { echo "this needs Go, 1.26 or newer" >&2; exit 2; }
 @echo "building $(1)"
 @GOBIN="$(CURDIR)/$(PEERS)" go install "$(1)" && touch "$@"
 endef

@@ -7,23 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from manyfest.errors import StoreError
+from manyfest.stores.docker_daemon.daemon import Daemon
 from tests import real
 
 DOCKERD, DOCKER = "/usr/sbin/dockerd", "/usr/bin/docker"
 
 
 @contextmanager
-def running_daemon(folder: Path, *options: str) -> Iterator[str]:
+def running_daemon(folder: Path, *options: str, program: str = DOCKERD) -> Iterator[str]:
     """``dockerd`` with everything in ``folder``; what to set ``DOCKER_HOST`` to.
 
     The folder's path must be short: that of a socket has at most 107 characters.
     """
-    real.need_programs(DOCKERD, DOCKER)
+    real.need_programs(program, DOCKER)
     real.need_root()
     address = f"unix://{folder}/d.sock"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [DOCKERD, "--iptables=false", "--bridge=none", "--storage-driver=vfs",
+            [program, "--iptables=false", "--bridge=none", "--storage-driver=vfs",
              f"--data-root={folder}/data", f"--exec-root={folder}/exec",
              f"--pidfile={folder}/pid", f"--host={address}", *options],
             stdout=log, stderr=log,
@@ -41,5 +43,8 @@ def client_of(address: str) -> list[str]:
 
 
 def _answers(address: str) -> bool:
-    asked = subprocess.run([*client_of(address), "info"], capture_output=True, check=False)
-    return asked.returncode == 0
+    try:
+        Daemon(environ={"DOCKER_HOST": address}).info()
+    except StoreError:
+        return False
+    return True
