@@ -162,7 +162,7 @@ def _copy(session: Session, stores: Stores, here: Source, job: _Job, to: Referen
 
     with session.progress() as progress, stores.target(to, naming=job.naming) as there:
         copied = copy_graphs(here, job.items, there, progress=progress)
-    session.say(f"{to}: {_told(copied, sum(item.accompanies for item in job.items))}")
+    session.say(f"{to}: {_told(copied, _referrers(job.items))}")
 
 
 def _plan(stores: Stores, items: Sequence[Item], to: Reference) -> str:
@@ -173,8 +173,9 @@ def _plan(stores: Stores, items: Sequence[Item], to: Reference) -> str:
         with stores.target(to) as there:
             absent = {part.digest: part for item in items for part in missing(there, item.graph)}
     amount = size(sum(part.size for part in absent.values()))
-    held = f"; {len(parts) - len(absent)} are there" if len(absent) < len(parts) else ""
-    return f"would copy {len(absent)} parts, {amount}, to {to}{held}"
+    more = [f"{len(parts) - len(absent)} are there"] if len(absent) < len(parts) else []
+    more += [f"referrers: {count}"] if (count := _referrers(items)) else []
+    return "; ".join([f"would copy {len(absent)} parts, {amount}, to {to}", *more])
 
 
 def _told(copied: Copied, referrers: int) -> str:
@@ -186,6 +187,10 @@ def _told(copied: Copied, referrers: int) -> str:
     if referrers:
         parts.append(f"referrers: {referrers}")
     return ", ".join(parts)
+
+
+def _referrers(items: Sequence[Item]) -> int:
+    return sum(item.accompanies for item in items)
 
 
 def _print_digest(session: Session, graph: Graph, to: Reference) -> None:
