@@ -166,6 +166,19 @@ def test_load_takes_the_platforms_that_are_named(
     assert held("load/both:v1") == CONFIGS[ARM64]
 
 
+def test_load_reads_standard_input(
+    docker_host: str, held: Callable[[str], str], refused_by_docker: str, tmp_path: Path
+) -> None:
+    with (tmp_path / refused_by_docker).open("rb") as archive:
+        loaded = subprocess.run(
+            [MANYFEST, "load", "-", "--tag", "load/stream:v1"],
+            stdin=archive, capture_output=True, text=True, check=False,
+            env={**os.environ, "DOCKER_HOST": docker_host},
+        )  # fmt: skip
+    assert (loaded.returncode, loaded.stdout) == (0, f"load/stream:v1\n{AMD64}\n"), loaded.stderr
+    assert held("load/stream:v1") == CONFIGS[AMD64]
+
+
 def listed(docker: Sequence[str]) -> set[str]:
     """Every image and every name in the daemon."""
     lines = real.output_of(*docker, "images", "--all", "--no-trunc", "--format={{json .}}")
