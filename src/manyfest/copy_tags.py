@@ -28,7 +28,7 @@ from manyfest.threads import workers
 
 T = TypeVar("T")
 
-LOOKS = 16
+LOOKS = 64
 """Tags looked up at the same time, at both sides together. The registry client has its own limit
 for each host."""
 

@@ -8,7 +8,12 @@ from contextlib import ExitStack
 import pytest
 
 from manyfest.errors import ConnectionFailed
-from manyfest.stores.registry.admission import REQUESTS_PER_HOST, LimitedTransport, NoPlace
+from manyfest.stores.registry.admission import (
+    LOOKS_PER_HOST,
+    TRANSFERS_PER_HOST,
+    LimitedTransport,
+    NoPlace,
+)
 from manyfest.stores.registry.http import FunctionTransport, LastingFailure, Request, Response
 
 SECONDS = 10
@@ -26,7 +31,9 @@ class Host:
         self.open = 0
         self.most_open = 0
         self._lock = threading.Lock()
-        self.limited = LimitedTransport(FunctionTransport(self._answer), per_host=per_host)
+        self.limited = LimitedTransport(
+            FunctionTransport(self._answer), transfers=per_host, looks=per_host
+        )
 
     def _answer(self, request: Request) -> Response:
         with self._lock:
@@ -73,7 +80,7 @@ def _nobody_waits_for_ever(host: Host) -> Iterator[None]:
 
 def goes_through(limited: LimitedTransport, request: Request) -> bool:
     """Whether another thread gets its answer; ``False`` once it waits for this one."""
-    places = limited._places[request.origin, request.bulk]
+    places = limited._places[request.bulk][request.origin]
     before = places._waiting
     thread = threading.Thread(target=lambda: limited.send(request).close(), daemon=True)
     thread.start()
@@ -105,7 +112,7 @@ def test_a_request_that_fails_gives_up_its_place() -> None:
     def fail(_: Request) -> Response:
         raise ConnectionFailed("no")
 
-    limited = LimitedTransport(FunctionTransport(fail), per_host=1)
+    limited = LimitedTransport(FunctionTransport(fail), looks=1)
     for _ in range(3):
         with pytest.raises(ConnectionFailed):
             limited.send(get())
@@ -118,7 +125,7 @@ def test_an_answer_that_breaks_off_gives_up_its_place() -> None:
 
         def close(self) -> None: ...
 
-    limited = LimitedTransport(FunctionTransport(lambda _: Response(200, Breaks())), per_host=1)
+    limited = LimitedTransport(FunctionTransport(lambda _: Response(200, Breaks())), looks=1)
     response = limited.send(get())
     with pytest.raises(ConnectionFailed):
         response.read(1)
@@ -234,7 +241,7 @@ def test_a_spare_request_takes_no_place_that_others_wait_for() -> None:
     host = Host(per_host=2)
     with host.limited.send(get()), host.limited.send(get()):
         pass
-    places = host.limited._places[get().origin, False]
+    places = host.limited._places[False][get().origin]
     with host.limited.send(get()):
         # One place is free, and somebody is on the way to it.
         places._waiting = 1
@@ -258,5 +265,6 @@ def test_that_there_is_no_place_is_not_tried_again() -> None:
     assert issubclass(NoPlace, LastingFailure)
 
 
-def test_a_host_is_asked_eight_things_at_a_time() -> None:
-    assert REQUESTS_PER_HOST == 8
+def test_a_host_gets_a_few_transfers_and_many_small_requests_at_a_time() -> None:
+    assert TRANSFERS_PER_HOST == 8
+    assert LOOKS_PER_HOST == 32

@@ -98,7 +98,7 @@ class Registry:
         self.silent: threading.Event | None = None
         self.asked: list[str] = []
         self.refusal: ManyfestError | Response | None = None
-        self.transport = LimitedTransport(FunctionTransport(self.answer), per_host=8)
+        self.transport = LimitedTransport(FunctionTransport(self.answer), transfers=8)
         self.shared = shared
         blob = Blob(
             send=self.transport.send,

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from manyfest.stores.base import Reader
 from manyfest.stores.registry.http import LastingFailure, Origin, Request, Response, Transport
 
-REQUESTS_PER_HOST = 8
-"""Of each kind: transfers, and small requests."""
+TRANSFERS_PER_HOST = 8
+
+LOOKS_PER_HOST = 32
+"""Small requests: nearly all of their time they wait for the network."""
 
 
 class NoPlace(LastingFailure):
@@ -20,9 +22,9 @@ class NoPlace(LastingFailure):
 class LimitedTransport:
     """Lets a number of threads use one host at once; the others wait their turn.
 
-    Transfers (``bulk``) and small requests have places of their own, ``per_host`` of each, so that
-    a look at a tag never waits behind layers. A request holds its place until its answer is closed
-    or read to its end.
+    Transfers (``bulk``) and small requests, here called looks, have places of their own, so that a
+    look at a tag never waits behind layers. A request holds its place until its answer is closed or
+    read to its end.
 
     A thread that already holds a place, at whichever host, never waits for a second one: an upload
     that reads from a download goes straight on. So nobody waits while others wait for him, and
@@ -33,10 +35,20 @@ class LimitedTransport:
     closed by the thread that asked for it.
     """
 
-    def __init__(self, inner: Transport, *, per_host: int = REQUESTS_PER_HOST) -> None:
+    def __init__(
+        self,
+        inner: Transport,
+        *,
+        transfers: int = TRANSFERS_PER_HOST,
+        looks: int = LOOKS_PER_HOST,
+    ) -> None:
+        """``transfers`` and ``looks`` are how many of each kind one host gets at a time."""
         self._inner = inner
         self._lock = threading.Lock()
-        self._places = defaultdict[tuple[Origin, bool], _Places](lambda: _Places(per_host))
+        self._places = {
+            True: defaultdict[Origin, _Places](lambda: _Places(transfers)),
+            False: defaultdict[Origin, _Places](lambda: _Places(looks)),
+        }
         self._held = Counter[int]()
 
     def send(self, request: Request) -> Response:
@@ -60,7 +72,7 @@ class LimitedTransport:
         """Take a place; the answer gives it up, once."""
         thread = threading.get_ident()
         with self._lock:
-            places = self._places[request.origin, request.bulk]
+            places = self._places[request.bulk][request.origin]
             holds_another = bool(self._held[thread])
         if request.spare:
             if not places.take_free():

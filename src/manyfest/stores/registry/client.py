@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from manyfest.errors import ConnectionFailed
-from manyfest.stores.registry.admission import REQUESTS_PER_HOST, LimitedTransport
+from manyfest.stores.registry.admission import LimitedTransport
 from manyfest.stores.registry.auth.authenticator import Authenticator, AuthTransport
 from manyfest.stores.registry.auth.credentials import Credentials
 from manyfest.stores.registry.http import Request, Response, Transport
@@ -19,7 +19,6 @@ def registry_transport(
     credentials: Credentials | None = None,
     *,
     plain_http: frozenset[str] = frozenset(),
-    per_host: int = REQUESTS_PER_HOST,
     on_wait: Callable[[Request, Response | ConnectionFailed, float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Transport:
@@ -29,7 +28,7 @@ def registry_transport(
     Nothing is opened or read before the first request. ``plain_http`` names the hosts that the
     user allows http to; ``on_wait`` is told of each pause before a retry.
     """
-    limited = LimitedTransport(network, per_host=per_host)
+    limited = LimitedTransport(network)
     patient = RetryTransport(limited, on_wait=on_wait, sleep=sleep)
     authenticator = Authenticator(credentials, plain_http=plain_http)
     return AuthTransport(RedirectTransport(patient), authenticator)

@@ -11,8 +11,8 @@ from manyfest.stores.registry.http import Origin
 if TYPE_CHECKING:
     import pycurl
 
-_MOST_IDLE = 16
-"""Idle connections kept for each host."""
+_MOST_IDLE = 32
+"""Idle connections kept for each host: as many as small requests are under way."""
 
 
 class Line:
