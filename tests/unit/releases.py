@@ -123,10 +123,10 @@ class FakeStores(Stores):
     def __init__(self, trouble: Trouble | None = None) -> None:
         super().__init__()
         self.trouble = trouble or Trouble()
-        self.repositories: dict[str, FakeRegistry] = {}
+        self.fakes: dict[str, FakeRegistry] = {}
 
     def registry(self, name: Name, *, writing: bool = False) -> FakeRegistry:
-        return self.repositories.setdefault(name.place, FakeRegistry(name.place, self.trouble))
+        return self.fakes.setdefault(name.place, FakeRegistry(name.place, self.trouble))
 
     def at(self, place: str) -> FakeRegistry:
         return self.registry(Name.parse(place))

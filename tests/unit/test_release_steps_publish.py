@@ -100,7 +100,7 @@ def test_repositories_are_sent_to_at_the_same_time(tmp_path: Path) -> None:
 
     stores = FakeStores()
     for place in (ONE, TWO):
-        stores.repositories[place] = Meeting(place, stores.trouble)
+        stores.fakes[place] = Meeting(place, stores.trouble)
     release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
     PUBLISH.run(release)
 
@@ -114,7 +114,7 @@ def test_a_failure_ends_the_other_uploads(tmp_path: Path) -> None:
                 content.open().read(1)
 
     stores = FakeStores(Trouble(lambda _number, call: call.startswith(f"put {ONE}")))
-    stores.repositories[TWO] = Endless(TWO, stores.trouble)
+    stores.fakes[TWO] = Endless(TWO, stores.trouble)
     release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
     with pytest.raises(ConnectionFailed, match=r"^one.example/app: the connection broke"):
         PUBLISH.run(release)
@@ -133,7 +133,7 @@ def test_ctrl_c_ends_the_uploads(tmp_path: Path) -> None:
                 content.open().read(1)
 
     stores = FakeStores()
-    stores.repositories[ONE] = Interrupted(ONE, stores.trouble)
+    stores.fakes[ONE] = Interrupted(ONE, stores.trouble)
     release = with_image(make_release(tmp_path, stores))
     with pytest.raises(KeyboardInterrupt):
         PUBLISH.run(release)
@@ -145,7 +145,7 @@ def test_a_registry_that_forgets_what_it_took_is_found_out(tmp_path: Path) -> No
             return False
 
     stores = FakeStores()
-    stores.repositories[ONE] = Forgetful(ONE, stores.trouble)
+    stores.fakes[ONE] = Forgetful(ONE, stores.trouble)
     release = with_image(make_release(tmp_path, stores))
     with pytest.raises(ReleaseError) as refused:
         PUBLISH.run(release)

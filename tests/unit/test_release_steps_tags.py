@@ -263,7 +263,7 @@ def test_ctrl_c_puts_moving_tags_back_too(tmp_path: Path) -> None:
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     stores = FakeStores()
-    stores.repositories[ONE] = Interrupted(ONE, stores.trouble)
+    stores.fakes[ONE] = Interrupted(ONE, stores.trouble)
     release = published(make_release(tmp_path, stores))
     former = hold_former_release(stores.at(ONE), "2.6", "latest")
     notes = release.progress = Notes()
