@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from manyfest.errors import StoreError
-from manyfest.stores.docker_daemon.daemon import Daemon
+from manyfest.stores.runtimes.docker.daemon import Daemon
 from tests import real
 
 DOCKERD, DOCKER = "/usr/sbin/dockerd", "/usr/bin/docker"

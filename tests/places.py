@@ -9,8 +9,8 @@ from pathlib import Path
 from manyfest.oci.reference import Name
 from manyfest.serve.app import Registry
 from manyfest.serve.local import AppTransport
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Source, Target
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore

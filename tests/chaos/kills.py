@@ -20,7 +20,7 @@ from pathlib import Path
 
 from manyfest.copy import copy_graph
 from manyfest.oci.manifest import Image, Manifest
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.memory import MemoryStore
 from tests.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, content_of, entry, index, put
 from tests.integration.conftest import MANYFEST, running_registry

@@ -18,7 +18,7 @@ from manyfest.layers.decompress import decompress
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image
 from manyfest.oci.parse import parse_config, parse_manifest
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.base import Source, read_all
 from manyfest.stores.layout import LayoutStore
 from tests import images, real

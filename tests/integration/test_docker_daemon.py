@@ -11,9 +11,9 @@ import pytest
 
 from manyfest.errors import ConnectionFailed
 from manyfest.graph import read_manifest
-from manyfest.stores.docker_daemon.daemon import Daemon
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
+from manyfest.stores.runtimes.docker.daemon import Daemon
 from tests import images, real
 from tests.docker_daemon import running_daemon
 from tests.integration.conftest import MANYFEST

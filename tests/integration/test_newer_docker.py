@@ -14,11 +14,11 @@ import pytest
 
 from manyfest.graph import read_manifest
 from manyfest.oci.platform import Platform
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_writer import ArchiveWriter
-from manyfest.stores.docker_daemon.daemon import Daemon
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
+from manyfest.stores.runtimes.docker.daemon import Daemon
 from tests import images, real
 from tests.docker_daemon import running_daemon
 from tests.integration.conftest import MANYFEST

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 import manyfest.stores.registry.pages
-from manyfest.companions import companions
 from manyfest.copy import Item, copy, copy_graphs
 from manyfest.errors import NotFound, Unsupported
 from manyfest.graph import read_graph
+from manyfest.images.companions import companions
 from manyfest.oci.reference import Name
 from manyfest.stores.base import Content, read_all
 from manyfest.stores.memory import MemoryStore

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from manyfest.attached import Attachment, attestation, find_attached
-from manyfest.companions import FEW_TAGS
 from manyfest.errors import AccessDenied, NotFound
+from manyfest.images.attached import Attachment, attestation, find_attached
+from manyfest.images.companions import FEW_TAGS
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Manifest

@@ -11,9 +11,9 @@ import pytest
 
 from manyfest.graph import read_manifest
 from manyfest.oci.reference import Reference
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
 from tests import images

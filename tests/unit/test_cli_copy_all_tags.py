@@ -8,7 +8,7 @@ import pytest
 from manyfest.oci.manifest import Manifest
 from manyfest.serve.app import Registry
 from manyfest.serve.local import AppTransport
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.referrers import as_referrer
 from tests.images import artifact, content_of, image

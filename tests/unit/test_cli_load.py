@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from manyfest.graph import read_manifest
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.memory import MemoryStore
 from tests import images
 from tests.unit.cli import Manyfest, make_layout, runner
@@ -46,7 +46,7 @@ def no_docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing says where Docker listens, and there is no usual socket."""
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("manyfest.stores.docker_daemon.address.SYSTEM_SOCKET", f"{tmp_path}/none")
+    monkeypatch.setattr("manyfest.stores.runtimes.docker.address.SYSTEM_SOCKET", f"{tmp_path}/none")
 
 
 @pytest.fixture

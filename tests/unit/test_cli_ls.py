@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.registry.http import Request, Response
 from tests.images import content_of, image, make

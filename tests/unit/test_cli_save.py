@@ -13,7 +13,7 @@ import pytest
 
 from manyfest.cli.main import run
 from manyfest.oci.manifest import Image, Manifest
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.recorders import graph_of

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-import manyfest.companions
-from manyfest.companions import FEW_TAGS, companions, cosign_tags
+import manyfest.images.companions
 from manyfest.copy import Item, copy_graphs
 from manyfest.errors import AccessDenied, InvalidManifest, NotFound
 from manyfest.graph import read_graph
+from manyfest.images.companions import FEW_TAGS, companions, cosign_tags
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
@@ -144,7 +144,7 @@ def test_there_is_an_end_to_how_much_goes_along(
     root = image(store)
     for number in range(4):
         attach(store, root, str(number))
-    monkeypatch.setattr(manyfest.companions, limit, 11)
+    monkeypatch.setattr(manyfest.images.companions, limit, 11)
     with pytest.raises(InvalidManifest, match="has no end"):
         along(store, root)
 

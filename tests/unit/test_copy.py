@@ -17,7 +17,7 @@ from manyfest.errors import (
 )
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Source
 from manyfest.stores.memory import MemoryStore
 from tests.images import KINDS, image, make

@@ -6,10 +6,10 @@ import pytest
 
 from manyfest.copy import Item, copy_graph, copy_graphs, point
 from manyfest.errors import PartsMissing, StoreError, Unsupported
+from manyfest.images.selection import narrowed_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
-from manyfest.selection import narrowed_graph
 from manyfest.stores.base import Content
 from manyfest.stores.memory import MemoryStore
 from tests.images import make

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import manyfest.copy_tags
+import manyfest.images.copy_tags
 from manyfest.copy import Copied, Item, copy_graphs
-from manyfest.copy_tags import CopiedTags, copy_tags, differences
 from manyfest.errors import AccessDenied, ManyfestError, NotFound, RegistryError, StoreError
 from manyfest.graph import read_graph
+from manyfest.images.copy_tags import CopiedTags, copy_tags, differences
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Manifest
 from manyfest.progress import Progress
@@ -146,7 +146,7 @@ def test_an_image_has_its_tag_before_the_index_that_has_it() -> None:
 def test_with_more_images_than_fit_into_memory_at_once_all_are_copied(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(manyfest.copy_tags, "BATCH", 2)
+    monkeypatch.setattr(manyfest.images.copy_tags, "BATCH", 2)
     here, there = MemoryStore(), MemoryStore()
     for number in range(5):
         tagged(here, f"v{number}")
@@ -156,7 +156,7 @@ def test_with_more_images_than_fit_into_memory_at_once_all_are_copied(
         batches.append(len(items))
         return copy_graphs(source, items, target, **more)
 
-    monkeypatch.setattr(manyfest.copy_tags, "copy_graphs", noted)
+    monkeypatch.setattr(manyfest.images.copy_tags, "copy_graphs", noted)
     copied(here, there)
     assert there.names == here.names
     assert batches == [2, 2, 1]

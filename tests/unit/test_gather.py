@@ -12,7 +12,7 @@ from manyfest.errors import (
     Unsupported,
     UsageError,
 )
-from manyfest.gather import Gathered, meaning, move, read_held, read_part
+from manyfest.images.gather import Gathered, meaning, move, read_held, read_part
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manyfest.errors import InvalidManifest, NotFound, Unsupported, UsageError
-from manyfest.index import Held, Offer, absent, added, annotated, created, placed, removed
+from manyfest.images.index import Held, Offer, absent, added, annotated, created, placed, removed
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest

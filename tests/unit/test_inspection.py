@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from manyfest.attached import Attachment
 from manyfest.errors import InvalidManifest, NotFound
-from manyfest.facts import ImageFacts, Inspection, LayerFacts
-from manyfest.inspection import inspect
+from manyfest.images.attached import Attachment
+from manyfest.images.facts import ImageFacts, Inspection, LayerFacts
+from manyfest.images.inspection import inspect
 from manyfest.oci import json
 from manyfest.oci.config import History, ImageConfig, RootFS
 from manyfest.oci.descriptor import Descriptor

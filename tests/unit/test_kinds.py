@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manyfest.kinds import kind_of, kinds_of
+from manyfest.images.kinds import kind_of, kinds_of
 from manyfest.stores.memory import MemoryStore
 from tests.images import artifact, platforms
 

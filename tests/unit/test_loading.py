@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from manyfest.errors import NotFound
-from manyfest.loading import items_to_load
+from manyfest.images.loading import items_to_load
 from manyfest.oci.platform import Platform
 from manyfest.stores.memory import MemoryStore
-from manyfest.stores.runtime import Info
+from manyfest.stores.runtimes.runtime import Info
 from tests import images
 
 ARM64 = Info(Platform.parse("linux/arm64"))

@@ -14,7 +14,7 @@ from manyfest.release.steps.build import BUILD, request
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.step import Release
 from manyfest.release.template import Template
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.unit.releases import (

@@ -6,10 +6,10 @@ import pytest
 from manyfest.copy import copy_graph, missing
 from manyfest.errors import NotFound
 from manyfest.graph import Graph, read_graph
+from manyfest.images.selection import entries_of, entry_for, narrowed_graph, narrowed_image, select
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
-from manyfest.selection import entries_of, entry_for, narrowed_graph, narrowed_image, select
 from manyfest.stores.memory import MemoryStore
 from tests import images
 from tests.images import entry, image, index, make

@@ -8,7 +8,7 @@ import pytest
 
 from manyfest.errors import InvalidArchive
 from manyfest.layers.streams import Reader
-from manyfest.stores.allowance import Allowance
+from manyfest.stores.archives.allowance import Allowance
 
 
 class Zeros:
@@ -47,7 +47,7 @@ def test_two_hundred_bytes_for_each_and_a_quarter_of_a_gigabyte_are_free() -> No
 
 
 def test_all_that_is_in_an_archive_counts_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manyfest.stores.allowance.FREE", 1000)
+    monkeypatch.setattr("manyfest.stores.archives.allowance.FREE", 1000)
     allowance = Allowance("app.tar", mend="unpack it")
     assert drain(allowance.unpacked(io.BytesIO(bytes(1)), lambda raw: Zeros(raw, 900))) == 900
     assert drain(allowance.unpacked(io.BytesIO(bytes(1)), lambda raw: Zeros(raw, 500))) == 500

@@ -16,8 +16,8 @@ from manyfest.errors import DigestMismatch, InvalidArchive, ManyfestError, NotFo
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Refers, read_all
 from manyfest.stores.memory import MemoryStore
 from tests.images import content, content_of, entry, image, index, make, platforms

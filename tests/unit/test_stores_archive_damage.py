@@ -17,7 +17,7 @@ from manyfest.errors import ManyfestError
 from manyfest.layers.decompress import decompress
 from manyfest.oci.manifest import Image
 from manyfest.oci.parse import parse_manifest
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.base import CHUNK_SIZE, Source, read_all
 from manyfest.stores.memory import MemoryStore
 from tests.images import make

@@ -13,7 +13,7 @@ from manyfest.errors import ManyfestError, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.memory import MemoryStore
 from tests.images import entry, image, index, platforms
 from tests.tars import blob_name, tar
@@ -165,7 +165,7 @@ def test_a_list_that_is_wrong_does_not_matter_until_it_is_needed(archive: Write)
 
 
 def test_a_search_ends(archive: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manyfest.stores.archive_images.MAX_GRAPH_NODES", 3)
+    monkeypatch.setattr("manyfest.stores.archives.images.MAX_GRAPH_NODES", 3)
     store = MemoryStore()
     root = platforms(store)
     config = store.blobs[config_of(store, root.children[2].digest)]

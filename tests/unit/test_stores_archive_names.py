@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.stores.archive_names import ArchiveName, compression_of, place_of
+from manyfest.stores.archives.names import ArchiveName, compression_of, place_of
 
 REF = "org.opencontainers.image.ref.name"
 CONTAINERD = "io.containerd.image.name"

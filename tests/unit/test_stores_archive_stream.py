@@ -11,9 +11,9 @@ from manyfest.copy import Item, copy_graphs
 from manyfest.errors import DigestMismatch, StoreError, UsageError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.platform import Platform
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_stream import ArchiveStream
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.stream import ArchiveStream
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Attaches, Content, Ordered, Plans, Target
 from manyfest.stores.memory import MemoryStore
 from tests import images

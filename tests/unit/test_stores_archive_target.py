@@ -13,9 +13,9 @@ from manyfest.errors import InvalidManifest, StoreError
 from manyfest.graph import read_graph
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.platform import Platform
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 from tests.images import (
     OCI_EMPTY,
     OCI_MANIFEST,

@@ -16,12 +16,12 @@ from manyfest.copy import copy_graph
 from manyfest.errors import DigestMismatch, InvalidArchive, StoreError
 from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.spool import open_archive
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Content, read_all
 from manyfest.stores.memory import MemoryStore
-from manyfest.stores.spool import open_archive
 from tests.images import content, content_of, image, make, nested, put
 
 MEMORY = MemoryStore()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import ConfigError, NotFound
-from manyfest.stores.docker_daemon.address import Address, find_address
+from manyfest.stores.runtimes.docker.address import Address, find_address
 
 HOME = Path("/nowhere")
 

@@ -19,7 +19,7 @@ from manyfest.layers.streams import Reader
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.parse import parse_manifest
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.base import read_all
 from tests.images import layer
 from tests.tars import Member, link, saved, tar
@@ -202,7 +202,7 @@ def test_a_compressed_layer_of_several_images_is_read_once(
         reads.append(source)
         return decompress(source, compression, limit=limit, where=where)
 
-    monkeypatch.setattr("manyfest.stores.docker_view.decompress", counted)
+    monkeypatch.setattr("manyfest.stores.archives.docker_view.decompress", counted)
     images = saved(
         ("one", ["app:v1"]), ("two", ["app:v2"]), ("two", ["app:v3"]), pack=gzip.compress
     )
@@ -250,7 +250,7 @@ def test_a_compressed_layer_that_is_damaged_is_refused(
 def test_layers_that_unpack_to_far_too_much_together_are_refused(
     archive: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manyfest.stores.allowance.FREE", 5_000_000)
+    monkeypatch.setattr("manyfest.stores.archives.allowance.FREE", 5_000_000)
     bombs = [zstandard.compress(bytes(size)) for size in (3_000_000, 3_000_001)]
     images = saved(("", ["app:v1"]))
     assert "but the configuration says" in refusal(archive(*with_layers(images, bombs[0])))

@@ -11,8 +11,8 @@ import pytest
 
 from manyfest.errors import ConfigError, ConnectionFailed, ManyfestError, NotFound, StoreError
 from manyfest.oci.platform import Platform
-from manyfest.stores.docker_daemon.daemon import Daemon
-from manyfest.stores.runtime import Info
+from manyfest.stores.runtimes.docker.daemon import Daemon
+from manyfest.stores.runtimes.runtime import Info
 from tests.unit.small_daemon import WITH_CONTAINERD, SmallDaemon, small_daemon
 
 ID = f"sha256:{'a' * 64}"

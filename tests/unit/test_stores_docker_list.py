@@ -10,7 +10,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
-from manyfest.stores.docker_list import Configured, Listed, docker_list
+from manyfest.stores.archives.docker_list import Configured, Listed, docker_list
 from manyfest.stores.memory import MemoryStore
 from tests import images
 

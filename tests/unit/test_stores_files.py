@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import StoreError
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.files import (
     FolderLock,
     new_file,

@@ -11,13 +11,13 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Reference
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.naming import is_whole, known_names, naming_by
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Source
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
-from manyfest.stores.naming import is_whole, known_names, naming_by
 from tests import images
 
 DIGEST = Digest.of(b"")

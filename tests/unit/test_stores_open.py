@@ -8,12 +8,12 @@ import pytest
 
 from manyfest.errors import NotFound, UsageError
 from manyfest.oci.reference import Reference
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.open import Stores, tags_of
 from manyfest.stores.registry.store import RegistryStore
-from manyfest.stores.runtime import RuntimeTarget
+from manyfest.stores.runtimes.runtime import RuntimeTarget
 from tests import images
 
 DIGEST = f"sha256:{'0' * 64}"

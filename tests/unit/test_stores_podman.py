@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import ManyfestError, NotFound, StoreError
-from manyfest.stores.podman import Podman
+from manyfest.stores.runtimes.podman import Podman
 
 ID = "a" * 64
 

@@ -13,9 +13,9 @@ from manyfest.errors import NotFound, StoreError, Unsupported
 from manyfest.graph import read_graph
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
-from manyfest.stores.archive_media import Write
+from manyfest.stores.archives.media import Write
 from manyfest.stores.memory import MemoryStore
-from manyfest.stores.runtime import Info, RuntimeTarget
+from manyfest.stores.runtimes.runtime import Info, RuntimeTarget
 from tests import images
 
 AMD64 = Platform.parse("linux/amd64")

@@ -16,7 +16,7 @@ import pytest
 import zstandard
 
 from manyfest.errors import ManyfestError, NotFound, StoreError, UsageError
-from manyfest.stores.spool import open_archive, open_standard_input, spooled
+from manyfest.stores.archives.spool import open_archive, open_standard_input, spooled
 from tests.tars import header, tar
 
 TAR = tar(("a", b"hello"), ("b", bytes(100_000)))
@@ -205,7 +205,7 @@ def test_a_stream_that_breaks_off_is_told() -> None:
 
 @pytest.mark.parametrize("pack", PACKS.values(), ids=PACKS)
 def test_a_bomb_is_refused(pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manyfest.stores.allowance.FREE", 1_000_000)
+    monkeypatch.setattr("manyfest.stores.archives.allowance.FREE", 1_000_000)
     message = refusal(pack(header("a", 30_000_000) + bytes(30_001_024)))
     assert message.startswith("app.tar: ")
     assert message.endswith("it is a decompression bomb; if you know better, unpack it first")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import InvalidArchive, ManyfestError, NotFound
-from manyfest.stores.tar_files import TarFiles
+from manyfest.stores.archives.tar_files import TarFiles
 from tests.tars import Form, Member, header, link, other, tar
 
 Scan = Callable[[bytes], TarFiles]
@@ -208,14 +208,14 @@ def test_what_is_no_whole_archive_is_refused(scan: Scan, raw: bytes, message: st
 
 
 def test_many_entries_are_refused(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manyfest.stores.tar_files.MAX_ENTRIES", 3)
+    monkeypatch.setattr("manyfest.stores.archives.tar_files.MAX_ENTRIES", 3)
     scan(tar(("a", b""), ("b", b""), ("c", b"")))
     with pytest.raises(InvalidArchive, match="has over 3 entries"):
         scan(tar(("a", b""), ("b", b""), ("c", b""), ("d", b"")))
 
 
 def test_long_names_are_refused_together(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manyfest.stores.tar_files.MAX_NAMES", 4)
+    monkeypatch.setattr("manyfest.stores.archives.tar_files.MAX_NAMES", 4)
     scan(tar(("ab", b""), link("c", "d", symbolic=True)))
     for more in (("e", b""), other("e", tarfile.DIRTYPE)):
         with pytest.raises(InvalidArchive, match=r"^a\.tar: has names of more than 4 bytes"):

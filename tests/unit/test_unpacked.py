@@ -7,9 +7,9 @@ import pytest
 import zstandard
 
 from manyfest.errors import DigestMismatch, InvalidArchive
+from manyfest.images.unpacked import count, known_size
 from manyfest.oci.descriptor import Descriptor
 from manyfest.stores.memory import MemoryStore
-from manyfest.unpacked import count, known_size
 from tests.images import put
 from tests.recorders import Recorded, Recorder
 

@@ -14,9 +14,9 @@ import msgspec
 from manyfest.copy import missing
 from manyfest.errors import NotFound
 from manyfest.graph import read_graph
+from manyfest.images.selection import entries_of
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.platform import Platform
-from manyfest.selection import entries_of
 from manyfest.stores.base import Source
 
 State = Literal["ready", "missing", "partial"]

@@ -64,7 +64,7 @@ def command(
     from manyfest.build.workspace import workspace
     from manyfest.copy import copy_graphs
     from manyfest.oci.reference import Reference
-    from manyfest.stores.archive_names import Naming
+    from manyfest.stores.archives.names import Naming
     from manyfest.stores.open import tags_of
 
     where = Reference.parse(output)
@@ -95,8 +95,8 @@ def _items(
 
     if where.transport != "docker-daemon":
         return [Item(graph=built.graph, tags=tuple(tags))]
-    from manyfest.loading import items_to_load
-    from manyfest.stores.docker_daemon.daemon import Daemon
+    from manyfest.images.loading import items_to_load
+    from manyfest.stores.runtimes.docker.daemon import Daemon
 
     root = built.graph.root.descriptor
     return items_to_load(built.source, root, tags, platforms, Daemon().info())

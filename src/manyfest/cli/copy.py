@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from manyfest.oci.descriptor import Descriptor
     from manyfest.oci.platform import Platform
     from manyfest.oci.reference import Reference
-    from manyfest.stores.archive_names import Naming
+    from manyfest.stores.archives.names import Naming
     from manyfest.stores.base import Source
     from manyfest.stores.open import Stores
 
@@ -122,10 +122,10 @@ def _job(
     sparse: bool,
     referrers: bool,
 ) -> _Job:
-    from manyfest.companions import companions
     from manyfest.copy import Item
-    from manyfest.selection import narrowed_graph
-    from manyfest.stores.naming import known_names, naming_by
+    from manyfest.images.companions import companions
+    from manyfest.images.selection import narrowed_graph
+    from manyfest.stores.archives.naming import known_names, naming_by
     from manyfest.stores.open import tags_of
 
     tags = tags_of(to)
@@ -145,8 +145,8 @@ def _for_daemon(
     session: Session, here: Source, root: Descriptor, to: Reference, wanted: Sequence[Platform]
 ) -> Sequence[Item]:
     """Images alone, and if the daemon keeps one platform only, which that is."""
-    from manyfest.loading import items_to_load
-    from manyfest.stores.docker_daemon.daemon import Daemon
+    from manyfest.images.loading import items_to_load
+    from manyfest.stores.runtimes.docker.daemon import Daemon
 
     runtime = Daemon().info()
     items = items_to_load(here, root, [to.target], wanted, runtime)

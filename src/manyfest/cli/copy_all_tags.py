@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from manyfest.cli.session import Session
 from manyfest.cli.text import one_line, size
-from manyfest.copy_tags import CopiedTags, Differences, copy_tags, differences
 from manyfest.errors import InvalidReference, ManyfestError, StoreError, Unsupported, UsageError
+from manyfest.images.copy_tags import CopiedTags, Differences, copy_tags, differences
 from manyfest.oci.reference import Reference, check_tag, is_companion_tag
 from manyfest.stores.base import Lists, Source, Target
 from manyfest.stores.memory import MemoryStore

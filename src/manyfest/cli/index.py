@@ -11,8 +11,8 @@ from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
-    from manyfest.gather import Part
-    from manyfest.index import Held
+    from manyfest.images.gather import Part
+    from manyfest.images.index import Held
     from manyfest.oci.manifest import Manifest
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -97,7 +97,7 @@ def add(
     The tag moves to the new index at the end, and the old digest is told. Prints the new one.
     """
     from manyfest.cli.index_write import edit
-    from manyfest.index import added
+    from manyfest.images.index import added
 
     def decide(held: Held, parts: Sequence[Part]) -> Manifest:
         offers = [offer for part in parts for offer in part.offers]
@@ -129,7 +129,7 @@ def remove(
     """
     from manyfest.cli.index_write import edit
     from manyfest.errors import UsageError
-    from manyfest.index import absent, removed
+    from manyfest.images.index import absent, removed
     from manyfest.oci.digest import Digest
 
     wanted, named = parse_platforms(platforms), tuple(map(Digest.parse, digests))
@@ -164,7 +164,7 @@ def annotate(
     the new one.
     """
     from manyfest.cli.index_write import edit, parse_annotations
-    from manyfest.index import annotated
+    from manyfest.images.index import annotated
 
     changes, wanted = parse_annotations(annotations), parse_platforms(platforms)
     edit(session, reference, lambda held, _: annotated(held, changes, wanted), dry_run=dry_run)

@@ -12,7 +12,7 @@ from manyfest.cli.session import Session, with_registries
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from manyfest.facts import ImageFacts, Inspection
+    from manyfest.images.facts import ImageFacts, Inspection
     from manyfest.oci.descriptor import Descriptor
     from manyfest.oci.platform import Platform
     from manyfest.oci.reference import Reference
@@ -51,7 +51,7 @@ def command(
     What a compressed layer unpacks to is seldom told by an image: the column has a '?' then, and
     --unpacked has the figure. Signatures and attestations are named, and not verified.
     """
-    from manyfest.inspection import inspect
+    from manyfest.images.inspection import inspect
     from manyfest.oci.platform import Platform
     from manyfest.oci.reference import Reference
 
@@ -97,7 +97,7 @@ def _bytes(
     """The bytes of a manifest, or of its configuration, as they are stored."""
     from manyfest.errors import UsageError
     from manyfest.graph import read_manifest
-    from manyfest.selection import entry_for
+    from manyfest.images.selection import entry_for
     from manyfest.stores.base import read_all
 
     manifest = read_manifest(source, entry_for(source, root, wanted) if wanted else root)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from manyfest.cli.text import one_line, size, table
 
 if TYPE_CHECKING:
-    from manyfest.attached import Attachment
-    from manyfest.facts import ImageFacts, Inspection, LayerFacts
+    from manyfest.images.attached import Attachment
+    from manyfest.images.facts import ImageFacts, Inspection, LayerFacts
 
 _UNKNOWN = "?"
 

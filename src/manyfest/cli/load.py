@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from manyfest.oci.digest import Digest
     from manyfest.oci.reference import Reference
     from manyfest.stores.base import Source
-    from manyfest.stores.runtime import Runtime
+    from manyfest.stores.runtimes.runtime import Runtime
 
 _ARCHIVES = (".tar", ".tar.gz", ".tgz", ".tar.zst")
 
@@ -50,7 +50,7 @@ def command(
     `manyfest copy` takes. Of several platforms each is known as NAME:TAG-ARCH, and the first as
     NAME:TAG. Prints the names, and on the last line the digest.
     """
-    from manyfest.loading import items_to_load
+    from manyfest.images.loading import items_to_load
 
     from_ = _reference(archive)
     given = _given_name(tag)
@@ -100,8 +100,8 @@ def _own_names(from_: Reference, here: Source, root: Digest) -> tuple[str, ...]:
     or the folder."""
     from manyfest.errors import UsageError
     from manyfest.oci.reference import DEFAULT_TAG, Name
-    from manyfest.stores.archive_names import place_of
-    from manyfest.stores.naming import is_whole, known_names
+    from manyfest.stores.archives.names import place_of
+    from manyfest.stores.archives.naming import is_whole, known_names
 
     known = known_names(from_, here, root)
     whole = tuple(filter(is_whole, known))
@@ -118,8 +118,8 @@ def _own_names(from_: Reference, here: Source, root: Digest) -> tuple[str, ...]:
 def _runtime(into: str | None) -> Runtime:
     """Docker or Podman, whichever is asked for or is here."""
     from manyfest.errors import NotFound
-    from manyfest.stores.docker_daemon.daemon import Daemon
-    from manyfest.stores.podman import Podman
+    from manyfest.stores.runtimes.docker.daemon import Daemon
+    from manyfest.stores.runtimes.podman import Podman
 
     docker, podman = Daemon(), Podman()
     if into == "docker" or (into is None and docker.is_here()):
@@ -134,7 +134,7 @@ def _runtime(into: str | None) -> Runtime:
 
 def _load(session: Session, here: Source, items: Sequence[Item], runtime: Runtime) -> None:
     from manyfest.copy import copy_graphs
-    from manyfest.stores.runtime import RuntimeTarget
+    from manyfest.stores.runtimes.runtime import RuntimeTarget
 
     with session.progress() as progress, RuntimeTarget(runtime, label=runtime.label) as there:
         copied = copy_graphs(here, items, there, progress=progress)

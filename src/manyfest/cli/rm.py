@@ -11,8 +11,8 @@ from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
     from manyfest.errors import ManyfestError
+    from manyfest.images.removal import Removed, Shrinking
     from manyfest.oci.reference import Reference
-    from manyfest.removal import Removed, Shrinking
     from manyfest.stores.base import Store
 
 
@@ -113,8 +113,8 @@ def _remove(
 def _removed(
     store: Shrinking, reference: Reference, going: Collection[str], *, force: bool
 ) -> Removed:
+    from manyfest.images.removal import remove_manifest, remove_tag
     from manyfest.oci.digest import Digest
-    from manyfest.removal import remove_manifest, remove_tag
 
     if _is_digest(reference):
         return remove_manifest(store, Digest.parse(reference.target), going=going, force=force)
@@ -122,8 +122,8 @@ def _removed(
 
 
 def _plan(store: Shrinking, reference: Reference, going: Collection[str], *, force: bool) -> str:
+    from manyfest.images.removal import meaning, require_free
     from manyfest.oci.digest import Digest
-    from manyfest.removal import meaning, require_free
 
     if not _is_digest(reference):
         was = meaning(store, reference.target)

@@ -64,7 +64,7 @@ def command(
     from contextlib import ExitStack
 
     from manyfest.oci.reference import Reference
-    from manyfest.stores.archive_names import Naming
+    from manyfest.stores.archives.names import Naming
     from manyfest.stores.open import require_two_places
 
     wanted = parse_platforms(platforms)
@@ -110,10 +110,10 @@ def _read(
     places: _Places, reference: Reference, wanted: Sequence[Platform], *, referrers: bool
 ) -> _Saved:
     """All of an image but its blobs."""
-    from manyfest.companions import companions
     from manyfest.copy import Item
-    from manyfest.selection import narrowed_graph
-    from manyfest.stores.naming import known_names
+    from manyfest.images.companions import companions
+    from manyfest.images.selection import narrowed_graph
+    from manyfest.stores.archives.naming import known_names
 
     source = places.source(reference)
     root = source.resolve(reference.target)
@@ -138,7 +138,7 @@ def _require_distinct_names(saved: Iterable[_Saved]) -> None:
 
 def _write(session: Session, saved: Sequence[_Saved], target: Target) -> None:
     from manyfest.copy import copy_graphs
-    from manyfest.gather import Gathered
+    from manyfest.images.gather import Gathered
 
     items = [item for each in saved for item in each.items]
     source = Gathered((each.source, item.graph) for each in saved for item in each.items)

@@ -28,9 +28,9 @@ from manyfest.oci.limits import MAX_DESCRIPTORS, MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.parse import parse_manifest
+from manyfest.stores.archives.docker_names import names_of
 from manyfest.stores.base import Content, Reader, read_all
 from manyfest.stores.blobs import BlobFolder
-from manyfest.stores.docker_names import names_of
 from manyfest.stores.files import FolderLock, new_file, read_small, remove_abandoned, write_errors
 from manyfest.stores.names import (
     as_digest,

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Self
 from manyfest.errors import UsageError
 from manyfest.oci.machine import platform_of_machine
 from manyfest.oci.reference import Name, Reference, image_number
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_stream import ArchiveStream
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.stream import ArchiveStream
+from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Source, Store, Target
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.names import as_digest
-from manyfest.stores.runtime import RuntimeTarget
+from manyfest.stores.runtimes.runtime import RuntimeTarget
 
 if TYPE_CHECKING:
-    from manyfest.stores.docker_daemon.daemon import Daemon
     from manyfest.stores.registry.connect import Registries
+    from manyfest.stores.runtimes.docker.daemon import Daemon
 
 
 _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
@@ -196,6 +196,6 @@ def _exported(reference: Reference) -> ArchiveStore:
 
 def _daemon() -> Daemon:
     """Few commands speak to it, so what they need for that is loaded now."""
-    from manyfest.stores.docker_daemon.daemon import Daemon
+    from manyfest.stores.runtimes.docker.daemon import Daemon
 
     return Daemon()

@@ -17,9 +17,9 @@ from manyfest.graph import read_graph
 from manyfest.oci.reference import Name, Reference
 from manyfest.release.steps.step import Image, Release, Step, counted
 from manyfest.release.template import values
-from manyfest.stores.archive import ArchiveStore
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_writer import ArchiveWriter
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.store import ArchiveStore
+from manyfest.stores.archives.writer import ArchiveWriter
 
 
 def _check(release: Release) -> str:

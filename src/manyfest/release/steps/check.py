@@ -7,7 +7,7 @@ from dataclasses import replace
 from manyfest.check.image import check_image
 from manyfest.check.report import Report
 from manyfest.release.steps.step import Release, Step, counted
-from manyfest.stores.archive import ArchiveStore
+from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.files import sync_folder
 
 

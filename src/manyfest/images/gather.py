@@ -19,12 +19,12 @@ from manyfest.errors import (
     UsageError,
 )
 from manyfest.graph import Graph, read_manifest
-from manyfest.index import Held, Offer, placed
+from manyfest.images.index import Held, Offer, placed
+from manyfest.images.selection import entries_of, select
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
-from manyfest.selection import entries_of, select
 from manyfest.stores.base import Place, Reader, Source, Target
 
 

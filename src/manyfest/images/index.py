@@ -16,13 +16,13 @@ from dataclasses import dataclass
 import msgspec
 
 from manyfest.errors import Unsupported, UsageError
+from manyfest.images.selection import not_there
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.platform import Platform
-from manyfest.selection import not_there
 
 
 @dataclass(frozen=True, slots=True)

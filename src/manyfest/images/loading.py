@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from manyfest.copy import Item
 from manyfest.graph import read_graph
+from manyfest.images.selection import narrowed_graph, narrowed_image
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
-from manyfest.selection import narrowed_graph, narrowed_image
 from manyfest.stores.base import Source
-from manyfest.stores.runtime import Info
+from manyfest.stores.runtimes.runtime import Info
 
 
 def items_to_load(

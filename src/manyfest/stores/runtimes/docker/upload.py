@@ -7,7 +7,7 @@ from http.client import HTTPConnection
 import msgspec
 
 from manyfest.errors import ConnectionFailed, StoreError
-from manyfest.stores.docker_daemon.connection import (
+from manyfest.stores.runtimes.docker.connection import (
     MAX_ANSWER,
     MAX_MESSAGE,
     raise_for_status,

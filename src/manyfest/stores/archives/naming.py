@@ -5,9 +5,9 @@ from __future__ import annotations
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import DEFAULT_TAG, Name, Reference, is_tag
-from manyfest.stores.archive_names import Naming
+from manyfest.stores.archives.docker_names import familiar
+from manyfest.stores.archives.names import Naming
 from manyfest.stores.base import Names, Source
-from manyfest.stores.docker_names import familiar
 from manyfest.stores.names import as_digest
 
 

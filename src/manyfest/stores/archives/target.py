@@ -28,11 +28,11 @@ from manyfest.oci.mediatypes import CONFIGS, OCI_INDEX
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import is_companion_tag
-from manyfest.stores.archive_media import Medium
-from manyfest.stores.archive_names import ArchiveName
+from manyfest.stores.archives.docker_archive import LIST
+from manyfest.stores.archives.docker_list import Configured, blob_name, docker_list
+from manyfest.stores.archives.media import Medium
+from manyfest.stores.archives.names import ArchiveName
 from manyfest.stores.base import CHUNK_SIZE, Content, VerifyingReader
-from manyfest.stores.docker_archive import LIST
-from manyfest.stores.docker_list import Configured, blob_name, docker_list
 from manyfest.stores.files import write_errors
 from manyfest.stores.layout import LAYOUT_FILE
 from manyfest.stores.referrers import as_referrer

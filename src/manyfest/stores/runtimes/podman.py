@@ -14,8 +14,8 @@ from typing import IO, cast
 from manyfest.errors import InvalidDigest, NotFound, StoreError
 from manyfest.oci.digest import Digest
 from manyfest.oci.machine import platform_of_machine
-from manyfest.stores.archive_media import Write
-from manyfest.stores.runtime import Info
+from manyfest.stores.archives.media import Write
+from manyfest.stores.runtimes.runtime import Info
 
 _PROGRAM = "podman"
 _TEMPORARY = "/var/tmp"  # noqa: S108 - where podman itself puts what it reads
@@ -53,7 +53,7 @@ class Podman:
 
     @contextmanager
     def load(self) -> Iterator[Write]:
-        """See :class:`~manyfest.stores.runtime.Runtime`."""
+        """See :class:`~manyfest.stores.runtimes.runtime.Runtime`."""
         with _run("load", "--quiet") as program:
             yield program.write
             program.finish()

@@ -17,17 +17,17 @@ import msgspec
 from manyfest.errors import InvalidDigest, InvalidPlatform, NotFound, StoreError
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
-from manyfest.stores.archive_media import Write
-from manyfest.stores.docker_daemon.address import Address, find_address
-from manyfest.stores.docker_daemon.connection import (
+from manyfest.stores.archives.media import Write
+from manyfest.stores.runtimes.docker.address import Address, find_address
+from manyfest.stores.runtimes.docker.connection import (
     MAX_ANSWER,
     Body,
     connection_to,
     raise_for_status,
     told_as_errors,
 )
-from manyfest.stores.docker_daemon.upload import Upload
-from manyfest.stores.runtime import Info
+from manyfest.stores.runtimes.docker.upload import Upload
+from manyfest.stores.runtimes.runtime import Info
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -39,7 +39,7 @@ class Daemon:
 
     Every method opens a connection of its own. They raise
     :class:`~manyfest.errors.ConnectionFailed`, :class:`~manyfest.errors.StoreError` for what the
-    daemon refuses, and what :func:`~manyfest.stores.docker_daemon.address.find_address` does.
+    daemon refuses, and what :func:`~manyfest.stores.runtimes.docker.address.find_address` does.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from manyfest.errors import ConfigError, ConnectionFailed, NotFound, StoreError
-from manyfest.stores.docker_daemon.address import Address
+from manyfest.stores.runtimes.docker.address import Address
 
 SILENCE = 600
 """Seconds without a byte, either way, until the daemon is given up. It may be unpacking a large

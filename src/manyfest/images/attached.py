@@ -12,10 +12,10 @@ from typing import Literal
 
 import msgspec
 
-from manyfest.companions import few_tags, find_tagged
 from manyfest.errors import NotFound
 from manyfest.graph import READERS, read_manifest
-from manyfest.kinds import kind_of, kinds_of
+from manyfest.images.companions import few_tags, find_tagged
+from manyfest.images.kinds import kind_of, kinds_of
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.stores.base import Refers, Source

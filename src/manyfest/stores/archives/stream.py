@@ -1,7 +1,7 @@
 """An archive that is sent as it is made: to standard output, a daemon, another program.
 
-:mod:`manyfest.stores.archive_target` says what is in it. The bytes are those of the file that
-:class:`~manyfest.stores.archive_writer.ArchiveWriter` would write.
+:mod:`manyfest.stores.archives.target` says what is in it. The bytes are those of the file that
+:class:`~manyfest.stores.archives.writer.ArchiveWriter` would write.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import partial
 from typing import Self
 
 from manyfest.errors import UsageError
-from manyfest.stores.archive_media import InOrder, Write
-from manyfest.stores.archive_names import Naming
-from manyfest.stores.archive_target import ArchiveTarget
+from manyfest.stores.archives.media import InOrder, Write
+from manyfest.stores.archives.names import Naming
+from manyfest.stores.archives.target import ArchiveTarget
 
 STANDARD_OUTPUT = 1
 

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 import msgspec
 
-from manyfest.attached import Attachment
-from manyfest.kinds import kinds_of
+from manyfest.images.attached import Attachment
+from manyfest.images.kinds import kinds_of
+from manyfest.images.unpacked import known_size
 from manyfest.oci.config import ImageConfig
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.mediatypes import CONFIGS, OCI_EMPTY
 from manyfest.oci.platform import Platform
-from manyfest.unpacked import known_size
 
 
 class LayerFacts(msgspec.Struct, frozen=True, kw_only=True):

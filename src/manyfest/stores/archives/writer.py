@@ -1,4 +1,4 @@
-"""An archive in a file: :mod:`manyfest.stores.archive_target` says what is in it.
+"""An archive in a file: :mod:`manyfest.stores.archives.target` says what is in it.
 
 Every blob's place in the file is fixed before its bytes come, since a descriptor says how many
 they are. So blobs are written as they arrive, several at a time, straight into place, and the
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from manyfest.layers.compress import LayerWriter
 from manyfest.layers.compression import Compression
-from manyfest.stores.archive_media import InOrder, InPlace, Medium
-from manyfest.stores.archive_names import Naming, compression_of, place_of
-from manyfest.stores.archive_target import ArchiveTarget
+from manyfest.stores.archives.media import InOrder, InPlace, Medium
+from manyfest.stores.archives.names import Naming, compression_of, place_of
+from manyfest.stores.archives.target import ArchiveTarget
 from manyfest.stores.files import new_file, remove_abandoned
 
 

@@ -20,7 +20,7 @@ from manyfest.layers.entry import clean_name
 from manyfest.oci import json
 from manyfest.oci.limits import MAX_DESCRIPTORS
 from manyfest.oci.reference import Name
-from manyfest.stores.tar_files import TarFiles
+from manyfest.stores.archives.tar_files import TarFiles
 
 LIST = "manifest.json"
 

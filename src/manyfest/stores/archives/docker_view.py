@@ -21,11 +21,11 @@ from manyfest.oci.limits import MAX_DESCRIPTORS
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.mediatypes import OCI_CONFIG, OCI_INDEX, OCI_MANIFEST
 from manyfest.oci.parse import parse_config
-from manyfest.stores.allowance import MAX_UNPACKED, Allowance
+from manyfest.stores.archives.allowance import MAX_UNPACKED, Allowance
+from manyfest.stores.archives.docker_archive import LIST, DockerImage
+from manyfest.stores.archives.tar_files import Stretch, TarFiles
 from manyfest.stores.base import CHUNK_SIZE
-from manyfest.stores.docker_archive import LIST, DockerImage
 from manyfest.stores.names import CONTAINERD_NAME, REF_NAME
-from manyfest.stores.tar_files import Stretch, TarFiles
 from manyfest.threads import together, workers
 
 _DIGEST_NAME = re.compile(r"(?:.*/)?(?:sha256:)?([0-9a-f]{64})(?:\.json)?")

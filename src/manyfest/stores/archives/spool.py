@@ -22,7 +22,7 @@ from manyfest.layers import header
 from manyfest.layers.header import BLOCK
 from manyfest.layers.streams import Rejoined, read_head
 from manyfest.layers.unwrap import Wrapping, unwrap
-from manyfest.stores.allowance import MAX_UNPACKED, Allowance
+from manyfest.stores.archives.allowance import MAX_UNPACKED, Allowance
 from manyfest.stores.base import CHUNK_SIZE, Reader
 from manyfest.stores.files import open_file
 
@@ -73,7 +73,7 @@ def spooled(source: Reader, where: str) -> BinaryIO:
     """The tar in ``source``, unpacked if it is compressed, in an unnamed temporary file.
 
     ``source`` is closed. What begins like no tar is refused before anything is written, and a
-    bomb as soon as it is seen: see :mod:`manyfest.stores.allowance`.
+    bomb as soon as it is seen: see :mod:`manyfest.stores.archives.allowance`.
     """
     with closing(source):
         allowance = Allowance(where, mend="if you know better, unpack it first")

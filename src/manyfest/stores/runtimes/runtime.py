@@ -12,8 +12,8 @@ from manyfest.errors import NotFound, StoreError, Unsupported
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
-from manyfest.stores.archive_media import InOrder, Medium, Write
-from manyfest.stores.archive_target import ArchiveTarget
+from manyfest.stores.archives.media import InOrder, Medium, Write
+from manyfest.stores.archives.target import ArchiveTarget
 from manyfest.stores.base import Content
 
 

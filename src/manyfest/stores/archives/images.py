@@ -13,10 +13,10 @@ from manyfest.oci.limits import MAX_GRAPH_NODES
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import image_number
+from manyfest.stores.archives.docker_archive import LIST, DockerImage, read_list
+from manyfest.stores.archives.docker_names import familiar
+from manyfest.stores.archives.tar_files import TarFiles
 from manyfest.stores.base import Source, read_all
-from manyfest.stores.docker_archive import LIST, DockerImage, read_list
-from manyfest.stores.docker_names import familiar
-from manyfest.stores.tar_files import TarFiles
 
 
 def find_by_config(source: Source, top: Manifest, config: Digest) -> Descriptor | None:

@@ -1,9 +1,8 @@
 """Archives of images, read where they lie: OCI archives and those of ``docker save``.
 
-:mod:`manyfest.stores.tar_files` finds the files in it. An OCI archive is an image layout in a tar
-file. What has no ``index.json`` is seen through :mod:`manyfest.stores.docker_view`; what has both
-(Docker 25 and ours) is an OCI archive in which ``manifest.json`` gives some images more names.
-:mod:`manyfest.stores.archive_writer` writes archives.
+:mod:`.tar_files` finds the files in it. An OCI archive is an image layout in a tar file. What has
+no ``index.json`` is seen through :mod:`.docker_view`; what has both (Docker 25 and ours) is an OCI
+archive in which ``manifest.json`` gives some images more names. :mod:`.writer` writes archives.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.reference import STREAM
-from manyfest.stores.archive_images import find_by_config, find_by_list
+from manyfest.stores.archives.docker_archive import LIST, read_list
+from manyfest.stores.archives.docker_names import all_docker_names, entries_named, names_of
+from manyfest.stores.archives.docker_view import oci_view
+from manyfest.stores.archives.images import find_by_config, find_by_list
+from manyfest.stores.archives.spool import open_archive, open_standard_input, spooled
+from manyfest.stores.archives.tar_files import TarFiles
 from manyfest.stores.base import Reader, read_all
-from manyfest.stores.docker_archive import LIST, read_list
-from manyfest.stores.docker_names import all_docker_names, entries_named, names_of
-from manyfest.stores.docker_view import oci_view
 from manyfest.stores.names import as_digest, described, listing, only, parse_top, pick, tags_in
 from manyfest.stores.referrers import NamedReferrers
-from manyfest.stores.spool import open_archive, open_standard_input, spooled
-from manyfest.stores.tar_files import TarFiles
 
 _INDEX = "index.json"
 
@@ -36,8 +35,7 @@ _INDEX = "index.json"
 class ArchiveStore:
     """The archive at ``path``, to read from. The file is opened when something is first asked.
 
-    A compressed one is spooled then: :mod:`manyfest.stores.spool`. ``label`` is how errors and
-    progress name it.
+    A compressed one is spooled then: :mod:`.spool`. ``label`` is how errors and progress name it.
     """
 
     local = True
@@ -59,7 +57,7 @@ class ArchiveStore:
     @classmethod
     def standard_input(cls, *, label: str, descriptor: int = 0) -> Self:
         """The archive on standard input; see
-        :func:`~manyfest.stores.spool.open_standard_input`."""
+        :func:`~manyfest.stores.archives.spool.open_standard_input`."""
         return cls._opened_by(lambda: open_standard_input(descriptor, label), label)
 
     @classmethod

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from manyfest.companions import companions, listed_companions
 from manyfest.copy import Item, copy_graphs
 from manyfest.errors import AccessDenied, ContentError, ManyfestError, NotFound, RegistryError
 from manyfest.graph import READERS, read_graph
+from manyfest.images.companions import companions, listed_companions
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import is_companion_tag

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from manyfest.attached import Attachment, attestation, find_attached
 from manyfest.errors import InvalidManifest, NotFound
-from manyfest.facts import FoundImage, Inspection, image_facts
 from manyfest.graph import MAX_MANIFEST_BYTES, READERS, read_config, read_graph, read_manifest
+from manyfest.images.attached import Attachment, attestation, find_attached
+from manyfest.images.facts import FoundImage, Inspection, image_facts
+from manyfest.images.selection import not_there
+from manyfest.images.unpacked import count
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.platform import Platform
 from manyfest.progress import Progress
-from manyfest.selection import not_there
 from manyfest.stores.base import Source
 from manyfest.threads import workers
-from manyfest.unpacked import count
 
 
 def inspect(

@@ -1,0 +1,1 @@
+"""What keeps images to run them: Docker's daemon, and Podman."""
