@@ -1,1 +1,1 @@
-"""Archives of images: read in place by :mod:`.store`, written by :mod:`.writer` and :mod:`.stream`."""
+"""Archives of images: read in place by :mod:`.store`, written by :mod:`.writer`, :mod:`.stream`."""
