@@ -49,7 +49,7 @@ def _push(
     return Job(
         name=name,
         title=f"OCI archive to registry, {image.megabytes}",
-        command=["manyfest", "copy", "--quiet", image.reference, place],
+        command=[*_copy(bench.target), image.reference, place],
         peers=[
             Peer(
                 tool="skopeo",
@@ -85,7 +85,7 @@ def registry_to_registry(bench: Bench) -> Job:
     return Job(
         name="registry-to-registry",
         title=f"Registry to registry, {bench.image.megabytes}",
-        command=["manyfest", "copy", "--quiet", source, target],
+        command=[*_copy(bench.source, bench.target), source, target],
         peers=[
             Peer(
                 tool="skopeo",
@@ -115,7 +115,7 @@ def registry_to_archive(bench: Bench) -> Job:
     return Job(
         name="registry-to-archive",
         title=f"Registry to OCI archive, {bench.image.megabytes}",
-        command=["manyfest", "copy", "--quiet", source, f"oci-archive:{file}:{TAG}"],
+        command=[*_copy(bench.source), source, f"oci-archive:{file}:{TAG}"],
         peers=[
             Peer(
                 tool="skopeo",
@@ -151,7 +151,7 @@ def _pull(bench: Bench, image: Image, name: str, rounds: int, at_most: float | N
     return Job(
         name=name,
         title=f"Registry to layout, {image.megabytes}",
-        command=["manyfest", "copy", "--quiet", source, f"oci:{folder}:{TAG}"],
+        command=[*_copy(bench.source), source, f"oci:{folder}:{TAG}"],
         peers=[
             Peer(
                 tool="skopeo",
@@ -179,7 +179,7 @@ def archive_to_docker(bench: Bench) -> Job:
     return Job(
         name="archive-to-docker-archive",
         title="One platform of an OCI archive to a file that docker load takes",
-        command=["manyfest", "copy", "--quiet", "--platform", "linux/amd64",
+        command=[*_copy(), "--platform", "linux/amd64",
                  image.reference, f"docker-archive:{file}:{name}"],
         peers=[
             Peer(
@@ -231,7 +231,7 @@ def _tags(
     return Job(
         name=f"tags-{count}" + ("-far" if far else ""),
         title=f"{count:,} tags already there{far}",
-        command=["manyfest", "copy", "--quiet", "--all-tags", f"docker://{from_}", f"docker://{to}"],
+        command=[*_copy(source, target), "--all-tags", f"docker://{from_}", f"docker://{to}"],
         peers=[
             Peer(
                 tool="skopeo",
@@ -278,6 +278,11 @@ def _skopeo(bench: Bench) -> list[str]:
     tool, *options = SKOPEO
     # It takes /var/tmp otherwise, whatever the environment says.
     return [tool, "--tmpdir", str(bench.scratch.aside / "tmp"), *options]
+
+
+def _copy(*servers: Server) -> list[str]:
+    plain = [word for server in servers for word in ("--plain-http", server.address)]
+    return ["manyfest", "copy", "--quiet", *plain]
 
 
 def _plain(*servers: Server) -> list[str]:
