@@ -422,7 +422,7 @@ def test_a_tag_that_somebody_else_moves_meanwhile_is_left(
             store.tag("v1", content_of(other))
             return found
 
-    monkeypatch.setattr("manyfest.stores.open.LayoutStore", Raced)
+    monkeypatch.setattr("manyfest.stores.layout.LayoutStore", Raced)
     refused = manyfest("index", "annotate", "oci:all:v1", "a=b")
 
     assert refused == (

@@ -1,4 +1,5 @@
-"""From a reference to the store it leads to."""
+"""From a reference to the store it leads to. What a kind of store is made of is loaded when the
+first one is opened: no command needs all of them."""
 
 from __future__ import annotations
 
@@ -14,18 +15,15 @@ from typing import TYPE_CHECKING, Self
 from manyfest.errors import UsageError
 from manyfest.oci.machine import platform_of_machine
 from manyfest.oci.reference import Name, Reference, image_number
-from manyfest.stores.archives.names import Naming
-from manyfest.stores.archives.store import ArchiveStore
-from manyfest.stores.archives.stream import ArchiveStream
-from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.base import Source, Store, Target
-from manyfest.stores.layout import LayoutStore
 from manyfest.stores.names import as_digest
-from manyfest.stores.runtimes.runtime import RuntimeTarget
 
 if TYPE_CHECKING:
+    from manyfest.stores.archives.names import Naming
+    from manyfest.stores.archives.store import ArchiveStore
+    from manyfest.stores.layout import LayoutStore
     from manyfest.stores.registry.connect import Registries
-    from manyfest.stores.runtimes.docker.daemon import Daemon
+    from manyfest.stores.runtimes.runtime import RuntimeTarget
 
 
 _STANDARD_INPUT, _STANDARD_OUTPUT = 0, 1
@@ -60,11 +58,7 @@ class Stores:
             return self.registry(reference.image)
         if reference.transport == "docker-daemon":
             return _exported(reference)
-        if reference.is_stream:
-            return ArchiveStore.standard_input(label=reference.location)
-        if reference.transport == "oci":
-            return LayoutStore(Path(reference.path))
-        return ArchiveStore(Path(reference.path), label=reference.location)
+        return _layout(reference) if reference.transport == "oci" else _archive(reference)
 
     def target(self, reference: Reference, *, naming: Naming | None = None) -> Target:
         """The store to write ``reference`` to; an archive is written anew.
@@ -74,21 +68,13 @@ class Stores:
         if reference.image is not None:
             return self.registry(reference.image, writing=True)
         if reference.transport == "docker-daemon":
-            return RuntimeTarget(_daemon(), label=reference.location)
+            return _imported(reference)
         if reference.transport == "oci":
-            return LayoutStore(Path(reference.path))
-        naming = naming or Naming()
-        if naming.platform is None:
-            naming = replace(naming, platform=platform_of_machine(this.machine()))
-        if reference.is_stream:
-            return ArchiveStream.standard_output(naming=naming)
-        return ArchiveWriter(Path(reference.path), naming=naming)
+            return _layout(reference)
+        return _new_archive(reference, naming)
 
     def registry(self, name: Name, *, writing: bool = False) -> Store:
-        """The repository that ``name`` lies in; ``writing`` if something is to be put there.
-
-        Loading libcurl waits until one is wanted.
-        """
+        """The repository that ``name`` lies in; ``writing`` if something is to be put there."""
         return self._connected().repository(name, writing=writing)
 
     def repositories(self, registry: str) -> Iterator[str]:
@@ -106,7 +92,7 @@ class Stores:
         require_kept(reference)
         if reference.image is not None:
             return self.registry(reference.image, writing=True)
-        return LayoutStore(Path(reference.path))
+        return _layout(reference)
 
     def close(self) -> None:
         """End the connections."""
@@ -188,14 +174,45 @@ def _file(archive: Reference, stream: int) -> tuple[int, int] | None:
     return (state.st_dev, state.st_ino) if stat.S_ISREG(state.st_mode) else None
 
 
+def _layout(reference: Reference) -> LayoutStore:
+    from manyfest.stores.layout import LayoutStore
+
+    return LayoutStore(Path(reference.path))
+
+
+def _archive(reference: Reference) -> ArchiveStore:
+    from manyfest.stores.archives.store import ArchiveStore
+
+    if reference.is_stream:
+        return ArchiveStore.standard_input(label=reference.location)
+    return ArchiveStore(Path(reference.path), label=reference.location)
+
+
+def _new_archive(reference: Reference, naming: Naming | None) -> Target:
+    from manyfest.stores.archives.names import Naming
+    from manyfest.stores.archives.stream import ArchiveStream
+    from manyfest.stores.archives.writer import ArchiveWriter
+
+    naming = naming or Naming()
+    if naming.platform is None:
+        naming = replace(naming, platform=platform_of_machine(this.machine()))
+    if reference.is_stream:
+        return ArchiveStream.standard_output(naming=naming)
+    return ArchiveWriter(Path(reference.path), naming=naming)
+
+
 def _exported(reference: Reference) -> ArchiveStore:
     """An image as the daemon writes it out, when it is first asked."""
-    daemon = _daemon()
+    from manyfest.stores.archives.store import ArchiveStore
+    from manyfest.stores.runtimes.docker.daemon import Daemon
+
+    daemon = Daemon()
     return ArchiveStore.streamed(lambda: daemon.export(reference.name), label=str(reference))
 
 
-def _daemon() -> Daemon:
-    """Few commands speak to it, so what they need for that is loaded now."""
+def _imported(reference: Reference) -> RuntimeTarget:
+    """Where the daemon reads an image from."""
     from manyfest.stores.runtimes.docker.daemon import Daemon
+    from manyfest.stores.runtimes.runtime import RuntimeTarget
 
-    return Daemon()
+    return RuntimeTarget(Daemon(), label=reference.location)
