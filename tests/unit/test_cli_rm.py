@@ -160,6 +160,14 @@ def test_there_by_force_all_its_tags_go(
     assert tags(between) == []
 
 
+def test_each_tag_is_removed_whatever_it_is_called(
+    manyfest: Manyfest, between: Between, root: Manifest
+) -> None:
+    between.store().tag("None", content_of(root))
+    manyfest("rm", f"{APP}:latest", f"{APP}:None")
+    assert tags(between) == ["1.2.3"]
+
+
 def test_a_list_of_referrers_holds_nothing_and_a_signature_is_held_by_its_tag(
     manyfest: Manyfest, between: Between
 ) -> None:

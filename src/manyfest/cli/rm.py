@@ -103,7 +103,7 @@ def _remove(
                 session.out(_plan(store, reference, going, force=force))
             else:
                 removed = _removed(store, reference, going, force=force)
-                gone.update(removed.tags, [str(removed.manifest)])
+                gone.update(removed.tags, map(str, filter(None, [removed.manifest])))
                 _tell(session, reference, removed)
         except ManyfestError as error:
             failed[reference] = error
