@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -235,6 +236,14 @@ def test_setting_a_name_leaves_what_other_tools_wrote() -> None:
     index = with_name(top(exported).index, entry("c"), "v1")
     assert index.manifests[0] == exported
     assert pick(Manifest.of_index(index), "v1", where="here").digest == Digest.of(b"c")
+
+
+def test_an_image_without_a_name_is_not_in_the_place_of_what_refers_to_one() -> None:
+    """As oras keeps referrers: in index.json, with a type and without a name."""
+    signature = msgspec.structs.replace(entry("s"), artifact_type="application/vnd.example.sig")
+    index = with_name(top(entry("a"), signature).index, entry("c"), "")
+    assert index.manifests == (signature, entry("c"))
+    assert pick(Manifest.of_index(index), "", where="here").digest == Digest.of(b"c")
 
 
 @given(

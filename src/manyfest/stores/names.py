@@ -185,10 +185,11 @@ def _is_flat(entries: Sequence[Descriptor]) -> bool:
 
 
 def _gives_way(other: Descriptor, entry: Descriptor, name: str) -> bool:
-    """Whether ``other`` leaves ``index.json`` when ``entry`` gets ``name`` there."""
+    """Whether ``other`` leaves ``index.json`` when ``entry`` gets ``name`` there. What refers to an
+    image and stands here without a name, with an artifact's type, is in nobody's place."""
     if named(other):
         return other.annotations.get(REF_NAME) == name
-    return not name or other.digest == entry.digest
+    return other.digest == entry.digest or not (name or other.artifact_type)
 
 
 def _full_names(entry: Descriptor) -> tuple[str, ...]:
