@@ -138,15 +138,23 @@ def point(target: Target, tag: str, manifest: Manifest) -> bool:
     """Make ``tag`` in ``target`` name the manifest, and see that it does; ``False`` if it did
     already. What is below the manifest must be there.
     """
-    # Some registries deny what is not there (Artifactory), and what is there may be damaged:
-    # whether the name may be set, setting it tells.
-    with suppress(NotFound, AccessDenied, ContentError):
-        if target.resolve(tag).digest == manifest.descriptor.digest:
-            return False
+    is_named = meaning(target, tag) == manifest.descriptor.digest
+    # In a folder somebody may have lost what its index still names.
+    if is_named and (not isinstance(target, Local) or target.has(manifest.descriptor)):
+        return False
     target.tag(tag, manifest_content(manifest))
     if isinstance(target, Settles):
         target.settle(tag, manifest.descriptor.digest)
     return True
+
+
+def meaning(place: Place, tag: str) -> Digest | None:
+    """What ``tag`` means now; ``None`` if it means nothing that can be seen. Whether it may be set,
+    setting it tells."""
+    # Some registries deny a tag that is not there (Artifactory), and what is there may be damaged.
+    with suppress(NotFound, AccessDenied, ContentError):
+        return place.resolve(tag).digest
+    return None
 
 
 def missing(place: Place, graph: Graph) -> list[Descriptor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from manyfest.copy import Item, copy_graph, copy_graphs, point
@@ -11,6 +13,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Content
+from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
 from tests.images import make
 from tests.recorders import Recorder, graph_of
@@ -59,6 +62,18 @@ def test_what_the_target_lost_is_sent_again(which: str) -> None:
 
     assert target.resolve("v1").digest == root.descriptor.digest
     assert all(MemoryStore.has(target, part) for part in graph.descriptors)
+
+
+def test_a_manifest_that_a_layout_names_and_lost_is_brought(tmp_path: Path) -> None:
+    source, target = MemoryStore(), LayoutStore(tmp_path)
+    root = make(source, "index")
+    graph = graph_of(source)
+    copy_graph(source, graph, target, ["v1"])
+    target.blobs.path(root.descriptor.digest).unlink()
+
+    copied = copy_graph(source, graph, target, ["v1"])
+
+    assert (copied.sent, target.blobs.has(root.descriptor)) == (root.descriptor.size, True)
 
 
 def test_a_registry_that_takes_no_gaps_is_told_of_with_the_way_out() -> None:

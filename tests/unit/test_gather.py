@@ -5,14 +5,13 @@ import pytest
 
 from manyfest.copy import Item, copy_graphs
 from manyfest.errors import (
-    AccessDenied,
     DigestMismatch,
     NotFound,
     StoreError,
     Unsupported,
     UsageError,
 )
-from manyfest.images.gather import Gathered, meaning, move, read_held, read_part
+from manyfest.images.gather import Gathered, move, read_held, read_part
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
@@ -199,14 +198,6 @@ def test_a_tag_that_somebody_else_took_away_is_not_set_again() -> None:
 
     with pytest.raises(StoreError, match="and now is gone"):
         move(store, "v1", before.descriptor.digest, after)
-
-
-def test_a_tag_that_is_denied_means_nothing_that_can_be_seen() -> None:
-    class Denying(MemoryStore):
-        def resolve(self, name: str) -> Descriptor:
-            raise AccessDenied("denied", status=403)
-
-    assert meaning(Denying(), "v1") is None
 
 
 def test_what_is_gathered_is_read_where_it_was_found_first() -> None:

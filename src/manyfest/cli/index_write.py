@@ -10,11 +10,11 @@ from manyfest.cli.index_text import differences
 from manyfest.cli.platforms import parse_platforms
 from manyfest.cli.session import Session
 from manyfest.cli.text import size
-from manyfest.copy import Copied, Item, copy_graphs, missing
+from manyfest.copy import Copied, Item, copy_graphs, meaning, missing
 from manyfest.errors import UsageError
 from manyfest.graph import READERS, Graph
 from manyfest.images.companions import companions
-from manyfest.images.gather import Gathered, Part, meaning, move, read_held, read_part
+from manyfest.images.gather import Gathered, Part, move, read_held, read_part
 from manyfest.images.index import Held, created
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from manyfest.cli.session import Session, with_registries
-
-if TYPE_CHECKING:
-    from manyfest.oci.digest import Digest
-    from manyfest.stores.base import Place
 
 
 @click.command()
@@ -23,7 +17,7 @@ def command(session: Session, reference: str, tags: tuple[str, ...], *, dry_run:
 
     Nothing but its manifest is sent. Prints the digest.
     """
-    from manyfest.copy import point
+    from manyfest.copy import meaning, point
     from manyfest.graph import read_manifest
     from manyfest.oci.reference import Reference, check_tag
 
@@ -32,7 +26,7 @@ def command(session: Session, reference: str, tags: tuple[str, ...], *, dry_run:
     with session.stores() as stores, stores.kept(where) as store:
         manifest = read_manifest(store, store.resolve(where.target))
         for tag in wanted:
-            held = _held(store, tag)
+            held = meaning(store, tag)
             if held == manifest.descriptor.digest:
                 session.say(f"{tag}: already there")
             elif dry_run:
@@ -41,14 +35,3 @@ def command(session: Session, reference: str, tags: tuple[str, ...], *, dry_run:
                 point(store, tag, manifest)
                 session.say(f"{tag}: set" + (f"; it was {held}" if held else ""))
     session.out(str(manifest.descriptor.digest))
-
-
-def _held(place: Place, tag: str) -> Digest | None:
-    """What the tag means now, as far as that can be seen: setting it tells whether it may be."""
-    from contextlib import suppress
-
-    from manyfest.errors import AccessDenied, ContentError, NotFound
-
-    with suppress(NotFound, AccessDenied, ContentError):
-        return place.resolve(tag).digest
-    return None

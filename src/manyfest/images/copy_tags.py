@@ -8,18 +8,15 @@ know its referrers without one: what it names is attached there.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
-from manyfest.copy import Item, copy_graphs
-from manyfest.errors import AccessDenied, ContentError, ManyfestError, NotFound, RegistryError
+from manyfest.copy import Item, copy_graphs, meaning
+from manyfest.errors import ContentError, ManyfestError, NotFound, RegistryError
 from manyfest.graph import READERS, read_graph
 from manyfest.images.companions import companions, listed_companions
 from manyfest.oci.descriptor import Descriptor
-from manyfest.oci.digest import Digest
 from manyfest.oci.reference import is_companion_tag
 from manyfest.progress import NoProgress, Progress
 from manyfest.stores.base import Attaches, Place, Source, Target
@@ -62,7 +59,8 @@ def differences(source: Source, target: Place, tags: Iterable[str]) -> Differenc
     found = Differences()
     with workers(LOOKS, "look") as pool:
         asked = [
-            (tag, pool.submit(source.resolve, tag), _looked_up(pool, target, tag)) for tag in tags
+            (tag, pool.submit(source.resolve, tag), pool.submit(meaning, target, tag))
+            for tag in tags
         ]
         for tag, here, there in asked:
             try:
@@ -222,16 +220,6 @@ def _is_of_one_image(error: ManyfestError) -> bool:
     if isinstance(error, RegistryError):
         return 400 <= error.status < 500 and error.status != 429
     return isinstance(error, NotFound | ContentError)
-
-
-def _looked_up(pool: Executor, target: Place, tag: str) -> Future[Digest | None]:
-    def look() -> Digest | None:
-        # What cannot be seen there now, setting it will tell.
-        with suppress(NotFound, AccessDenied, ContentError):
-            return target.resolve(tag).digest
-        return None
-
-    return pool.submit(look)
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

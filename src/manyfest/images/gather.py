@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 import msgspec
 
-from manyfest.copy import point
-from manyfest.errors import (
-    AccessDenied,
-    ContentError,
-    NotFound,
-    StoreError,
-    Unsupported,
-    UsageError,
-)
+from manyfest.copy import meaning, point
+from manyfest.errors import NotFound, StoreError, Unsupported, UsageError
 from manyfest.graph import Graph, read_manifest
 from manyfest.images.index import Held, Offer, placed
 from manyfest.images.selection import entries_of, select
@@ -25,7 +17,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
-from manyfest.stores.base import Place, Reader, Source, Target
+from manyfest.stores.base import Reader, Source, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +59,6 @@ def read_held(source: Source, root: Descriptor, where: str) -> Held:
             mend=f"make one: manyfest index create {where} {where} SOURCE",
         )
     return Held(manifest, tuple(entries_of(source, root)), where)
-
-
-def meaning(place: Place, tag: str) -> Digest | None:
-    """What ``tag`` means now; ``None`` if it means nothing that can be seen."""
-    # Some registries deny a tag that is not there (Artifactory).
-    with suppress(NotFound, AccessDenied, ContentError):
-        return place.resolve(tag).digest
-    return None
 
 
 def move(target: Target, tag: str, before: Digest | None, index: Manifest) -> bool:
