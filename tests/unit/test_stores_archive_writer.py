@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import threading
 from collections.abc import Sequence
@@ -221,6 +222,27 @@ def test_what_the_system_refuses_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written: Is a directory"), writer:
         put(writer, b"content")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_what_is_no_file_is_left_as_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StoreError) as caught, ArchiveWriter(pipe) as writer:
+        writer.put(PARTS[0])
+    assert str(caught.value) == (
+        f"oci-archive:{pipe}: it is no file, but a device or a pipe; standard output is called -"
+    )
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_link_leads_to_the_new_archive_as_it_did_to_the_old_one(tmp_path: Path) -> None:
+    link, file = tmp_path / "latest.tar", tmp_path / "images" / "1.2.tar"
+    file.parent.mkdir()
+    link.symlink_to(file)
+    written(link, PARTS)
+    assert link.readlink() == file
+    assert file.read_bytes() == written(tmp_path / "image.tar", PARTS)
 
 
 def test_closing_twice_is_closing_once(tmp_path: Path) -> None:

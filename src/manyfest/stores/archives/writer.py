@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from manyfest.errors import StoreError
 from manyfest.layers.compress import LayerWriter
 from manyfest.layers.compression import Compression
 from manyfest.stores.archives.media import InOrder, InPlace, Medium
@@ -25,7 +26,8 @@ class ArchiveWriter(ArchiveTarget):
     """The archive at ``path``, being written; compressed if its name says so.
 
     It takes its name when it is closed after success, in the place of an older file; until then,
-    and for ever if an error comes out of the ``with`` block, what was there stays. Where
+    and for ever if an error comes out of the ``with`` block, what was there stays. A link is
+    followed, and what is neither a file nor yet there is refused. Where
     ``naming`` names no repository, Docker's names are made from the file's.
     """
 
@@ -47,6 +49,11 @@ class ArchiveWriter(ArchiveTarget):
 def _file(path: Path, compression: Compression, where: str) -> Iterator[Medium]:
     if path.is_dir():  # which would otherwise be told at the end
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():  # a file must not take a device's place
+        raise StoreError(
+            "it is no file, but a device or a pipe", where=where, mend="standard output is called -"
+        )
+    path = Path(os.path.realpath(path))  # a link goes on leading to where it led
     remove_abandoned(path.parent)
     with new_file(path) as file:
         if compression is Compression.NONE:
