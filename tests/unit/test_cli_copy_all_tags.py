@@ -91,6 +91,18 @@ def test_all_tags_fit_into_one_archive(manyfest: Manyfest, here: LayoutStore) ->
         assert archive.resolve("edge") == here.resolve("edge")
 
 
+def test_in_an_archive_docker_knows_them_by_the_repository_they_come_from(
+    manyfest: Manyfest, here: LayoutStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reach(monkeypatch, AppTransport(Registry(tmp_path / "registry")))
+    manyfest("copy", "--all-tags", "oci:here", "localhost:5000/team/app")
+    assert (
+        manyfest("copy", "--all-tags", "localhost:5000/team/app", "oci-archive:all.tar").code == 0
+    )
+    with ArchiveStore(Path("all.tar")) as archive:
+        assert archive.resolve("localhost:5000/team/app:edge") == here.resolve("edge")
+
+
 def test_referrers_go_along(manyfest: Manyfest, here: LayoutStore) -> None:
     with here:
         referrer = attached(here)

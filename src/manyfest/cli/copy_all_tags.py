@@ -9,6 +9,7 @@ from manyfest.cli.text import one_line, size
 from manyfest.errors import InvalidReference, ManyfestError, StoreError, Unsupported, UsageError
 from manyfest.images.copy_tags import CopiedTags, Differences, copy_tags, differences
 from manyfest.oci.reference import Reference, check_tag, is_companion_tag
+from manyfest.stores.archives.names import Naming
 from manyfest.stores.base import Lists, Source, Target
 from manyfest.stores.memory import MemoryStore
 from manyfest.stores.open import Stores
@@ -39,7 +40,9 @@ def copy_all_tags(
         elif not names.tags:
             session.say(f"{from_.location}: has no tags to copy")
         else:
-            with stores.target(to) as there:
+            # An archive's tags are those of the repository that they come from.
+            naming = Naming(from_.image.place if from_.image is not None else "")
+            with stores.target(to, naming=naming) as there:
                 _copy(session, here, there, to, names, referrers=referrers, repair=repair)
         names.raise_failures(here.label)
 
