@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -50,6 +49,8 @@ class Session:
     @staticmethod
     def width() -> int | None:
         """Columns of the terminal that stdout goes to; ``None`` if it goes elsewhere."""
+        import shutil
+
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     @staticmethod
