@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from manyfest.copy import copy, point
-from manyfest.errors import NotFound, RateLimited, RegistryError
+from manyfest.errors import DigestMismatch, NotFound, RateLimited, RegistryError
 from manyfest.oci.reference import Name
 from manyfest.stores.base import read_all
 from manyfest.stores.memory import MemoryStore
@@ -35,6 +35,34 @@ def registry() -> Iterator[Between]:
     between = Between()
     yield between
     between.close()
+
+
+# docker-registry
+
+
+def test_docker_registry_refuses_a_manifest_while_another_client_puts_its_child(
+    registry: Between,
+) -> None:
+    refusals = [said(400, "DIGEST_INVALID"), said(400, "DIGEST_INVALID")]
+
+    def torn(request: Request, send: Send) -> Response:
+        is_put = request.method == "PUT" and "/manifests/" in request.url
+        return refusals.pop() if is_put and refusals else send(request)
+
+    registry.quirk = torn
+    client = registry.client()
+    source = MemoryStore()
+    root = make(source, "index")
+    copy(source, "v1", client, ["v1"])
+    assert client.resolve("v1") == root.descriptor
+    assert registry.pauses == [0.1, 0.5]
+
+
+def test_a_digest_that_is_refused_each_time_is_an_error(registry: Between) -> None:
+    registry.quirk = lambda request, send: said(400, "DIGEST_INVALID")
+    with pytest.raises(DigestMismatch, match="refuses the manifest v1"):
+        registry.client().tag("v1", content_of(image(MemoryStore())))
+    assert len(registry.requests) == 3
 
 
 # Amazon ECR

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import re
 import threading
-from contextlib import closing
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
 
-from manyfest.errors import InvalidManifest, NotFound
+from manyfest.errors import DigestMismatch, InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
@@ -25,6 +27,9 @@ from manyfest.stores.registry.repository import PUSH, Repository
 _ACCEPT = (("Accept", ", ".join(sorted(MANIFESTS))),)
 _SIZE = re.compile(r"[0-9]{1,9}")
 
+_PAUSES = (0.1, 0.5)
+"""Seconds before a manifest is put once more that the registry says has another digest."""
+
 
 class Manifests:
     """Threads may share it.
@@ -33,9 +38,16 @@ class Manifests:
     that it is still in the repository.
     """
 
-    def __init__(self, repository: Repository, cache: ManifestCache | None = None) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        cache: ManifestCache | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._repository = repository
         self._cache = cache
+        self._sleep = sleep
         self._seen: set[Digest] = set()
         self._lock = threading.Lock()
 
@@ -82,10 +94,19 @@ class Manifests:
 
     def put(self, name: str, content: Content) -> Headers:
         """Put it under a tag or its digest; the header fields of the answer."""
-        descriptor = content.descriptor
         # The registry takes anything under a tag: what is not the manifest must not get there.
-        with closing(VerifyingReader(content.open(), descriptor, where=self._where)) as reader:
+        reader = VerifyingReader(content.open(), content.descriptor, where=self._where)
+        with closing(reader):
             raw = b"".join(iter(lambda: reader.read(CHUNK_SIZE), b""))
+        for pause in _PAUSES:
+            # These bytes have their digest. What docker-registry finds wrong may be the link to
+            # something below them, which somebody else is just writing.
+            with suppress(DigestMismatch):
+                return self._put(name, content.descriptor, raw)
+            self._sleep(pause)
+        return self._put(name, content.descriptor, raw)
+
+    def _put(self, name: str, descriptor: Descriptor, raw: bytes) -> Headers:
         kind = (("Content-Type", descriptor.media_type),)
         response = self._repository.send("PUT", f"manifests/{name}", kind, body=raw, actions=PUSH)
         doing = f"the manifest {name}"

@@ -58,7 +58,7 @@ class RegistryStore:
             writing=writing,
         )
         self._sleep = sleep
-        self._manifests = Manifests(self.repository, cache)
+        self._manifests = Manifests(self.repository, cache, sleep=sleep)
         self._referrers = Referrers(self.repository, self, sleep=sleep)
         self._uploader = Uploader(
             transport.send,
