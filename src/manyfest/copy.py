@@ -46,6 +46,7 @@ from manyfest.stores.base import (
     Target,
     Verifies,
     VerifyingReader,
+    pass_over,
 )
 from manyfest.stores.referrers import as_referrer
 from manyfest.threads import together, workers
@@ -376,6 +377,11 @@ class ReportedReader:
         chunk = self._reader.read(size)
         self._advance(len(chunk))
         return chunk
+
+    def skip(self, count: int, /) -> None:
+        """See :class:`~manyfest.stores.base.Skips`. What is skipped counts: it was sent before."""
+        pass_over(self._reader, count)
+        self._advance(count)
 
     def close(self) -> None:
         self._reader.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from collections import Counter
@@ -18,7 +19,7 @@ from manyfest.errors import (
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.stores.archives.writer import ArchiveWriter
-from manyfest.stores.base import Source
+from manyfest.stores.base import Content, Reader, Source, pass_over
 from manyfest.stores.memory import MemoryStore
 from tests.images import KINDS, image, make
 from tests.places import KINDS as PLACES
@@ -256,6 +257,46 @@ def test_a_registry_that_does_not_answer_is_not_written_to() -> None:
     with pytest.raises(ConnectionFailed):
         point(target, "v1", root)
     assert target.asked("tag") == []
+
+
+class Slices(MemoryStore):
+    """Gives out readers that can skip, as an archive does, and knows how much was read of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: Counter[Digest] = Counter()
+
+    def open(self, descriptor: Descriptor) -> Reader:
+        data, read = self.blobs[descriptor.digest], self.read
+
+        class Skipping(io.BytesIO):
+            def skip(self, count: int, /) -> None:
+                self.seek(count, io.SEEK_CUR)
+
+            def read(self, size: int | None = -1, /) -> bytes:
+                chunk = super().read(size)
+                read[descriptor.digest] += len(chunk)
+                return chunk
+
+        return Skipping(data)
+
+
+class GoingOn(MemoryStore):
+    """Has the first ten bytes of each blob from an upload that broke off."""
+
+    def put(self, content: Content) -> None:
+        reader = content.open()
+        pass_over(reader, 10)
+        self.blobs[content.descriptor.digest] = reader.read(content.descriptor.size)
+
+
+def test_an_upload_that_goes_on_does_not_read_again_what_can_be_skipped() -> None:
+    source, target, progress = Slices(), GoingOn(), Recorded()
+    blob = make(source, "image").children[1]
+    copy(source, "v1", target, ["v1"], progress=progress)
+    assert target.blobs[blob.digest] == source.blobs[blob.digest][10:]
+    assert source.read[blob.digest] == blob.size - 10
+    assert progress.moved[str(blob.digest)] == blob.size
 
 
 def test_what_is_missing_is_named_in_order() -> None:

@@ -240,10 +240,24 @@ class Skips(Protocol):
         ...
 
 
+def pass_over(reader: Reader, count: int) -> None:
+    """Leave out the next ``count`` bytes of ``reader``, or what there is of them."""
+    if count and isinstance(reader, Skips):
+        reader.skip(count)
+        return
+    while count:
+        chunk = reader.read(min(count, CHUNK_SIZE))
+        if not chunk:
+            return  # whoever reads on will say that it ends too early
+        count -= len(chunk)
+
+
 class VerifyingReader:
     """Passes bytes through and raises unless, at the end, size and digest are the descriptor's.
 
-    Never gives out more bytes than the descriptor promises.
+    Never gives out more bytes than the descriptor promises. It does not skip: all that is hashed
+    must be read, so that an upload out of another registry which goes on half-way reads what was
+    sent already once more.
     """
 
     def __init__(self, reader: Reader, descriptor: Descriptor, *, where: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from manyfest.stores.base import CHUNK_SIZE, Content, Reader, Skips
+from manyfest.stores.base import Content, Reader, pass_over
 from manyfest.stores.registry.http import Body
 
 
@@ -30,7 +30,7 @@ class Chunks:
         if self._reader is None or self._at != start:
             self.close()
             self._reader, self._at = self._content.open(), 0
-            _pass_over(self._reader, start)
+            pass_over(self._reader, start)  # what the registry has
             self._at = start
         return self._reader
 
@@ -54,15 +54,3 @@ class _Chunk:
 
     def close(self) -> None:
         """The reader is used for the next chunk."""
-
-
-def _pass_over(reader: Reader, count: int) -> None:
-    """Leave out what the registry has."""
-    if count and isinstance(reader, Skips):
-        reader.skip(count)
-        return
-    while count:
-        chunk = reader.read(min(count, CHUNK_SIZE))
-        if not chunk:
-            return  # the first chunk will say that the content ends too early
-        count -= len(chunk)
