@@ -229,6 +229,34 @@ def test_sparse_keeps_the_index_and_leaves_the_others_out() -> None:
     assert not target.has(arm64)
 
 
+def test_an_index_with_gaps_is_refused_with_the_platforms_that_are_there() -> None:
+    """As Docker and containerd save what they pulled: the whole index, one platform."""
+    store = MemoryStore()
+    root = make(store, "index with attestations")
+    amd64, of_amd64, arm64, _ = root.children
+    for gone in (of_amd64, arm64):
+        del store.blobs[gone.digest]
+
+    with pytest.raises(NotFound) as caught:
+        narrowed_graph(store, root.descriptor, [])
+
+    assert str(caught.value) == (
+        f"memory: {of_amd64.digest} is missing;"
+        " name the platforms that are meant: --platform linux/amd64"
+    )
+    graph = narrowed_graph(store, root.descriptor, [Platform.parse("linux/amd64")])
+    assert [entry.digest for entry in graph.root.children] == [amd64.digest]
+
+
+def test_what_is_missing_of_an_image_is_named_alone() -> None:
+    store = MemoryStore()
+    root = make(store, "image")
+    del store.blobs[root.descriptor.digest]
+
+    with pytest.raises(NotFound, match=r"is missing$"):
+        narrowed_graph(store, root.descriptor, [])
+
+
 def test_a_subset_can_be_copied() -> None:
     store, target = MemoryStore(), MemoryStore()
     root = make(store, "nested index")

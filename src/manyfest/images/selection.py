@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -54,8 +55,9 @@ def select(source: Source, root: Descriptor, wanted: Sequence[Platform] = ()) ->
     them goes with them.
 
     The entries are in the order of the document, those of inner indexes after those of outer ones,
-    and each says its platform. Raises :class:`~manyfest.errors.NotFound`, naming the platforms
-    there are, unless every platform wanted is there.
+    and each says its platform. Attestations that are not there are left out: Docker and containerd
+    fetch none with an image. Raises :class:`~manyfest.errors.NotFound`, naming the platforms there
+    are, unless every platform wanted is there.
     """
     indexes = _read_indexes(source, root) if wanted else read_graph(source, root)
     there = list(_entries(source, indexes))
@@ -63,7 +65,11 @@ def select(source: Source, root: Descriptor, wanted: Sequence[Platform] = ()) ->
     for platform in wanted:
         if not any(platform.same_as(each) for each in known):
             raise not_there(platform, known, source.label)
-    entries = tuple(_chosen(there, wanted))
+    entries = tuple(
+        entry
+        for entry in _chosen(there, wanted)
+        if not (wanted and entry.is_attestation) or source.has(entry)
+    )
     if not (wanted and indexes.root.is_index):
         return Selection(entries, indexes)
     return Selection(entries, _with_gaps(source, root, {entry.digest for entry in entries}))
@@ -78,10 +84,10 @@ def narrowed_graph(
     old one if nothing is left out. With ``sparse`` the root stays the same in any case, and what it
     points at is incomplete: not every registry takes that. An attestation goes with its image.
 
-    Raises :class:`~manyfest.errors.NotFound` as :func:`select` does.
+    Raises :class:`~manyfest.errors.NotFound` as :func:`select` does, and if something is missing.
     """
     if not wanted:
-        return read_graph(source, root)
+        return _whole_graph(source, root)
     chosen = select(source, root, wanted)
     keeps_root = sparse or not chosen.graph.root.is_index
     return chosen.graph if keeps_root else _joined(chosen)
@@ -99,6 +105,27 @@ def not_there(wanted: Platform, there: Iterable[Platform], where: str) -> NotFou
     """The error that says so, and which platforms ``there`` are."""
     known = ", ".join(dict.fromkeys(map(str, there))) or "none"
     return NotFound(f"it has no {wanted}", where=where, mend=f"it has {known}")
+
+
+def _whole_graph(source: Source, root: Descriptor) -> Graph:
+    """Everything. Of an index with gaps the error names the platforms that are there: what Docker
+    and containerd save of a platform they pulled is one, and what was copied with ``--sparse``."""
+    try:
+        return read_graph(source, root)
+    except NotFound as error:
+        there = _present(source, root)
+        if not there:
+            raise
+        mend = f"name the platforms that are meant: --platform {','.join(there)}"
+        raise NotFound(error.what, where=error.where, mend=mend) from None
+
+
+def _present(source: Source, root: Descriptor) -> list[str]:
+    """The platforms whose manifests are there; none if that cannot be told."""
+    with suppress(NotFound):
+        there = (platform for platform, entry in entries_of(source, root) if source.has(entry))
+        return list(dict.fromkeys(map(str, there)))
+    return []
 
 
 def _read_indexes(source: Source, root: Descriptor) -> Graph:
