@@ -257,7 +257,7 @@ def test_ctrl_c_ends_the_commands(tmp_path: Path) -> None:
 def test_a_command_that_will_not_end_is_killed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manyfest.release.steps.shell.GRACE", 0.1)
+    monkeypatch.setattr("manyfest.processes.GRACE", 0.1)
     command = """
         if [ $TARGETARCH = amd64 ]; then
             while ! [ -s child ]; do sleep 0.01; done

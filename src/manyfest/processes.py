@@ -1,4 +1,5 @@
-"""Runs a shell command and ends all that it started, whatever happens."""
+"""Runs other programs: shows what they print, line by line, and ends all that they started,
+whatever happens."""
 
 from __future__ import annotations
 
@@ -8,31 +9,46 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 GRACE = 3.0
-"""Seconds that a command has to end in when it is asked to, before it is killed."""
+"""Seconds that a program has to end in when it is asked to, before it is killed."""
 
 MAX_LINE = 4096
 """Bytes of a line that are shown; the rest of a longer one makes lines of its own."""
 
+_SHOWN = 300
+"""Characters of a last line that go into an error."""
+
 _LOOK = 0.1
+_MOMENT = 1.0
 _PORTION = 64 * 1024
 
 
-class Shell:
-    """One run of a command by ``/bin/sh``, in a process group of its own.
+class Process:
+    """One run of a program, in a process group of its own.
 
-    The run is over when the shell ends. What it leaves in the background is killed then, so a
-    command that starts a server cannot hold up a release, nor outlive it.
+    The run is over when the program ends. What it leaves in the background is killed then, so a
+    command that starts a server cannot hold up a release, nor outlive it. ``environment`` is added
+    to ours. After ``timeout`` seconds the program is stopped, and ``timed_out`` is true.
     """
 
-    def __init__(self, command: str, *, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        timeout: float | None = None,
+    ) -> None:
+        self.timed_out = False
         self._command = command
         self._folder = folder
         self._environment = environment
+        self._timeout = timeout
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped_at: float | None = None
         self._lock = threading.Lock()
@@ -49,11 +65,13 @@ class Shell:
         process = self._start()
         if process is None or process.stdout is None:
             return None
+        started = time.monotonic()
         lines = _Lines(process.stdout.fileno(), show)
         try:
             while not _has_ended(process):
                 lines.take(wait=_LOOK)
                 idle()
+                self._stop_if_late(started)
                 self._kill_if_overdue(process)
         finally:
             _signal(process, signal.SIGKILL)
@@ -63,9 +81,9 @@ class Shell:
         return None if self._stopped_at else status
 
     def stop(self) -> None:
-        """Ask the command, and all that it started, to end; from any thread."""
+        """Ask the program, and all that it started, to end; from any thread."""
         with self._lock:
-            self._stopped_at = time.monotonic()
+            self._stopped_at = self._stopped_at or time.monotonic()
             process = self._process
         if process is not None and process.returncode is None:
             _signal(process, signal.SIGTERM)
@@ -75,7 +93,7 @@ class Shell:
             if self._stopped_at:
                 return None
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", self._command],
+                self._command,
                 cwd=self._folder,
                 env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
@@ -85,9 +103,73 @@ class Shell:
             )
             return self._process
 
+    def _stop_if_late(self, started: float) -> None:
+        if self._timeout is None or self._stopped_at:
+            return
+        if time.monotonic() > started + self._timeout:
+            self.timed_out = True
+            self.stop()
+
     def _kill_if_overdue(self, process: subprocess.Popen[bytes]) -> None:
         if self._stopped_at and time.monotonic() > self._stopped_at + GRACE:
             _signal(process, signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a program ended: its exit status, ``None`` if it was stopped, and its last line."""
+
+    status: int | None
+    last: str
+
+    @property
+    def why(self) -> str:
+        """The reason of a failure: ``exit status 2: no compiler``."""
+        if self.status is None:
+            told = "stopped"
+        elif self.status < 0:
+            told = f"ended by signal {-self.status}"
+        else:
+            told = f"exit status {self.status}"
+        return f"{told}: {self.last[:_SHOWN] or 'it printed nothing'}"
+
+
+def run_aloud(process: Process, say: Callable[[str], None], prefix: str) -> Ending:
+    """Run a program and ``say`` each line it prints, after ``prefix``.
+
+    Of a program that fails, the last line is the best reason there is, and goes into an error. So
+    the newest line is held back for a moment: it should not be told twice, nor once for each
+    platform when all fail for one reason.
+
+    Raises ``OSError`` or ``ValueError`` if it cannot be started.
+    """
+    aloud = _Aloud(say, prefix)
+    status = process.run(aloud.take, aloud.tell_if_due)
+    if status == 0:
+        aloud.tell()
+    return Ending(status, aloud.last)
+
+
+class _Aloud:
+    def __init__(self, say: Callable[[str], None], prefix: str) -> None:
+        self._say = say
+        self._prefix = prefix
+        self._due: float | None = None
+        self.last = ""
+
+    def take(self, line: str) -> None:
+        self.tell()
+        self.last = line
+        self._due = time.monotonic() + _MOMENT
+
+    def tell_if_due(self) -> None:
+        if self._due is not None and time.monotonic() >= self._due:
+            self.tell()
+
+    def tell(self) -> None:
+        if self._due is not None:
+            self._due = None
+            self._say(f"{self._prefix}{self.last}")
 
 
 class _Lines:
@@ -131,7 +213,7 @@ class _Lines:
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether the shell has ended. It is left to be waited for: until then its number, which is
+    """Whether the program has ended. It is left to be waited for: until then its number, which is
     its group's, belongs to nobody else, and the group can be signalled."""
     try:
         ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
