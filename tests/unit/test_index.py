@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from manyfest.errors import InvalidManifest, NotFound, Unsupported, UsageError
 from manyfest.images.index import Held, Offer, absent, added, annotated, created, placed, removed
+from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
@@ -458,6 +459,21 @@ def test_an_annotation_makes_a_list_of_dockers_an_index_of_ocis() -> None:
     before = held(docker("linux/amd64"), media_type=DOCKER_LIST)
 
     assert annotated(before, {"a": "b"}).descriptor.media_type == OCI_INDEX
+
+
+def test_entries_that_do_not_change_keep_what_only_others_know_of() -> None:
+    """As Docker's lists have them: features of the processor."""
+    featured = msgspec.json.decode(json.dumps(AMD64))
+    featured["platform"]["features"] = ["sse4"]
+    raw = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [featured, ARM64]})
+    manifest = parse_manifest(raw)
+    before = Held(manifest, held(*manifest.index.manifests).images, "host/app:1")
+
+    changed = removed(before, platforms("linux/arm64"), ())
+    touched = annotated(before, {"org.example.a": "b"}, platforms("linux/amd64"))
+
+    assert msgspec.json.decode(changed.raw)["manifests"] == [featured]
+    assert b"sse4" not in touched.raw
 
 
 # Whatever is in it

@@ -1,11 +1,11 @@
 """How an index is made of images, and how one becomes another: entries are added, removed and
 annotated. Decisions only; nothing is read or written here.
 
-An index that need not change keeps its bytes. One that is made, or changed, is written out anew;
-the manifests that it points at never are. Whose it is follows from what is in it: a list of
-Docker's holds Docker's images for platforms and nothing else, so that what needs more, annotations
-or attestations or a manifest of OCI's, makes it an index of OCI's. The other way round nothing
-changes.
+An index that need not change keeps its bytes. One that is made, or changed, is written out anew,
+with entries that do not change as they were; the manifests that it points at never are. Whose it is
+follows from what is in it: a list of Docker's holds Docker's images for platforms and nothing else,
+so that what needs more, annotations or attestations or a manifest of OCI's, makes it an index of
+OCI's. The other way round nothing changes.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def created(offers: Sequence[Offer], annotations: Mapping[str, str]) -> Manifest
         annotations=_merged({}, annotations),
     )
     media_type = OCI_INDEX if _needs_oci(index) else DOCKER_LIST
-    return _written(msgspec.structs.replace(index, media_type=media_type))
+    return _written(Manifest.of_index(msgspec.structs.replace(index, media_type=media_type)))
 
 
 def added(held: Held, offers: Sequence[Offer], *, replace: bool = False) -> Manifest:
@@ -276,7 +276,8 @@ def _changed(
     media_type = held.manifest.descriptor.media_type
     if _needs_oci(new) and not _needs_oci(old):
         media_type = OCI_INDEX
-    return _written(msgspec.structs.replace(new, media_type=media_type))
+    new = msgspec.structs.replace(new, media_type=media_type)
+    return _written(Manifest.of_index(new, like=[held.manifest]))
 
 
 def _needs_oci(index: Index) -> bool:
@@ -290,11 +291,8 @@ def _needs_oci(index: Index) -> bool:
     )
 
 
-def _written(index: Index) -> Manifest:
-    """The index, written out once.
-
-    Raises :class:`~manyfest.errors.InvalidManifest` for one too large to be read again.
-    """
-    manifest = Manifest.of_index(index)
+def _written(manifest: Manifest) -> Manifest:
+    """The manifest. Raises :class:`~manyfest.errors.InvalidManifest` for one that is too large to
+    be read again."""
     parse_manifest(manifest.raw, media_type=manifest.descriptor.media_type)
     return manifest

@@ -207,6 +207,9 @@ def _joined(chosen: Selection) -> Graph:
     graph, old = chosen.graph, chosen.graph.root.index
     if [entry.digest for entry in chosen.entries] == [entry.digest for entry in old.manifests]:
         return graph
-    index = Manifest.of_index(msgspec.structs.replace(old, manifests=chosen.entries))
+    index = Manifest.of_index(
+        msgspec.structs.replace(old, manifests=chosen.entries),
+        like=[manifest for manifest in graph.manifests if manifest.is_index],
+    )
     images = (manifest for manifest in graph.manifests if not manifest.is_index)
     return Graph(index, (index, *images), graph.blobs)

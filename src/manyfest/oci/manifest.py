@@ -6,6 +6,7 @@ never written anew from the parsed form.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -73,16 +74,21 @@ class Manifest:
     @classmethod
     def of_image(cls, image: Image) -> Manifest:
         """A new image manifest of ours, written out once."""
-        return cls._written(image, image.media_type or OCI_MANIFEST)
+        return cls._written(image, image, image.media_type or OCI_MANIFEST)
 
     @classmethod
-    def of_index(cls, index: Index) -> Manifest:
-        """A new index of ours, written out once."""
-        return cls._written(index, index.media_type or OCI_INDEX)
+    def of_index(cls, index: Index, *, like: Sequence[Manifest] = ()) -> Manifest:
+        """A new index of ours, written out once. Entries that one of the indexes ``like`` has are
+        in it as they are there.
+
+        Raises :class:`~manyfest.errors.InvalidManifest` if it is much too large for that.
+        """
+        document = _with_entries(index, like) if like else index
+        return cls._written(index, document, index.media_type or OCI_INDEX)
 
     @classmethod
-    def _written(cls, body: Image | Index, media_type: str) -> Manifest:
-        raw = json.dumps(body)
+    def _written(cls, body: Image | Index, document: object, media_type: str) -> Manifest:
+        raw = json.dumps(document)
         return cls(raw, Descriptor.of(raw, media_type), body)
 
     @property
@@ -126,3 +132,15 @@ class Manifest:
             layers = (layer for layer in self.body.layers if not is_foreign(layer.media_type))
             found = (self.body.config, *layers)
         return tuple({child.digest: child for child in found}.values())
+
+
+def _with_entries(index: Index, like: Sequence[Manifest]) -> dict[str, object]:
+    """The index as JSON. Entries keep what we do not know of, such as Docker's
+    ``platform.features``, where they come from another index."""
+    known: dict[Descriptor, object] = {}
+    for each in like:
+        entries = json.loads(each.raw, "the index")["manifests"]
+        known.update(zip(each.index.manifests, entries, strict=True))
+    document = json.loads(json.dumps(index), "the index")
+    document["manifests"] = [known.get(entry, entry) for entry in index.manifests]
+    return document
