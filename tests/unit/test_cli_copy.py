@@ -17,6 +17,7 @@ from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
 from tests import images
+from tests.referring import attach, sign
 from tests.unit.cli import Manyfest, make_layout, runner
 from tests.unit.small_daemon import WITH_CONTAINERD, SmallDaemon, small_daemon
 
@@ -164,6 +165,45 @@ def test_referrers_go_into_an_archive_unless_they_are_left(
     assert with_them.err == "oci-archive:with.tar: 5.6 kB sent, referrers: 1\n"
     assert without.err == "oci-archive:without.tar: 5.0 kB sent\n"
     assert (referrers_in("with.tar"), referrers_in("without.tar")) == (1, 0)
+
+
+def signed_index(folder: Path) -> None:
+    """A note on the index in the layout ``image``, under its list of referrers and cosign's tag."""
+    with LayoutStore(folder / "image") as layout:
+        attach(layout, INDEX, "note")
+        sign(layout, INDEX)
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "why"),
+    [
+        ("docker-daemon:app:v1", (), "a daemon keeps none"),
+        ("oci:other:v1", ("--platform", "arm64"), "they are of the whole index; --sparse keeps it"),
+    ],
+)
+def test_referrers_that_cannot_go_along_are_told_of_unless_they_are_left(
+    manyfest: Manyfest,
+    docker: SmallDaemon,
+    tmp_path: Path,
+    target: str,
+    options: tuple[str, ...],
+    why: str,
+) -> None:
+    signed_index(tmp_path)
+    line = f"{target}: referrers left behind: 2; {why}"
+    copied = manyfest("copy", "oci:image:v1", target, *options)
+    assert line in copied.err.splitlines()
+    silent = manyfest("copy", "oci:image:v1", target, *options, "--no-referrers")
+    assert "referrers" not in silent.err
+    assert copied.code == silent.code == 0
+
+
+def test_a_sparse_copy_takes_the_referrers_of_the_index_along(
+    manyfest: Manyfest, tmp_path: Path
+) -> None:
+    signed_index(tmp_path)
+    copied = manyfest("copy", "oci:image:v1", "oci:other:v1", "--sparse", "--platform", "arm64")
+    assert copied.err.endswith(" sent, referrers: 2\n")
 
 
 def test_a_file_is_not_read_and_written_at_once(

@@ -13,6 +13,7 @@ from manyfest.stores.archives.names import Naming
 from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.memory import MemoryStore
 from tests import images
+from tests.referring import sign
 from tests.unit.cli import Manyfest, make_layout, runner
 from tests.unit.small_daemon import WITH_CONTAINERD, SmallDaemon, small_daemon
 
@@ -64,6 +65,19 @@ def test_the_daemon_s_platform_is_loaded(
     assert (loaded.code, loaded.out) == (0, f"ghcr.io/team/app:v1\n{ARM64}\n")
     assert loaded.err == f"Docker at {docker.host}: 5.0 kB sent\n"
     assert docker.images == {"ghcr.io/team/app:v1": CONFIGS[ARM64]}
+
+
+def test_signatures_that_docker_does_not_keep_are_told_of(
+    manyfest: Manyfest, docker: SmallDaemon, tmp_path: Path
+) -> None:
+    with make_layout(tmp_path / "app", "v1") as layout:
+        sign(layout, INDEX)
+    loaded = manyfest("load", "app")
+    assert loaded.code == 0
+    assert loaded.err.splitlines() == [
+        f"Docker at {docker.host}: referrers left behind: 1; it keeps none",
+        f"Docker at {docker.host}: 5.0 kB sent",
+    ]
 
 
 def test_the_platform_that_is_asked_for_is_loaded(

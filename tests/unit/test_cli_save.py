@@ -180,6 +180,16 @@ def test_what_refers_to_an_image_goes_along_unless_told_otherwise(
         assert archive.referrers(subject) == ()
 
 
+def test_what_refers_to_the_whole_index_is_told_of_when_some_platforms_are_saved(
+    manyfest: Manyfest, digest: str, tmp_path: Path
+) -> None:
+    refer(LayoutStore(tmp_path / "app"), "v1")
+    saved = manyfest("save", "oci:app:v1", "-o", "app.tar", "--platform", "arm64")
+    assert saved.err.splitlines()[0] == (
+        "oci:app:v1: referrers left behind: 1; they are of the whole index"
+    )
+
+
 @pytest.mark.parametrize("name", ["app.tar.gz", "app.tar.zst"])
 def test_the_files_name_says_how_it_is_compressed(
     manyfest: Manyfest, digest: str, tmp_path: Path, name: str

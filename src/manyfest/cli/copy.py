@@ -122,6 +122,7 @@ def _job(
     sparse: bool,
     referrers: bool,
 ) -> _Job:
+    from manyfest.cli.referrers import tell_left_behind
     from manyfest.copy import Item
     from manyfest.images.companions import companions
     from manyfest.images.selection import narrowed_graph
@@ -133,11 +134,18 @@ def _job(
     known = known_names(from_, here, root.digest)
     naming = naming_by(known, wanted[0] if wanted else None)
     if to.transport == "docker-daemon":
-        return _Job(_for_daemon(session, here, root, to, wanted), naming)
+        items = _for_daemon(session, here, root, to, wanted)
+        if referrers:
+            subjects = [root.digest, *(item.graph.root.descriptor.digest for item in items)]
+            tell_left_behind(session, here, subjects, where=str(to), why="a daemon keeps none")
+        return _Job(items, naming)
     if to.is_archive and not to.name:
         tags = known or tags
     graph = narrowed_graph(here, root, wanted, sparse=sparse)
     along = companions(here, [graph]) if referrers else []
+    if referrers and graph.root.descriptor.digest != root.digest:
+        why = "they are of the whole index; --sparse keeps it"
+        tell_left_behind(session, here, [root.digest], where=str(to), why=why)
     return _Job([*along, Item(graph=graph, tags=tags)], naming)
 
 
@@ -158,14 +166,16 @@ def _for_daemon(
 
 
 def _copy(session: Session, stores: Stores, here: Source, job: _Job, to: Reference) -> None:
+    from manyfest.cli.referrers import going_along
     from manyfest.copy import copy_graphs
 
     with session.progress() as progress, stores.target(to, naming=job.naming) as there:
         copied = copy_graphs(here, job.items, there, progress=progress)
-    session.say(f"{to}: {_told(copied, _referrers(job.items))}")
+    session.say(f"{to}: {_told(copied, going_along(job.items))}")
 
 
 def _plan(stores: Stores, items: Sequence[Item], to: Reference) -> str:
+    from manyfest.cli.referrers import going_along
     from manyfest.copy import missing
 
     absent = parts = {part.digest: part for item in items for part in item.graph.descriptors}
@@ -174,7 +184,7 @@ def _plan(stores: Stores, items: Sequence[Item], to: Reference) -> str:
             absent = {part.digest: part for item in items for part in missing(there, item.graph)}
     amount = size(sum(part.size for part in absent.values()))
     more = [f"{len(parts) - len(absent)} are there"] if len(absent) < len(parts) else []
-    more += [f"referrers: {count}"] if (count := _referrers(items)) else []
+    more += [f"referrers: {count}"] if (count := going_along(items)) else []
     return "; ".join([f"would copy {len(absent)} parts, {amount}, to {to}", *more])
 
 
@@ -187,10 +197,6 @@ def _told(copied: Copied, referrers: int) -> str:
     if referrers:
         parts.append(f"referrers: {referrers}")
     return ", ".join(parts)
-
-
-def _referrers(items: Sequence[Item]) -> int:
-    return sum(item.accompanies for item in items)
 
 
 def _print_digest(session: Session, graph: Graph, to: Reference) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from manyfest.copy import Item
+    from manyfest.oci.descriptor import Descriptor
     from manyfest.oci.digest import Digest
     from manyfest.oci.reference import Reference
     from manyfest.stores.base import Source
@@ -61,6 +62,7 @@ def command(
         root = here.resolve(from_.target)
         names = given or _own_names(from_, here, root.digest)
         items = items_to_load(here, root, names, wanted or (info.platform,), info)
+        _tell_left_behind(session, here, root, items, runtime)
         if dry_run:
             _print_plan(session, items, runtime)
         else:
@@ -142,6 +144,19 @@ def _load(session: Session, here: Source, items: Sequence[Item], runtime: Runtim
         for name in item.tags:
             session.out(name)
     session.say(f"{runtime.label}: {size(copied.sent)} sent")
+
+
+def _tell_left_behind(
+    session: Session, here: Source, root: Descriptor, items: Sequence[Item], runtime: Runtime
+) -> None:
+    """Say so if something refers to the image. Of one that comes out of a registry it is not asked:
+    that costs requests."""
+    from manyfest.cli.referrers import tell_left_behind
+    from manyfest.stores.base import Local
+
+    if isinstance(here, Local):
+        subjects = [root.digest, *(item.graph.root.descriptor.digest for item in items)]
+        tell_left_behind(session, here, subjects, where=runtime.label, why="it keeps none")
 
 
 def _print_plan(session: Session, items: Sequence[Item], runtime: Runtime) -> None:

@@ -76,7 +76,7 @@ def command(
         naming = Naming(platform=wanted[0] if wanted else None)
         target = None if dry_run else stores.target(archive, naming=naming)
         places = _Places(stores, opened)
-        saved = [_read(places, each, wanted, referrers=not no_referrers) for each in named]
+        saved = [_read(session, places, each, wanted, referrers=not no_referrers) for each in named]
         _require_distinct_names(saved)
         if target is None:
             session.out(_plan(saved, output))
@@ -107,9 +107,15 @@ class _Places:
 
 
 def _read(
-    places: _Places, reference: Reference, wanted: Sequence[Platform], *, referrers: bool
+    session: Session,
+    places: _Places,
+    reference: Reference,
+    wanted: Sequence[Platform],
+    *,
+    referrers: bool,
 ) -> _Saved:
     """All of an image but its blobs."""
+    from manyfest.cli.referrers import tell_left_behind
     from manyfest.copy import Item
     from manyfest.images.companions import companions
     from manyfest.images.selection import narrowed_graph
@@ -120,6 +126,9 @@ def _read(
     names = known_names(reference, source, root.digest)
     graph = narrowed_graph(source, root, wanted)
     along = companions(source, [graph]) if referrers else []
+    if referrers and graph.root.descriptor.digest != root.digest:
+        why = "they are of the whole index"
+        tell_left_behind(session, source, [root.digest], where=str(reference), why=why)
     return _Saved(source, Item(graph=graph, tags=names or ("",)), along)
 
 
@@ -137,6 +146,7 @@ def _require_distinct_names(saved: Iterable[_Saved]) -> None:
 
 
 def _write(session: Session, saved: Sequence[_Saved], target: Target) -> None:
+    from manyfest.cli.referrers import going_along
     from manyfest.copy import copy_graphs
     from manyfest.images.gather import Gathered
 
@@ -144,8 +154,7 @@ def _write(session: Session, saved: Sequence[_Saved], target: Target) -> None:
     source = Gathered((each.source, item.graph) for each in saved for item in each.items)
     with session.progress() as progress, target:
         copied = copy_graphs(source, items, target, progress=progress)
-    referrers = len({item.graph.root.descriptor.digest for item in items if item.accompanies})
-    told = f", referrers: {referrers}" if referrers else ""
+    told = f", referrers: {count}" if (count := going_along(items)) else ""
     session.say(f"{target.label}: {size(copied.sent)} written{told}")
 
 
