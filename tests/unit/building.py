@@ -66,8 +66,6 @@ class Bench:
             platforms=tuple(Platform.parse(each) for each in platforms or ("linux/amd64",)),
             build_args=args,
             epoch=EPOCH,
-            labels={},
-            annotations={},
         )
 
     def build(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.build.metadata import Metadata
 from manyfest.build.native import build, plan
 from manyfest.errors import BuildError, DockerfileError, UsageError
 from manyfest.layers.compression import Compression
@@ -45,7 +46,8 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_an_index_over_all_platforms_in_the_order_asked_for(bench: Bench) -> None:
     request = bench.request(DOCKERFILE, *PLATFORMS, "linux/arm64", args={})
-    built = bench.run(replace(request, labels={"l": "1"}, annotations={"z": "2", "a": "1"}))
+    metadata = Metadata(labels={"l": "1"}, annotations={"z": "2", "a": "1"})
+    built = bench.run(replace(request, metadata=metadata))
     index = built.graph.root.index
 
     assert [str(entry.platform) for entry in index.manifests] == [
@@ -57,7 +59,7 @@ def test_an_index_over_all_platforms_in_the_order_asked_for(bench: Bench) -> Non
     assert list(index.annotations.items()) == [("a", "1"), ("z", "2")]
     for number, each in enumerate(built.platforms):
         assert each.manifest.descriptor.digest == index.manifests[number].digest
-        assert each.manifest.image.annotations == {"z": "2", "a": "1"}
+        assert each.manifest.image.annotations == {"a": "1", "z": "2"}
         assert each.config.config.labels == {"l": "1"}
         assert each.config.platform == each.platform
         assert each.config.created == "2023-11-14T22:13:20Z"

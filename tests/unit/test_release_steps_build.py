@@ -53,8 +53,7 @@ def test_what_the_builder_is_asked_for(tmp_path: Path) -> None:
     assert asked.build_args == {"APP_VERSION": "v2.6.1"}
     assert asked.target == "final"
     assert asked.epoch == 1_700_000_000
-    assert asked.labels == asked.annotations
-    assert asked.labels == {
+    assert asked.metadata.facts == {
         "org.opencontainers.image.version": "2.6.1",
         "org.opencontainers.image.revision": "0123456789abcdef0123456789abcdef01234567",
     }
@@ -63,7 +62,7 @@ def test_what_the_builder_is_asked_for(tmp_path: Path) -> None:
 def test_outside_a_repository_no_revision_is_said(tmp_path: Path) -> None:
     version = msgspec.structs.replace(VERSION, revision="")
     asked = request(make_release(tmp_path, version=version))
-    assert asked.labels == {"org.opencontainers.image.version": "2.6.1"}
+    assert asked.metadata.facts == {"org.opencontainers.image.version": "2.6.1"}
 
 
 def test_the_archive_gets_its_name_when_it_is_checked(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace as changed
 
+from manyfest.build.metadata import Metadata, index_annotations
 from manyfest.build.stage import StageImage
 from manyfest.copy import manifest_content
 from manyfest.oci import json
@@ -33,11 +34,10 @@ def write_image(
     platform: Platform,
     target: Target,
     *,
-    labels: Mapping[str, str],
-    annotations: Mapping[str, str],
+    metadata: Metadata,
 ) -> PlatformImage:
     """Write the configuration and the manifest of ``stage``; its layers are there or elsewhere."""
-    config = image_config(stage, platform, labels)
+    config = image_config(stage, platform, metadata)
     raw = json.dumps(config)
     descriptor = Descriptor.of(raw, OCI_CONFIG)
     manifest = Manifest.of_image(
@@ -46,7 +46,7 @@ def write_image(
             media_type=OCI_MANIFEST,
             config=descriptor,
             layers=tuple(layer.descriptor for layer in stage.layers),
-            annotations=_sorted(annotations),
+            annotations=metadata.image_annotations(stage.settings.run.labels, stage.base),
         )
     )
     target.put(Content(descriptor, lambda: io.BytesIO(raw)))
@@ -54,14 +54,14 @@ def write_image(
     return PlatformImage(platform, manifest, config)
 
 
-def image_config(stage: StageImage, platform: Platform, labels: Mapping[str, str]) -> ImageConfig:
-    """The configuration: the stage's, with ``labels`` added, for ``platform``.
+def image_config(stage: StageImage, platform: Platform, metadata: Metadata) -> ImageConfig:
+    """The configuration: the stage's, with the labels of ``metadata``, for ``platform``.
 
     Maps are sorted by their keys, as Go writes them.
     """
     platform = platform.normalised()
     run = stage.settings.run
-    base = stage.base
+    base = stage.base.config if stage.base else None
     same = base is not None and base.platform.same_as(platform)
     return ImageConfig(
         created=stage.settings.created,
@@ -73,7 +73,7 @@ def image_config(stage: StageImage, platform: Platform, labels: Mapping[str, str
         os_features=platform.os_features or (base.os_features if base and same else ()),
         config=changed(
             run,
-            labels=_sorted({**run.labels, **labels}),
+            labels=metadata.image_labels(run.labels, base.config.labels if base else {}),
             exposed_ports=dict(sorted(run.exposed_ports.items())),
             volumes=dict(sorted(run.volumes.items())),
         ),
@@ -82,9 +82,7 @@ def image_config(stage: StageImage, platform: Platform, labels: Mapping[str, str
     )
 
 
-def write_index(
-    images: Sequence[PlatformImage], target: Target, *, annotations: Mapping[str, str]
-) -> Manifest:
+def write_index(images: Sequence[PlatformImage], target: Target) -> Manifest:
     """Write the index over ``images``, in their order."""
     entries = tuple(
         changed(image.manifest.descriptor, platform=image.platform.normalised()) for image in images
@@ -94,12 +92,8 @@ def write_index(
             schema_version=2,
             media_type=OCI_INDEX,
             manifests=entries,
-            annotations=_sorted(annotations),
+            annotations=index_annotations([each.manifest.image.annotations for each in images]),
         )
     )
     target.put(manifest_content(index))
     return index
-
-
-def _sorted(pairs: Mapping[str, str]) -> dict[str, str]:
-    return dict(sorted(pairs.items()))

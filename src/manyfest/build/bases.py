@@ -15,6 +15,7 @@ from manyfest.errors import BuildError, InvalidManifest, InvalidReference
 from manyfest.graph import read_manifest
 from manyfest.oci.config import ImageConfig
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import (
     DOCKER_FOREIGN_LAYER,
@@ -45,9 +46,15 @@ _OLDER: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseImage:
-    """An image for one platform, to start from. ``layers`` have OCI's media types."""
+    """An image for one platform, to start from. ``layers`` have OCI's media types.
+
+    ``name`` is as the Dockerfile has it, ``full_name`` with its registry and tag. ``digest`` is
+    what that stands for, which is the same for all platforms of an index.
+    """
 
     name: str
+    full_name: str
+    digest: Digest
     source: Source
     config: ImageConfig
     layers: tuple[Descriptor, ...]
@@ -55,6 +62,7 @@ class BaseImage:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
+    name: Name
     source: Source
     top: Manifest
 
@@ -89,6 +97,8 @@ class Bases:
         _check(config, manifest, reference, platform)
         return BaseImage(
             name=reference,
+            full_name=str(opened.name),
+            digest=opened.top.descriptor.digest,
             source=opened.source,
             config=config,
             layers=tuple(_as_oci(layer) for layer in manifest.image.layers),
@@ -101,7 +111,7 @@ class Bases:
             raise BuildError(f"cannot start from {reference!r}: {error}") from None
         source = self._open_image(name)
         self._sources[reference] = source
-        return _Opened(source, read_manifest(source, source.resolve(name.target)))
+        return _Opened(name, source, read_manifest(source, source.resolve(name.target)))
 
 
 def _for_platform(opened: _Opened, reference: str, platform: Platform) -> Manifest:

@@ -96,7 +96,7 @@ def build(
         )
         built = _build_all(plans, workshop, request)
     images = [image for image, _ in built]
-    index = write_index(images, workspace, annotations=request.annotations)
+    index = write_index(images, workspace)
     return Built(
         source=Overlay([workspace, *bases.sources]),
         graph=read_graph(workspace, index.descriptor),
@@ -148,8 +148,7 @@ def _build_one(
         image,
         plan.platform,
         workshop.room,
-        labels=request.labels,
-        annotations=request.annotations,
+        metadata=request.metadata,
     )
     return written, time.monotonic() - start
 

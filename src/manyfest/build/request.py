@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform as this
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from manyfest.build.context import Context
 from manyfest.build.dockerfile.parse import Dockerfile, parse_dockerfile
 from manyfest.build.dockerfile.plan import Plan, plan_build
 from manyfest.build.dockerignore import Ignore
+from manyfest.build.metadata import Metadata
 from manyfest.errors import ConfigError, DockerfileError, UsageError
 from manyfest.layers.compression import Compression
 from manyfest.oci.machine import platform_of_machine
@@ -24,8 +25,7 @@ class BuildRequest:
     """What to build, from what, for which platforms.
 
     ``epoch``, in seconds since 1970, is the time of everything that is made (SOURCE_DATE_EPOCH).
-    ``labels`` are added to every image's configuration, ``annotations`` to the manifests and the
-    index. ``target`` is a stage's name; empty for the last.
+    ``target`` is a stage's name; empty for the last.
     """
 
     context: Path
@@ -34,8 +34,7 @@ class BuildRequest:
     build_args: Mapping[str, str]
     target: str = ""
     epoch: int
-    labels: Mapping[str, str]
-    annotations: Mapping[str, str]
+    metadata: Metadata = field(default_factory=Metadata)
     compression: Compression = Compression.GZIP
 
 

@@ -19,7 +19,6 @@ from manyfest.build.layer import Layer
 from manyfest.build.ownership import ROOT, parse_owner
 from manyfest.build.workshop import Workshop
 from manyfest.errors import BuildError, InvalidArchive, NotFound, UsageError
-from manyfest.oci.config import ImageConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class StageImage:
     layers: tuple[Layer, ...] = ()
     variables: Mapping[str, str]
     triggers: tuple[str, ...] = ()
-    base: ImageConfig | None = None
+    base: BaseImage | None = None
 
 
 class StageBuilder:
@@ -83,7 +82,7 @@ class StageBuilder:
             layers=tuple(map(Layer, base.layers, config.rootfs.diff_ids)),
             variables=dict(pair.partition("=")[::2] for pair in run.env),
             triggers=run.on_build,
-            base=config,
+            base=base,
         )
 
     def _carry_out(self, image: StageImage, instruction: ins.Instruction) -> StageImage:

@@ -129,8 +129,6 @@ def _request(
         build_args=_build_args(build_args),
         target=target,
         epoch=source_date(context, os.environ),
-        labels={},
-        annotations={},
     )
 
 

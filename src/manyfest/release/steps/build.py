@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from manyfest.build.metadata import Metadata
 from manyfest.build.native import BuildRequest, Built, build
 from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
@@ -63,8 +64,7 @@ def request(release: Release) -> BuildRequest:
         build_args={key: value.render(known) for key, value in config.build.args.items()},
         target=config.build.target,
         epoch=version.commit_time,
-        labels=labels,
-        annotations=labels,
+        metadata=Metadata(facts=labels),
     )
 
 
