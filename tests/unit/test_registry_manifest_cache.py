@@ -16,7 +16,7 @@ from manyfest.stores.base import read_all
 from manyfest.stores.memory import MemoryStore
 from manyfest.stores.registry.connect import Registries
 from manyfest.stores.registry.http import BytesReader, Request, Response
-from manyfest.stores.registry.manifest_cache import KeptReader, ManifestCache, cache_folder
+from manyfest.stores.registry.manifest_cache import KeptReader, ManifestCache
 from tests.images import KINDS, OCI_MANIFEST, content_of, image, make
 from tests.quirks import Between, Send, fields, said
 
@@ -35,22 +35,6 @@ def registry() -> Iterator[Between]:
 @pytest.fixture
 def cache(tmp_path: Path) -> ManifestCache:
     return ManifestCache(tmp_path / "cache" / "manifests", chance=lambda: 1.0)
-
-
-@pytest.mark.parametrize(
-    ("environ", "folder"),
-    [
-        ({}, "/home/jane/.cache/manyfest/manifests"),
-        ({"XDG_CACHE_HOME": "/tmp/xdg"}, "/tmp/xdg/manyfest/manifests"),
-        ({"XDG_CACHE_HOME": "relative"}, "/home/jane/.cache/manyfest/manifests"),
-        ({"MANYFEST_CACHE_DIR": "/data", "XDG_CACHE_HOME": "/tmp/xdg"}, "/data/manifests"),
-        ({"MANYFEST_CACHE_DIR": "off"}, None),
-        ({"MANYFEST_CACHE_DIR": ""}, None),
-    ],
-)
-def test_where_manifests_are_kept(environ: dict[str, str], folder: str | None) -> None:
-    found = cache_folder(environ, Path("/home/jane"))
-    assert found == (Path(folder) if folder else None)
 
 
 def test_what_was_put_is_there_for_its_own_repository_only(cache: ManifestCache) -> None:

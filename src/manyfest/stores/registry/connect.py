@@ -10,6 +10,7 @@ from pathlib import Path
 
 from manyfest.errors import ConnectionFailed, ManyfestError
 from manyfest.oci.reference import Name
+from manyfest.stores.cache_folder import cache_folder
 from manyfest.stores.registry.addresses import Place, place_of
 from manyfest.stores.registry.auth.credentials import Credentials, default_credential_store
 from manyfest.stores.registry.catalogue import read_catalogue
@@ -23,7 +24,7 @@ from manyfest.stores.registry.http import (
     Unreachable,
     show_url,
 )
-from manyfest.stores.registry.manifest_cache import ManifestCache, cache_folder
+from manyfest.stores.registry.manifest_cache import ManifestCache
 from manyfest.stores.registry.repository import address_of
 from manyfest.stores.registry.store import RegistryStore
 
@@ -54,7 +55,7 @@ class Registries:
             on_wait=_told(warn) if warn else None,
         )
         kept = cache_folder(os.environ, Path.home())
-        self._cache = ManifestCache(kept) if kept else None
+        self._cache = ManifestCache(kept / "manifests") if kept else None
         self._transport: Transport = _Logged(carrier, log) if log else carrier
 
     def repository(self, name: Name, *, writing: bool = False) -> RegistryStore:

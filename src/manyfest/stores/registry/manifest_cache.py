@@ -10,9 +10,8 @@ each time. Every repository has manifests of its own here (CVE-2026-35172).
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,28 +19,11 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
 from manyfest.stores.base import Reader
-from manyfest.stores.files import TEMPORARY_PREFIX, read_small, remove_abandoned, unnamed_file
+from manyfest.stores.files import read_small, unnamed_file
+from manyfest.stores.pruning import prune_now_and_then
 
 LIMIT = 64 * 1024 * 1024
 """Bytes on disk."""
-
-_BLOCK = 4096
-"""Bytes that the smallest file takes."""
-
-_LOOKS = 16
-"""How often, about, the size is looked at while as much is added as the limit allows."""
-
-_OFF = frozenset({"", "off"})
-
-
-def cache_folder(environ: Mapping[str, str], home: Path) -> Path | None:
-    """Where manifests are kept; ``None`` if ``MANYFEST_CACHE_DIR`` says nowhere."""
-    told = environ.get("MANYFEST_CACHE_DIR")
-    if told is not None:
-        return None if told in _OFF else Path(told) / "manifests"
-    base = Path(environ.get("XDG_CACHE_HOME", ""))
-    # By its specification a relative path there counts as none.
-    return (base if base.is_absolute() else home / ".cache") / "manyfest" / "manifests"
 
 
 class ManifestCache:
@@ -73,31 +55,10 @@ class ManifestCache:
             with unnamed_file(self._folder, mode=0o600) as unnamed:
                 unnamed.file.write(raw)
                 unnamed.name(self._path(place, descriptor.digest), lasting=False)
-            if self._chance() * self._limit < _on_disk(len(raw)) * _LOOKS:
-                self._prune()
+            prune_now_and_then(self._folder, len(raw), limit=self._limit, chance=self._chance)
 
     def _path(self, place: str, digest: Digest) -> Path:
         return self._folder / hashlib.sha256(f"{place}\n{digest}".encode()).hexdigest()
-
-    def _prune(self) -> None:
-        """Remove the oldest until a quarter of the room is free."""
-        remove_abandoned(self._folder)
-        files: list[tuple[float, int, str]] = []
-        with os.scandir(self._folder) as entries:
-            for entry in entries:
-                with suppress(FileNotFoundError):
-                    state = entry.stat(follow_symlinks=False)
-                    if not entry.name.startswith(TEMPORARY_PREFIX):
-                        files.append((state.st_mtime, _on_disk(state.st_size), entry.path))
-        total = sum(size for _, size, _ in files)
-        if total <= self._limit:
-            return
-        for _, size, path in sorted(files):
-            if total <= self._limit * 3 // 4:
-                return
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-            total -= size
 
 
 class KeptReader:
@@ -128,7 +89,3 @@ def _is_it(raw: bytes, descriptor: Descriptor) -> bool:
         len(raw) == descriptor.size
         and Digest.of(raw, descriptor.digest.algorithm) == descriptor.digest
     )
-
-
-def _on_disk(size: int) -> int:
-    return -(-size // _BLOCK) * _BLOCK
