@@ -26,9 +26,9 @@
     ├── ReleaseError                         a release could not go on
     └── AnswerIsNo                  exit 3   the question was answered: no
 
-An error reads as one line: where, what and why, how to mend it. The command
-line prints that line and exits with ``exit_code``; the library raises and
-never exits the process.
+An error reads as one line: where, what and why, how to mend it. Where a file
+is wrong, ``excerpt`` shows its lines too. The command line prints these and
+exits with ``exit_code``; the library raises and never exits the process.
 """
 
 from __future__ import annotations
@@ -36,15 +36,17 @@ from __future__ import annotations
 
 class ManyfestError(Exception):
     """The root. ``what`` says what is wrong and why, ``where`` names the file and line, the
-    reference or the registry, and ``mend`` says what the user can do."""
+    reference or the registry, and ``mend`` says what the user can do. ``excerpt`` is empty, or
+    the lines of a file that are wrong, with a caret under the fault."""
 
     exit_code = 1
 
-    def __init__(self, what: str, *, where: str = "", mend: str = "") -> None:
+    def __init__(self, what: str, *, where: str = "", mend: str = "", excerpt: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.mend = mend
+        self.excerpt = excerpt
 
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what
@@ -70,7 +72,14 @@ class ConfigError(UsageError):
 
 
 class DockerfileError(UsageError):
-    """A Dockerfile is wrong; ``where`` is ``FILE:LINE``."""
+    """A Dockerfile is wrong; ``where`` is ``FILE:LINE``. ``word`` is the one that is at fault, as
+    the file has it, or empty: then the whole instruction is."""
+
+    def __init__(
+        self, what: str, *, where: str = "", mend: str = "", excerpt: str = "", word: str = ""
+    ) -> None:
+        super().__init__(what, where=where, mend=mend, excerpt=excerpt)
+        self.word = word
 
 
 class ContentError(ManyfestError):

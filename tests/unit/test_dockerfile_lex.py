@@ -78,9 +78,6 @@ def test_statements_know_their_lines() -> None:
     assert places == [("FROM", 2, 2), ("RUN", 4, 6), ("COPY", 7, 9), ("USER", 10, 10)]
 
 
-def test_empty_lines_inside_an_instruction_are_remembered() -> None:
-    assert statements("RUN a \\\n\n  b")[0].blank_lines == (2,)
-
 
 @pytest.mark.parametrize(
     ("line", "flags", "args"),

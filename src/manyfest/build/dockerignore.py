@@ -69,6 +69,16 @@ class Ignore:
         """The patterns of ``COPY --exclude``; ``where`` is the instruction's file and line."""
         return cls(_compile(pattern, where) for text in patterns if (pattern := text.strip(SPACES)))
 
+    @property
+    def takes_back(self) -> bool:
+        """Whether a pattern starts with ``!``."""
+        return bool(self._exceptions)
+
+    @property
+    def excludes_everything(self) -> bool:
+        """Whether a single pattern leaves out all that is in the context, if nothing takes back."""
+        return any(pattern.text in {"*", "**", "**/*"} for pattern in self._patterns)
+
     def excludes(self, path: str) -> bool:
         """Whether ``path``, relative to the context and with slashes, is left out."""
         verdict: Verdict | None = None

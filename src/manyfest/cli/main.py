@@ -84,11 +84,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit code. Errors become one line on stderr."""
+    """Run one command; the exit code. Errors become one line on stderr, and below it the lines of
+    the file that is wrong, if they are about one."""
     try:
         return cast(int | None, cli.main(arguments, "manyfest", standalone_mode=False)) or 0
     except ManyfestError as error:
-        return _failed(str(error), error.exit_code)
+        return _failed(str(error), error.exit_code, error.excerpt)
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
@@ -104,8 +105,10 @@ def run(arguments: list[str] | None = None) -> int:
         return _failed(f"{where}{error.strerror or error}", 1)
 
 
-def _failed(message: str, code: int) -> int:
+def _failed(message: str, code: int, excerpt: str = "") -> int:
     tell(f"manyfest: {' '.join(message.split())}")
+    for line in excerpt.splitlines():
+        tell(line)
     return code
 
 

@@ -51,9 +51,9 @@ class Instruction:
     def keyword(self) -> str:
         return type(self).__name__.upper()
 
-    def fault(self, what: str, mend: str = "") -> DockerfileError:
-        """The error to raise when this instruction cannot be carried out."""
-        return self.place.fault(self.keyword, what, mend)
+    def fault(self, what: str, mend: str = "", word: str = "") -> DockerfileError:
+        """The error to raise when this instruction, or a ``word`` of it, cannot be carried out."""
+        return self.place.fault(self.keyword, what, mend, word)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,10 @@ continued line are part of the instruction.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
+from manyfest.build.dockerfile.check_options import parse_check_options
 from manyfest.build.dockerfile.expand import raw_words, unquoted_words
 from manyfest.build.dockerfile.instructions import Heredoc
 from manyfest.build.dockerfile.place import Place, blamed_on, shown
@@ -38,7 +39,7 @@ class Statement:
     """One instruction before its arguments mean anything.
 
     ``args`` follows the flags; ``json`` is its exec form, or ``None``. ``original`` is the whole
-    instruction on one line, without heredocs. ``blank_lines`` are empty lines inside it.
+    instruction on one line, without heredocs.
     """
 
     place: Place
@@ -48,10 +49,9 @@ class Statement:
     json: tuple[str, ...] | None
     heredocs: tuple[Heredoc, ...]
     original: str
-    blank_lines: tuple[int, ...] = ()
 
-    def fault(self, what: str, mend: str = "") -> DockerfileError:
-        return self.place.fault(self.keyword, what, mend)
+    def fault(self, what: str, mend: str = "", word: str = "") -> DockerfileError:
+        return self.place.fault(self.keyword, what, mend, word)
 
 
 def lex(text: str, file: str = "Dockerfile") -> tuple[Directives, list[Statement]]:
@@ -115,6 +115,17 @@ def _opened_heredocs(statement: Statement, escape: str) -> list[Heredoc]:
     return [heredoc for word in words if (heredoc := parse_heredoc(word))]
 
 
+def _check_directive(name: str, value: str, found: Mapping[str, str]) -> None:
+    if name in found:
+        raise DockerfileError(f"{name} is given twice", mend="keep one of them", word=name)
+    if name == "escape" and value not in {"\\", "`"}:
+        raise DockerfileError(
+            f"escape cannot be {shown(value)}", mend="use a backslash or a backtick", word=value
+        )
+    if name == "check":
+        parse_check_options(value)
+
+
 class _Reader:
     """Reads lines one by one; ``line`` is the number of the last line read, from 1."""
 
@@ -126,7 +137,8 @@ class _Reader:
         self.line = 0
 
     def _place(self, first: int) -> Place:
-        return Place(file=self.file, line=first, end_line=self.line)
+        lines = tuple(line.rstrip("\r") for line in self.lines[first - 1 : self.line])
+        return Place(file=self.file, line=first, end_line=self.line, lines=lines)
 
     def _lines(self) -> Iterator[str]:
         while self.line < len(self.lines):
@@ -142,17 +154,10 @@ class _Reader:
             if match is None or name not in _DIRECTIVES:
                 self.line -= 1
                 break
-            if name in found:
-                raise self._directive_fault(f"{name} is given twice", "keep one of them")
+            with blamed_on(self._place(self.line), "directive"):
+                _check_directive(name, match[2], found)
             found[name] = match[2]
-            if name == "escape" and match[2] not in {"\\", "`"}:
-                raise self._directive_fault(
-                    f"escape cannot be {shown(match[2])}", "use a backslash or a backtick"
-                )
         return Directives(**found)
-
-    def _directive_fault(self, what: str, mend: str) -> DockerfileError:
-        return self._place(self.line).fault("directive", what, mend)
 
     def statements(self, escape: str) -> Iterator[Statement]:
         continued = re.compile(rf"(?<!{re.escape(escape)}){re.escape(escape)}[ \t]*\Z")
@@ -163,8 +168,7 @@ class _Reader:
 
     def _statement(self, line: str, continued: re.Pattern[str], escape: str) -> Statement:
         first = self.line
-        blanks: list[int] = []
-        logical = self._joined(line, continued, blanks)
+        logical = self._joined(line, continued)
         place = self._place(first)
         if not logical.strip(SPACES):
             raise place.fault("line continuation", "no instruction follows", "remove it")
@@ -172,18 +176,10 @@ class _Reader:
         heredocs = [
             self._with_content(opened, place) for opened in _opened_heredocs(statement, escape)
         ]
-        return Statement(
-            place=self._place(first),
-            keyword=statement.keyword,
-            flags=statement.flags,
-            args=statement.args,
-            json=statement.json,
-            heredocs=tuple(heredocs),
-            original=statement.original,
-            blank_lines=tuple(blanks),
-        )
+        whole = replace(place, end_line=self.line)
+        return replace(statement, place=whole, heredocs=tuple(heredocs))
 
-    def _joined(self, line: str, continued: re.Pattern[str], blanks: list[int]) -> str:
+    def _joined(self, line: str, continued: re.Pattern[str]) -> str:
         """``line`` and the lines it continues on, without comments and empty lines."""
         line = line.rstrip("\r")
         parts = [continued.sub("", line)]
@@ -191,10 +187,7 @@ class _Reader:
             return line
         for following in self._lines():
             stripped = following.strip(SPACES)
-            if stripped.startswith("#"):
-                continue
-            if not stripped:
-                blanks.append(self.line)
+            if not stripped or stripped.startswith("#"):
                 continue
             following = following.rstrip("\r")  # noqa: PLW2901
             parts.append(continued.sub("", following))

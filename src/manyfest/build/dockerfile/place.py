@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
+from manyfest.build.dockerfile.excerpt import excerpt
 from manyfest.errors import DockerfileError
 
 _SHOWN = 60
@@ -14,18 +15,33 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A range of lines in a Dockerfile; lines count from 1 and ``end_line`` is included."""
+    """A range of lines in a Dockerfile; lines count from 1 and ``end_line`` is included.
+
+    ``lines`` are those of the instruction, as written, without heredocs.
+    """
 
     file: str
     line: int
     end_line: int
+    lines: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
-    def fault(self, keyword: str, what: str, mend: str = "") -> DockerfileError:
-        """The error to raise for the instruction ``keyword`` that stands here."""
-        return DockerfileError(f"{keyword}: {what}", where=str(self), mend=mend)
+    def fault(self, keyword: str, what: str, mend: str = "", word: str = "") -> DockerfileError:
+        """The error to raise for the instruction ``keyword`` that stands here, or for the one
+        ``word`` of it."""
+        return DockerfileError(
+            f"{keyword}: {what}",
+            where=str(self),
+            mend=mend,
+            excerpt=self.excerpt(word),
+            word=word,
+        )
+
+    def excerpt(self, word: str = "") -> str:
+        """The lines as people see them, with a caret under ``word`` or under the keyword."""
+        return excerpt(self.lines, self.line, word)
 
 
 @contextmanager
@@ -36,7 +52,19 @@ def blamed_on(place: Place, keyword: str) -> Iterator[None]:
     except DockerfileError as error:
         if error.where:
             raise
-        raise place.fault(keyword, error.what, error.mend) from None
+        raise place.fault(keyword, error.what, error.mend, error.word) from None
+
+
+@contextmanager
+def found_in(word: str) -> Iterator[None]:
+    """Errors that know no place are about ``word``, which is how the file has it: not about what
+    it expands to."""
+    try:
+        yield
+    except DockerfileError as error:
+        if not error.where:
+            error.word = word
+        raise
 
 
 def shown(text: str) -> str:

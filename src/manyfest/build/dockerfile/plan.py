@@ -14,7 +14,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from manyfest.build.dockerfile.expand import expand_word
 from manyfest.build.dockerfile.instructions import (
@@ -136,6 +137,18 @@ def automatic_values(platform: Platform, build_platform: Platform, target: str) 
         values[f"{side}OSVERSION"] = its.os_version
         values[f"{side}ARCH"] = its.architecture
         values[f"{side}VARIANT"] = its.variant
+    return values
+
+
+def default_values(dockerfile: Dockerfile) -> dict[str, str]:
+    """The automatic arguments, for some platform, and those before the first FROM, without any
+    build argument: what is there whatever is asked for. An ARG whose default cannot be expanded,
+    or that has none, is left out."""
+    some = Platform(os="linux", architecture="amd64")
+    values = automatic_values(some, some, "")
+    for arg in dockerfile.global_args:
+        with suppress(DockerfileError):
+            values = _global_values(replace(dockerfile, global_args=(arg,)), values, {})
     return values
 
 

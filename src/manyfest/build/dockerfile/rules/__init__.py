@@ -1,0 +1,1 @@
+"""The rules of :mod:`manyfest.build.dockerfile.warnings`, by what they look at."""
