@@ -279,6 +279,14 @@ def test_a_dry_copy_counts_what_is_not_there_yet(manyfest: Manyfest) -> None:
     assert planned.out == f"would copy 7 parts, 6.6 kB, to oci:other:v2; 4 are there\n{ROOT}\n"
 
 
+def test_a_dry_copy_says_what_the_name_means_now(manyfest: Manyfest) -> None:
+    subset = manyfest("copy", "oci:image:v1", "oci:other:v1", "--platform", "arm64").out.strip()
+    moved = manyfest("copy", "--dry-run", "oci:image:v1", "oci:other:v1")
+    assert moved.out.splitlines()[0].endswith(f"to oci:other:v1; 4 are there; it is {subset} now")
+    same = manyfest("copy", "--dry-run", "oci:image:v1", "oci:image:v1")
+    assert same.out == f"would copy 0 parts, 0 B, to oci:image:v1; 11 are there\n{ROOT}\n"
+
+
 def test_a_daemon_gets_its_own_platform_and_that_is_said(
     manyfest: Manyfest, docker: SmallDaemon
 ) -> None:

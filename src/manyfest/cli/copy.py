@@ -176,15 +176,19 @@ def _copy(session: Session, stores: Stores, here: Source, job: _Job, to: Referen
 
 def _plan(stores: Stores, items: Sequence[Item], to: Reference) -> str:
     from manyfest.cli.referrers import going_along
-    from manyfest.copy import missing
+    from manyfest.copy import meaning, missing
 
+    now = None
     absent = parts = {part.digest: part for item in items for part in item.graph.descriptors}
     if to.is_kept:  # anything else is written anew
         with stores.target(to) as there:
             absent = {part.digest: part for item in items for part in missing(there, item.graph)}
+            now = meaning(there, to.target)
     amount = size(sum(part.size for part in absent.values()))
     more = [f"{len(parts) - len(absent)} are there"] if len(absent) < len(parts) else []
     more += [f"referrers: {count}"] if (count := going_along(items)) else []
+    moves = now not in (None, items[-1].graph.root.descriptor.digest)
+    more += [f"it is {now} now"] if moves else []
     return "; ".join([f"would copy {len(absent)} parts, {amount}, to {to}", *more])
 
 
