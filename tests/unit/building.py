@@ -21,8 +21,13 @@ from manyfest.progress import NoProgress
 from manyfest.stores.base import Reader, Source
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
+from manyfest.stores.registry.http import FunctionTransport, Request, Response, Transport
 
 EPOCH = 1_700_000_000
+
+
+def _unreachable(request: Request) -> Response:
+    raise AssertionError(f"{request.url} was asked for")
 
 
 def write(root: Path, files: Mapping[str, str | bytes]) -> Path:
@@ -50,6 +55,7 @@ class Bench:
 
     folder: Path
     bases: dict[str, Source] = field(default_factory=dict)
+    web: Transport = field(default_factory=lambda: FunctionTransport(_unreachable))
     runs: int = 0
 
     @property
@@ -79,6 +85,7 @@ class Bench:
             request,
             workspace=LayoutStore(self.folder / f"work{self.runs}"),
             open_image=self.open,
+            open_web=lambda: self.web,
             progress=NoProgress(),
         )
 

@@ -217,12 +217,6 @@ def test_wrong_instructions(bench: Bench, instruction: str, message: str) -> Non
         ("COPY a.txt /x/a.txt/z\nCOPY a.txt /x/", "COPY: '/x/a.txt' is a dir,"
          " which a file cannot replace"),
         ("COPY a.txt /d/sub\nCOPY dir /d", "COPY: '/d/sub' is a file, which a dir cannot replace"),
-        ("COPY a.txt /a\nADD https://example.org/x /", "ADD: 'https://example.org/x' would have to"
-         " be fetched, which the native builder does not do; fetch it before the build, and COPY"
-         " it"),
-        ("COPY a.txt /a\nADD git@github.com:o/r.git /", "ADD: 'git@github.com:o/r.git' would have"
-         " to be fetched, which the native builder does not do; fetch it before the build, and"
-         " COPY it"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_done(bench: Bench, instructions: str, message: str) -> None:

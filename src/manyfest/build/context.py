@@ -45,9 +45,16 @@ class Context:
     Looking anything up raises :class:`~manyfest.errors.BuildError` for what cannot be read.
     """
 
-    label = "the build context"
-
-    def __init__(self, root: Path, ignore: Ignore, *, mtime: int, ignored_by: str = "") -> None:
+    def __init__(
+        self,
+        root: Path,
+        ignore: Ignore,
+        *,
+        mtime: int,
+        ignored_by: str = "",
+        label: str = "the build context",
+    ) -> None:
+        self.label = label
         self.root = root
         self._ignore = ignore
         self._ignored_by = ignored_by
@@ -139,6 +146,7 @@ class Context:
             content=Pinned(path, name, _state(status)),
             identity=(name, _state(status)),
             inode=(status.st_dev, status.st_ino) if status.st_nlink > 1 else None,
+            changed=max(status.st_mtime_ns, status.st_ctime_ns),
         )
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from manyfest.build.archives import is_archive, unpack
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.place import shown
-from manyfest.build.files import File, Tree, base, join, resolve, rooted
+from manyfest.build.files import File, OneFile, Tree, base, join, resolve, rooted
 from manyfest.build.filesystem import Change, Empty, FileSystem
 from manyfest.build.gomatch import has_wildcards
 from manyfest.build.ownership import parse_owner
 from manyfest.build.permissions import parse_permissions
+from manyfest.build.remote import is_remote
 from manyfest.build.transfer import (
     Destination,
     Rules,
@@ -23,13 +24,20 @@ from manyfest.build.transfer import (
     missing,
     transfer,
 )
-from manyfest.errors import BuildError, DockerfileError
+from manyfest.errors import DockerfileError
 from manyfest.layers.entry import Entry
 
-_REMOTE = re.compile(r"(?:https?|git|ssh)://|git@", re.IGNORECASE)
 
-Unpacked = Callable[[File], Path]
-"""Gives the uncompressed tar of an archive in the context."""
+class Supplies(Protocol):
+    """What an instruction may need that has to be made or fetched first."""
+
+    def unpacked(self, archive: File, /) -> Path:
+        """The uncompressed tar of an archive."""
+        ...
+
+    def fetched(self, add: ins.Add, source: str, /) -> tuple[Tree, str]:
+        """The tree that an address stands for, and the name in it to copy."""
+        ...
 
 
 def copy(
@@ -37,14 +45,14 @@ def copy(
     tree: Tree,
     image: FileSystem,
     workdir: str,
-    unpacked: Unpacked | None,
+    supplies: Supplies | None,
     *,
     mtime: int,
 ) -> Change:
     """What COPY or ADD does to ``image`` with files from ``tree``.
 
     New directories, inline files and what is later in an archive get ``mtime``. Without
-    ``unpacked`` archives are copied as they are. Raises
+    ``supplies`` archives are copied as they are, and nothing is fetched. Raises
     :class:`~manyfest.errors.DockerfileError`, without a place, for what is asked wrongly, and
     :class:`~manyfest.errors.BuildError` for what cannot be done.
     """
@@ -53,9 +61,11 @@ def copy(
     change = Change(below, mtime=mtime)
     target = Destination.of(instruction.destination, workdir)
     rules = _rules(instruction, change)
-    work = _Work(instruction, tree, change, target, rules, unpacked, mtime)
-    work.check_several()
-    for source in work.sources():
+    work = _Work(instruction, tree, change, target, rules, supplies, mtime)
+    work.check_checksum()
+    sources = list(work.sources())
+    work.check_several(sources)
+    for source in sources:
         work.put(source)
     for inline in instruction.inline:
         work.put_inline(inline)
@@ -85,11 +95,14 @@ def _rules(instruction: ins.Copy | ins.Add, change: Change) -> Rules:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One thing to copy: a name in the tree, and with ``--parents`` the pattern below it."""
+    """One thing to copy: a name in a tree, and with ``--parents`` the pattern below it.
+    ``unpack`` is whether it is unpacked if it is an archive."""
 
+    tree: Tree
     name: str
     pattern: str = ""
     wild: bool = False
+    unpack: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,33 +114,54 @@ class _Work:
     change: Change
     target: Destination
     rules: Rules
-    unpacked: Unpacked | None
+    supplies: Supplies | None
     mtime: int
 
     def sources(self) -> Iterator[_Source]:
         """What is to be copied, its wildcards resolved."""
         for text in self.instruction.sources:
-            _refuse_remote(text, self.instruction)
+            if is_remote(text):
+                yield from self._remote(text)
+                continue
             top, pattern = _pivot(text) if self._keeps_parents else (text, "")
             wild = has_wildcards(top) or has_wildcards(pattern)
             for name in matches(self.tree, rooted(top)):
-                yield _Source(name, pattern, wild)
+                yield _Source(self.tree, name, pattern, wild, self._unpacks(default=True))
+
+    def _remote(self, text: str) -> Iterator[_Source]:
+        if not isinstance(self.instruction, ins.Add):
+            raise DockerfileError(f"{shown(text)} is not a file of the context", mend="use ADD")
+        if self.supplies is not None:
+            tree, name = self.supplies.fetched(self.instruction, text)
+            yield _Source(tree, name, unpack=self._unpacks(default=False))
+
+    def _unpacks(self, *, default: bool) -> bool:
+        if not isinstance(self.instruction, ins.Add):
+            return False
+        return default if self.instruction.unpack is None else self.instruction.unpack
 
     @property
     def _keeps_parents(self) -> bool:
         return isinstance(self.instruction, ins.Copy) and self.instruction.parents
 
-    def check_several(self) -> None:
+    def check_checksum(self) -> None:
+        """``--checksum`` is of the one thing that is fetched."""
+        if not isinstance(self.instruction, ins.Add) or not self.instruction.checksum:
+            return
+        sources = self.instruction.sources
+        if len(sources) != 1 or self.instruction.inline or not is_remote(sources[0]):
+            raise DockerfileError("--checksum is for one URL or repository, and nothing else")
+
+    def check_several(self, sources: Sequence[_Source]) -> None:
         """Several files cannot all get the one name of a destination that is no directory.
 
         BuildKit would leave the last of them there.
         """
         if self.target.is_directory or self._keeps_parents:
             return
-        sources = list(self.sources())
         if len(sources) + len(self.instruction.inline) < 2:
             return
-        first = self.tree.find(resolve(self.tree, sources[0].name)) if sources else None
+        first = _found(sources[0]) if sources else None
         there = self.change.find(resolve(self.change, self.target.path))
         if not any(file is not None and file.is_directory for file in (first, there)):
             raise DockerfileError(
@@ -139,31 +173,32 @@ class _Work:
         if source.pattern:
             self._put_with_parents(source)
         elif not self._unpack(source):
-            transfer(self.tree, source.name, self.change, self.target, self.rules)
+            transfer(source.tree, source.name, self.change, self.target, self.rules)
 
     def _put_with_parents(self, source: _Source) -> None:
         rules = replace(self.rules, include=(source.pattern,))
-        copied = transfer(self.tree, source.name, self.change, self.target, rules)
+        copied = transfer(source.tree, source.name, self.change, self.target, rules)
         if not (copied or source.wild):
-            raise missing(self.tree, join(source.name, source.pattern))
+            raise missing(source.tree, join(source.name, source.pattern))
 
     def _unpack(self, source: _Source) -> bool:
-        """Unpack the source if this is ADD and it is an archive."""
-        if self.unpacked is None or not isinstance(self.instruction, ins.Add):
-            return False
-        archive = self.tree.find(resolve(self.tree, source.name))
-        if self.instruction.unpack is False or archive is None or not is_archive(archive):
+        """Unpack the source if it is to be, and is an archive."""
+        archive = _found(source) if source.unpack and self.supplies is not None else None
+        if self.supplies is None or archive is None or not is_archive(archive):
             return False
         into = resolve(self.change, self.target.path)
         make_directories(self.change, into, replace(self.rules, permissions=None))
-        tar = self.unpacked(archive)
+        tar = self.supplies.unpacked(archive)
         unpack(tar, archive, self.change, into, self.rules.owner, latest=self.mtime)
         return True
 
     def put_inline(self, inline: ins.InlineFile) -> None:
         """Put a file in place that stands in the Dockerfile itself."""
-        tree = _OneFile(inline, self.mtime)
-        transfer(tree, tree.name, self.change, self.target, self.rules)
+        content = inline.content.encode()
+        name = base(rooted(inline.name))
+        entry = Entry(name=name, mode=0o644, size=len(content), mtime=self.mtime)
+        tree = OneFile(File(entry=entry, content=content), "the Dockerfile")
+        transfer(tree, name, self.change, self.target, self.rules)
 
 
 def _pivot(text: str) -> tuple[str, str]:
@@ -172,33 +207,6 @@ def _pivot(text: str) -> tuple[str, str]:
     return (top, rooted(pattern)) if pivot else (".", rooted(text))
 
 
-def _refuse_remote(source: str, instruction: ins.Instruction) -> None:
-    if not _REMOTE.match(source):
-        return
-    if isinstance(instruction, ins.Copy):
-        raise DockerfileError(f"{shown(source)} is not a file of the context", mend="use ADD")
-    raise BuildError(
-        f"{shown(source)} would have to be fetched, which the native builder does not do",
-        mend="fetch it before the build, and COPY it",
-    )
-
-
-class _OneFile:
-    """A tree that holds one inline file."""
-
-    label = "the Dockerfile"
-
-    def __init__(self, inline: ins.InlineFile, mtime: int) -> None:
-        self.name = base(rooted(inline.name))
-        content = inline.content.encode()
-        entry = Entry(name=self.name, mode=0o644, size=len(content), mtime=mtime)
-        self._file = File(entry=entry, content=content)
-
-    def find(self, name: str) -> File | None:
-        return self._file if name == self.name else None
-
-    def names(self, directory: str) -> Sequence[str]:
-        return [self.name] if directory == "." else []
-
-    def why_missing(self, name: str) -> str:  # noqa: ARG002
-        return ""
+def _found(source: _Source) -> File | None:
+    """What the source's name leads to."""
+    return source.tree.find(resolve(source.tree, source.name))

@@ -26,12 +26,15 @@ class File:
 
     ``identity`` tells ``content`` from other bytes: two files with equal identities hold the same.
     Names with one ``inode`` are hard links of each other; ``entry`` is never of that type.
+    ``changed``, in nanoseconds since 1970, is when content that is told by times last changed; a
+    little later it can have changed again without that being seen in ``identity``.
     """
 
     entry: Entry
     content: Content | None = None
     identity: Hashable = None
     inode: Hashable = None
+    changed: int = 0
 
     @property
     def is_directory(self) -> bool:
@@ -78,6 +81,23 @@ class Placed:
     file: File
     mode: int
     implied: bool = False
+
+
+class OneFile:
+    """A tree that holds one file, which is not from the context."""
+
+    def __init__(self, file: File, label: str) -> None:
+        self.label = label
+        self._file = file
+
+    def find(self, name: str) -> File | None:
+        return self._file if name == self._file.entry.name else None
+
+    def names(self, directory: str) -> Sequence[str]:
+        return [self._file.entry.name] if directory == "." else []
+
+    def why_missing(self, name: str) -> str:  # noqa: ARG002
+        return ""
 
 
 @runtime_checkable

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from manyfest.build.dockerfile.instructions import Run
 from manyfest.build.dockerfile.plan import Plan
 from manyfest.build.layer import LayerMaker
 from manyfest.build.outline import Outline, outline
+from manyfest.build.remotes import Remotes
 from manyfest.build.request import BuildRequest, open_context, plan_platforms, read_dockerfile
 from manyfest.build.stage import StageBuilder, needs_a_builder
 from manyfest.build.workshop import Workshop
@@ -32,6 +34,8 @@ from manyfest.progress import Progress
 from manyfest.stores.base import Source
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.overlay import Overlay
+from manyfest.stores.registry.http import Transport
+from manyfest.stores.registry.web import download_transport
 from manyfest.threads import together, workers
 
 __all__ = ["BuildRequest", "Built", "BuiltPlatform", "build", "plan"]
@@ -68,8 +72,10 @@ def build(
     workspace: LayoutStore,
     open_image: Callable[[Name], Source],
     progress: Progress,
+    open_web: Callable[[], Transport] = download_transport,
 ) -> Built:
-    """Build for every platform. What is made goes into ``workspace``, under no name.
+    """Build for every platform. What is made goes into ``workspace``, under no name. ``open_web``
+    gives what ADD fetches files with.
 
     Raises :class:`~manyfest.errors.UsageError` for what is asked wrongly, before anything is
     made; :class:`~manyfest.errors.BuildError` for what cannot be built; and what the stores of
@@ -79,15 +85,21 @@ def build(
     _refuse_programs(plans)
     context, bases = open_context(request), Bases(open_image)
     workspace.path.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(
-        prefix="scratch-", dir=workspace.path, ignore_cleanup_errors=True
-    ) as scratch:
+    with (
+        TemporaryDirectory(
+            prefix="scratch-", dir=workspace.path, ignore_cleanup_errors=True
+        ) as scratch,
+        closing(
+            Remotes(Path(scratch), progress, mtime=request.epoch, open_web=open_web)
+        ) as remotes,
+    ):
         layers = LayerMaker(
             workspace.blobs, request.compression, mtime=request.epoch, progress=progress
         )
         workshop = Workshop(
             context=context,
             bases=bases,
+            remotes=remotes,
             layers=layers,
             room=workspace,
             scratch=Path(scratch),

@@ -107,7 +107,7 @@ class StageBuilder:
                 self._tree(instruction),
                 image.files,
                 settings.workdir,
-                self._shop.unpacked,
+                self._shop,
                 mtime=self._shop.epoch,
             )
         if isinstance(instruction, ins.Workdir) and settings.workdir != "/":

@@ -10,11 +10,13 @@ from pathlib import Path
 from manyfest.build.archives import spool
 from manyfest.build.bases import BaseImage, Bases
 from manyfest.build.context import Context
-from manyfest.build.files import File
+from manyfest.build.dockerfile import instructions as ins
+from manyfest.build.files import File, Tree
 from manyfest.build.ground import PEOPLE
 from manyfest.build.image_tree import ImageTree, read_image
 from manyfest.build.layer import LayerMaker
 from manyfest.build.once import Once
+from manyfest.build.remotes import Remotes
 from manyfest.layers.entry import Entry
 from manyfest.progress import Progress
 from manyfest.stores.layout import LayoutStore
@@ -28,6 +30,7 @@ class Workshop:
 
     context: Context
     bases: Bases
+    remotes: Remotes
     layers: LayerMaker
     room: LayoutStore
     scratch: Path
@@ -38,8 +41,12 @@ class Workshop:
     _trees: Once[Hashable, ImageTree] = field(default_factory=Once)
 
     def unpacked(self, archive: File) -> Path:
-        """The uncompressed tar of an archive in the context."""
+        """The uncompressed tar of an archive."""
         return self._archives.get(archive.identity, lambda: spool(archive, self.scratch))
+
+    def fetched(self, add: ins.Add, source: str) -> tuple[Tree, str]:
+        """The tree that an address in ADD stands for, and the name in it to copy."""
+        return self.remotes.get(add, source)
 
     def names_of(self, base: BaseImage) -> ImageTree:
         """The files of a base image. Its layers are read once more if one is opened that does not
