@@ -83,6 +83,7 @@ def _file(entry: Entry, tar: Path, offset: int, archive: File, latest: int) -> F
         entry=entry,
         content=slice_of(tar, offset, entry.size),
         identity=(archive.identity, offset),
+        changed=archive.changed,
         inode=(archive.identity, offset, entry.name),
     )
 

@@ -5,6 +5,7 @@ Its layers are fetched into the workspace, where a later copy of the image finds
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -44,6 +45,7 @@ class ImageTree:
         owners: dict[str, Entry],
         kept: Path,
         *,
+        digest: str,
         label: str,
         rest: Callable[[], ImageTree],
     ) -> None:
@@ -51,6 +53,7 @@ class ImageTree:
         self._tree = tree
         self._owners = owners
         self._kept = kept
+        self._digest = digest
         self._rest = rest
 
     def find(self, name: str) -> File | None:
@@ -84,7 +87,7 @@ class ImageTree:
         entry = replace(entry, name=name, uname="", gname="")
         if entry.type is not EntryType.FILE:
             return File(entry=entry)
-        identity = (self._kept.name, str(offset) if offset >= 0 else name)
+        identity = (self._digest, name)
         content: Callable[[], BinaryIO] = slice_of(self._kept, offset, entry.size)
         if offset < 0:
             content = partial(self._open_in_rest, name)
@@ -123,7 +126,16 @@ def read_image(
                 tar = decompress(blob, compression, where=str(descriptor.digest))
                 noted = _noted(read_entries(tar, where=str(descriptor.digest)), store, owners, keep)
                 layers.append(Tree.of_layer(noted))
-    return ImageTree(Tree.stack(layers), owners, kept, label=image.name, rest=rest)
+    return ImageTree(
+        Tree.stack(layers), owners, kept, digest=_digest(image), label=image.name, rest=rest
+    )
+
+
+def _digest(image: BaseImage) -> str:
+    """What tells these files from those of another image, in this build and in others."""
+    return hashlib.sha256(
+        "\n".join(str(layer.digest) for layer in image.layers).encode()
+    ).hexdigest()
 
 
 def _fetched(image: BaseImage, descriptor: Descriptor, room: LayoutStore) -> Reader:

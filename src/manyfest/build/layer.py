@@ -6,15 +6,17 @@ import secrets
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from manyfest.build.cache import BuildCache, Note
 from manyfest.build.files import File
+from manyfest.build.inputs import layer_key, may_have_changed
 from manyfest.build.once import Once
 from manyfest.layers.arrange import arrange
-from manyfest.layers.compress import LayerDigests, LayerWriter
+from manyfest.layers.compress import LayerWriter
 from manyfest.layers.compression import Compression
 from manyfest.layers.entry import Entry, EntryType, encode_name
 from manyfest.layers.header import BLOCK
 from manyfest.layers.streams import CHUNK, Sink
-from manyfest.layers.write import Content, TarWriter
+from manyfest.layers.write import TarWriter
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.progress import Progress
@@ -35,14 +37,21 @@ class LayerMaker:
     time, or one after the other, is made once."""
 
     def __init__(
-        self, blobs: BlobFolder, compression: Compression, *, mtime: int, progress: Progress
+        self,
+        blobs: BlobFolder,
+        compression: Compression,
+        *,
+        mtime: int,
+        progress: Progress,
+        cache: BuildCache | None = None,
     ) -> None:
         self._blobs = blobs
+        self._cache = cache
         self._compression = compression
         self._mtime = mtime
         self._progress = progress
         self._asked: Once[frozenset[File], Layer] = Once()
-        self._made: Once[frozenset[Hashable], Layer] = Once()
+        self._made: Once[Hashable, Layer] = Once()
 
     def make(self, files: Sequence[File], label: str) -> Layer:
         """The layer that holds ``files``; ``label`` is the platform it is made for, for people.
@@ -54,45 +63,92 @@ class LayerMaker:
         def write() -> Layer:
             # The files may be equal to others without being the same objects.
             linked = with_hard_links(files)
-            key = frozenset(_key(file) for file in linked)
-            return self._made.get(key, lambda: self._write(linked, label))
+            key = layer_key(linked, self._compression, mtime=self._mtime)
+            return self._made.get(key or object(), lambda: self._layer(key, linked, label))
 
         return self._asked.get(frozenset(files), write)
 
-    def _write(self, files: list[File], label: str) -> Layer:
-        contents = {file.entry.name: file.content for file in files}
-        entries = arrange((file.entry for file in files), mtime=self._mtime)
-        digests = self._blob(entries, contents, label)
-        descriptor = Descriptor(
-            media_type=self._compression.media_type, digest=digests.digest, size=digests.size
-        )
-        return Layer(descriptor, digests.diff_id)
-
-    def _blob(
-        self, entries: list[Entry], contents: dict[str, Content | None], label: str
-    ) -> LayerDigests:
-        """Write first; the name is known when all is written."""
-        with unnamed_file(self._blobs.root / "sha256") as unnamed:
-            digests = self._stream(entries, contents, unnamed.file, label)
-            unnamed.name(self._blobs.path(digests.digest))
-        return digests
-
-    def _stream(
-        self, entries: list[Entry], contents: dict[str, Content | None], sink: Sink, label: str
-    ) -> LayerDigests:
+    def _layer(self, key: str | None, files: list[File], label: str) -> Layer:
+        """Taken from the cache if it is there, or else made and kept there."""
         item = f"layer-{secrets.token_hex(4)}"
-        total = sum(BLOCK + -(-entry.size // BLOCK) * BLOCK for entry in entries)
-        self._progress.begin(item, label, total)
-        with LayerWriter(sink, self._compression) as writer:
-            meter = _Metered(writer, self._progress, item, total)
-            tar = TarWriter(meter)
-            for entry in entries:
-                tar.add(entry, contents.get(entry.name))
-            tar.close()
-            digests = writer.close()
-        meter.tell()
+        tar = _Tar(files, self._mtime)
+        self._progress.begin(item, label, tar.size)
+        if self._cache is None or key is None:
+            layer = self._write(tar, item)
+        else:
+            kept = self._kept(self._cache, key, files, tar)
+            if kept is not None:
+                self._progress.finish(item, "present")
+                return kept
+            layer = self._write(tar, item)
+            self._keep(self._cache, key, layer)
         self._progress.finish(item, "done")
-        return digests
+        return layer
+
+    def _kept(self, cache: BuildCache, key: str, files: list[File], tar: _Tar) -> Layer | None:
+        note = cache.find(key)
+        if note is None:
+            return None
+        layer = Layer(self._descriptor(note.digest, note.size), note.diff_id)
+        in_doubt = may_have_changed(files, note.since)
+        if in_doubt and tar.digest() != note.diff_id:
+            return None
+        if not cache.take(layer.descriptor, self._blobs):
+            return None
+        if in_doubt:
+            self._note(cache, key, layer)
+        return layer
+
+    def _keep(self, cache: BuildCache, key: str, layer: Layer) -> None:
+        cache.keep(layer.descriptor, self._blobs)
+        self._note(cache, key, layer)
+
+    def _note(self, cache: BuildCache, key: str, layer: Layer) -> None:
+        blob = layer.descriptor
+        cache.note(key, Note(blob.digest, blob.size, layer.diff_id, cache.opened))
+
+    def _descriptor(self, digest: Digest, size: int) -> Descriptor:
+        return Descriptor(media_type=self._compression.media_type, digest=digest, size=size)
+
+    def _write(self, tar: _Tar, item: str) -> Layer:
+        """Write first; the name is known when all is written. Nothing here outlives the build, so
+        it need not survive a crash of the machine."""
+        with (
+            unnamed_file(self._blobs.root / "sha256") as unnamed,
+            LayerWriter(unnamed.file, self._compression) as writer,
+        ):
+            meter = _Metered(writer, self._progress, item, tar.size)
+            tar.write(meter)
+            meter.tell()
+            digests = writer.close()
+            unnamed.name(self._blobs.path(digests.digest), lasting=False)
+        return Layer(self._descriptor(digests.digest, digests.size), digests.diff_id)
+
+
+class _Tar:
+    """A layer's tar, as often as it is wanted; ``size`` leaves out long headers and the end."""
+
+    def __init__(self, files: list[File], mtime: int) -> None:
+        self._contents = {file.entry.name: file.content for file in files}
+        self._entries = arrange((file.entry for file in files), mtime=mtime)
+        self.size = sum(BLOCK + -(-entry.size // BLOCK) * BLOCK for entry in self._entries)
+
+    def write(self, sink: Sink) -> None:
+        tar = TarWriter(sink)
+        for entry in self._entries:
+            tar.add(entry, self._contents.get(entry.name))
+        tar.close()
+
+    def digest(self) -> Digest:
+        """That of its bytes, for which the files are read."""
+        plain = LayerWriter(_Nowhere(), Compression.NONE)
+        self.write(plain)
+        return plain.close().diff_id
+
+
+class _Nowhere:
+    def write(self, data: bytes, /) -> int:
+        return len(data)
 
 
 class _Metered:
@@ -140,23 +196,3 @@ def with_hard_links(files: Iterable[File]) -> list[File]:
 
 def _hard_link(entry: Entry, target: str) -> File:
     return File(entry=replace(entry, type=EntryType.HARDLINK, size=0, linkname=target))
-
-
-def _key(file: File) -> Hashable:
-    """What makes one layer differ from another."""
-    entry = file.entry
-    return (
-        entry.name,
-        entry.type,
-        entry.mode,
-        entry.uid,
-        entry.gid,
-        entry.size,
-        entry.mtime,
-        entry.nanoseconds,
-        entry.linkname,
-        entry.devmajor,
-        entry.devminor,
-        tuple(sorted(entry.xattrs.items())),
-        file.content if isinstance(file.content, bytes) else file.identity,
-    )

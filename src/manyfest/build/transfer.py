@@ -61,7 +61,7 @@ class Rules:
         if self.permissions is not None and entry.type is not EntryType.SYMLINK:
             mode = self.permissions.of(mode, is_directory=file.is_directory)
         copied = replace(entry, name=name, uid=uid, gid=gid, mode=mode)
-        return File(entry=copied, content=file.content, identity=file.identity, inode=inode)
+        return replace(file, entry=copied, inode=inode)
 
 
 @dataclass(frozen=True, slots=True)
