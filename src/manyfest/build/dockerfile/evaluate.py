@@ -15,7 +15,7 @@ from functools import singledispatch
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.expand import expand_content, expand_word, expand_words
 from manyfest.build.dockerfile.parse import parse_trigger
-from manyfest.build.dockerfile.place import blamed_on, shown
+from manyfest.build.dockerfile.place import blamed_on, found_in, shown
 from manyfest.build.dockerfile.plan import Plan, PlannedStage, resolve_origin, stage_triggers
 from manyfest.build.dockerfile.values import check_signal, parse_ports
 from manyfest.errors import DockerfileError
@@ -162,26 +162,30 @@ def _(instruction: ins.User, scope: _Scope) -> ins.User:
 
 @_expand.register
 def _(instruction: ins.Expose, scope: _Scope) -> ins.Expose:
-    words = [
-        word
-        for text in instruction.ports
-        for word in expand_words(text, scope.variables, escape=scope.escape)
-    ]
-    return replace(instruction, ports=tuple(port for word in words for port in parse_ports(word)))
+    ports: list[str] = []
+    for text in instruction.ports:
+        with found_in(text):
+            for word in expand_words(text, scope.variables, escape=scope.escape):
+                ports += parse_ports(word)
+    return replace(instruction, ports=tuple(ports))
 
 
 @_expand.register
 def _(instruction: ins.Volume, scope: _Scope) -> ins.Volume:
     paths = scope.words(instruction.paths)
-    if not all(paths):
-        raise DockerfileError("a path comes to nothing", mend="set the variable it is made from")
+    for written, path in zip(instruction.paths, paths, strict=True):
+        if not path:
+            raise DockerfileError(
+                "a path comes to nothing", mend="set the variable it is made from", word=written
+            )
     return replace(instruction, paths=paths)
 
 
 @_expand.register
 def _(instruction: ins.StopSignal, scope: _Scope) -> ins.StopSignal:
     signal = scope.word(instruction.signal)
-    check_signal(signal)
+    with found_in(instruction.signal):
+        check_signal(signal)
     return replace(instruction, signal=signal)
 
 
@@ -191,7 +195,9 @@ def _pairs(pairs: tuple[ins.Pair, ...], scope: _Scope) -> tuple[ins.Pair, ...]:
     )
     for written, pair in zip(pairs, expanded, strict=True):
         if not pair.key:
-            raise DockerfileError(f"the name {shown(written.key)} comes to nothing")
+            raise DockerfileError(
+                f"the name {shown(written.key)} comes to nothing", word=written.key
+            )
     return expanded
 
 

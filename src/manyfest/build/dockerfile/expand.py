@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from manyfest.build.dockerfile.patterns import replace, trim_prefix, trim_suffix
-from manyfest.build.dockerfile.place import shown
+from manyfest.build.dockerfile.place import found_in, shown
 from manyfest.build.dockerfile.words import SPACES
 from manyfest.errors import DockerfileError
 
@@ -119,7 +119,8 @@ class _Expansion:
         self.depth = 0
 
     def run(self) -> _Output:
-        return self._until("", keep_escapes=self.rules.keep_escapes)
+        with found_in(self.text):
+            return self._until("", keep_escapes=self.rules.keep_escapes)
 
     def _peek(self) -> str:
         return self.text[self.position : self.position + 1]
@@ -259,7 +260,8 @@ class _Expansion:
             return word
         reason = word or f"it is {'unset' if value is None else 'empty'}"
         raise DockerfileError(
-            f"variable {name} is required: {reason}", mend=f"set it, or pass --build-arg {name}=…"
+            f"variable {name} is required: {reason}",
+            mend=f"set it, or pass --build-arg {name}=…",
         )
 
     def _trimmed(self, name: str, operator: str) -> str:

@@ -70,19 +70,25 @@ class Flags:
         kind = self._known.get(name)
         if kind is None:
             raise self._statement.fault(
-                f"unknown flag {shown(f'--{name}')}", self._alternatives(name)
+                f"unknown flag {shown(f'--{name}')}", self._alternatives(name), f"--{name}"
             )
         if name in self._given and kind is not _Kind.LIST:
-            raise self._statement.fault(f"flag --{name} is given twice", "keep one of them")
+            raise self._statement.fault(
+                f"flag --{name} is given twice", "keep one of them", f"--{name}"
+            )
         if kind is _Kind.BOOL and not equals:
             value = "true"
         elif not equals or (kind is _Kind.BOOL and not value):
-            raise self._statement.fault(f"flag --{name} has no value", f"write --{name}=VALUE")
+            raise self._statement.fault(
+                f"flag --{name} has no value", f"write --{name}=VALUE", f"--{name}"
+            )
         if kind is _Kind.BOOL:
             value = value.lower()
             if value not in {"true", "false"}:
                 raise self._statement.fault(
-                    f"flag --{name} is {shown(value)}", f"write --{name} or --{name}=false"
+                    f"flag --{name} is {shown(value)}",
+                    f"write --{name} or --{name}=false",
+                    f"--{name}",
                 )
         self._given.setdefault(name, []).append(value)
 

@@ -211,4 +211,5 @@ class _Reader:
             "heredoc",
             f"<<{shown(opened.name)} is never closed",
             "end it with a line that holds only this word",
+            opened.name,
         )

@@ -85,21 +85,24 @@ class _Reading:
             return ins.CommandLine(words=json, in_shell=False)
         return ins.CommandLine(words=(text,) if text else (), in_shell=True)
 
-    def fault(self, what: str, mend: str = "") -> DockerfileError:
-        return self.statement.fault(what, mend)
+    def fault(self, what: str, mend: str = "", word: str = "") -> DockerfileError:
+        return self.statement.fault(what, mend, word)
 
 
 def _parse_from(reading: _Reading, head: _Head) -> ins.From:
     words = split_plain(reading.args)
     if len(words) not in {1, 3} or (len(words) == 3 and words[1].lower() != "as"):
         raise reading.fault(
-            f"{shown(reading.args)} is not a base", "write FROM IMAGE, or FROM IMAGE AS NAME"
+            f"{shown(reading.args)} is not a base",
+            "write FROM IMAGE, or FROM IMAGE AS NAME",
+            reading.args,
         )
     name = words[2].lower() if len(words) == 3 else ""
     if name and not _STAGE_NAME.fullmatch(name):
         raise reading.fault(
             f"{shown(name)} cannot name a stage",
             "start with a letter and go on with letters, digits, '-', '_' and '.'",
+            words[2],
         )
     return ins.From(**head, base=words[0], name=name, platform=reading.flags.text("platform"))
 
@@ -110,7 +113,7 @@ def _parse_arg(reading: _Reading, head: _Head) -> ins.Arg:
     for word in reading.words():
         key, equals, value = word.partition("=")
         if not key:
-            raise reading.fault(f"{shown(word)} has no name", "write NAME=DEFAULT")
+            raise reading.fault(f"{shown(word)} has no name", "write NAME=DEFAULT", word)
         items.append(ins.ArgItem(key=key, value=value if equals else None))
     return ins.Arg(**head, items=tuple(items))
 
@@ -122,7 +125,7 @@ def _parse_pairs(reading: _Reading) -> tuple[ins.Pair, ...]:
         # The form of long ago: one name, and all the rest is its value.
         key, *value = re.split(r"[\t\v\f\r ]+", text, maxsplit=1)
         if not value:
-            raise reading.fault(f"{shown(key)} has no value", "write NAME=VALUE")
+            raise reading.fault(f"{shown(key)} has no value", "write NAME=VALUE", key)
         return (ins.Pair(key=key, value=value[0], legacy=True),)
     return tuple(_parse_pair(word, reading) for word in words)
 
@@ -131,7 +134,9 @@ def _parse_pair(word: str, reading: _Reading) -> ins.Pair:
     key, equals, value = word.partition("=")
     if not equals or not key:
         raise reading.fault(
-            f"{shown(word)} is not NAME=VALUE", "quote values that hold blanks: NAME='two words'"
+            f"{shown(word)} is not NAME=VALUE",
+            "quote values that hold blanks: NAME='two words'",
+            word,
         )
     return ins.Pair(key=key, value=value)
 
@@ -163,7 +168,9 @@ def _transfer(reading: _Reading, head: _Head) -> _TransferHead:
         )
     *sources, destination = words
     if parse_heredoc(destination):
-        raise reading.fault("a heredoc cannot be the destination", "put a path at the end")
+        raise reading.fault(
+            "a heredoc cannot be the destination", "put a path at the end", destination
+        )
     heredocs = list(reading.statement.heredocs)
     opened = [word for word in sources if heredocs and parse_heredoc(word)]
     if len(opened) != len(heredocs):
@@ -220,7 +227,7 @@ def _choice(reading: _Reading, flag: str, values: tuple[str, ...]) -> str:
     """The value of a flag that has a few; the first is the default."""
     value = reading.flags.text(flag, values[0])
     if value not in values:
-        raise reading.fault(f"--{flag} cannot be {shown(value)}", nearest(value, values))
+        raise reading.fault(f"--{flag} cannot be {shown(value)}", nearest(value, values), value)
     return value
 
 
@@ -230,7 +237,9 @@ def _mount_sources(mount: str, reading: _Reading) -> Iterator[str]:
         fields = next(csv.reader([mount], strict=True), [])
     except csv.Error:
         raise reading.fault(
-            f"--mount {shown(mount)} is not a list of fields", "write --mount=type=TYPE,…"
+            f"--mount {shown(mount)} is not a list of fields",
+            "write --mount=type=TYPE,…",
+            "--mount",
         ) from None
     for field in fields:
         key, _, value = field.partition("=")
@@ -240,6 +249,7 @@ def _mount_sources(mount: str, reading: _Reading) -> Iterator[str]:
             raise reading.fault(
                 f"variables cannot be used in {shown(f'from={value}')}",
                 "name a stage with FROM $IMAGE AS NAME",
+                value,
             )
         yield value
 
@@ -256,7 +266,7 @@ def _parse_healthcheck(reading: _Reading, head: _Head) -> ins.Healthcheck:
     kind, text = split_keyword(reading.required("CMD or NONE"))
     if kind not in {"CMD", "NONE"}:
         raise reading.fault(
-            f"{shown(kind)} is neither CMD nor NONE", nearest(kind, ("CMD", "NONE"))
+            f"{shown(kind)} is neither CMD nor NONE", nearest(kind, ("CMD", "NONE")), kind
         )
     text = text.strip(SPACES)
     if (kind == "NONE") == bool(text):
@@ -333,7 +343,10 @@ def check_trigger(statement: Statement) -> None:
     """Raise if ``statement`` may not follow ONBUILD."""
     if statement.keyword in {"ONBUILD", "FROM", "MAINTAINER"}:
         raise statement.place.fault(
-            "ONBUILD", f"{statement.keyword} cannot be a trigger", "use another instruction"
+            "ONBUILD",
+            f"{statement.keyword} cannot be a trigger",
+            "use another instruction",
+            statement.keyword,
         )
 
 

@@ -160,7 +160,9 @@ def resolve_origin(
     found = [stage.index for stage in dockerfile.stages if stage.name == name.lower()]
     if name.isascii() and name.isdigit():
         if len(name) > 9 or int(name) >= len(dockerfile.stages):
-            raise DockerfileError(f"there is no stage {shown(name)}", mend="stages count from 0")
+            raise DockerfileError(
+                f"there is no stage {shown(name)}", mend="stages count from 0", word=name
+            )
         found = [int(name)]
     if found:
         # Two stages of one name: the later one counts, as in BuildKit.
@@ -168,6 +170,7 @@ def resolve_origin(
             raise DockerfileError(
                 f"stage {shown(name)} is not built before this one",
                 mend="move it up, or copy from another stage",
+                word=name,
             )
         return FromStage(index=found[-1])
     if name == "scratch":
@@ -220,6 +223,7 @@ def _plan_stage(
             raise DockerfileError(
                 f"{shown(written.base)} comes to nothing",
                 mend="give the ARG before the first FROM a default, or pass --build-arg",
+                word=written.base,
             )
         platform = target
         if written.platform:
@@ -242,7 +246,7 @@ def _platform(text: str, written: str) -> Platform:
         return Platform.parse(text)
     except InvalidPlatform as error:
         raise DockerfileError(
-            f"{shown(f'--platform={written}')}: {error.what}", mend=error.mend
+            f"{shown(f'--platform={written}')}: {error.what}", mend=error.mend, word=written
         ) from None
 
 
@@ -290,5 +294,6 @@ def _source_names(instruction: Instruction, escape: str) -> list[str]:
             raise DockerfileError(
                 f"variables cannot be used in {shown(f'--from={instruction.from_name}')}",
                 mend="name a stage with FROM $IMAGE AS NAME and copy from that",
+                word=instruction.from_name,
             )
     return [instruction.from_name]

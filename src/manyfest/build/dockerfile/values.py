@@ -41,12 +41,18 @@ def parse_duration(text: str) -> int:
         return 0
     amounts = _AMOUNT.findall(unsigned)
     if not amounts or "".join(number + unit for number, unit in amounts) != unsigned:
-        raise DockerfileError(f"{shown(text)} is not a duration", mend="write it as 30s or 1m30s")
+        raise DockerfileError(
+            f"{shown(text)} is not a duration", mend="write it as 30s or 1m30s", word=text
+        )
     total = sum(int(Decimal(number) * _NANOSECONDS[unit]) for number, unit in amounts)
     if total > _LONGEST:
-        raise DockerfileError(f"the duration {shown(text)} is too long", mend="use a shorter one")
+        raise DockerfileError(
+            f"the duration {shown(text)} is too long", mend="use a shorter one", word=text
+        )
     if 0 < total < _SHORTEST:
-        raise DockerfileError(f"the duration {shown(text)} is under 1ms", mend="use 1ms or more")
+        raise DockerfileError(
+            f"the duration {shown(text)} is under 1ms", mend="use 1ms or more", word=text
+        )
     return total
 
 
@@ -54,7 +60,7 @@ def parse_count(text: str) -> int:
     """A whole number from 0 to 2**31 - 1."""
     if not _DIGITS.fullmatch(text) or int(text) >= 1 << 31:
         raise DockerfileError(
-            f"{shown(text)} is not a count", mend="write a whole number, 0 or more"
+            f"{shown(text)} is not a count", mend="write a whole number, 0 or more", word=text
         )
     return int(text)
 
@@ -62,21 +68,44 @@ def parse_count(text: str) -> int:
 def parse_ports(text: str) -> list[str]:
     """``8080``, ``53/udp`` or ``8000-8010/tcp`` as ``NUMBER/PROTOCOL``, one for each port.
 
-    An address or a port of the host, ``127.0.0.1:80:8080``, is accepted and left out as Docker
+    An address or a port of the host, ``127.0.0.1:80:8080``, is checked and left out as Docker
     does: EXPOSE publishes nothing.
     """
-    port_range, _, protocol = text.rpartition(":")[2].partition("/")
+    published, _, container = text.rpartition(":")
+    port_range, _, protocol = container.partition("/")
     protocol = protocol.lower() or "tcp"
     if protocol not in {"tcp", "udp", "sctp"}:
         raise DockerfileError(
             f"unknown protocol {shown(protocol)} in port {shown(text)}", mend="use tcp, udp or sctp"
         )
-    first, dash, last = port_range.partition("-")
-    low = _parse_port(first, text)
-    high = _parse_port(last, text) if dash else low
+    ports = _port_range(port_range, text)
+    address, _, host_ports = published.rpartition(":")
+    _check_address(address, text)
+    if host_ports and len(ports) not in {1, len(_port_range(host_ports, text))}:
+        raise DockerfileError(f"the two ranges of {shown(text)} differ in length")
+    return [f"{port}/{protocol}" for port in ports]
+
+
+def _port_range(text: str, whole: str) -> range:
+    first, dash, last = text.partition("-")
+    low = _parse_port(first, whole)
+    high = _parse_port(last, whole) if dash else low
     if high < low:
-        raise DockerfileError(f"port range {shown(text)} runs backwards", mend="swap its ends")
-    return [f"{port}/{protocol}" for port in range(low, high + 1)]
+        raise DockerfileError(f"port range {shown(whole)} runs backwards", mend="swap its ends")
+    return range(low, high + 1)
+
+
+def _check_address(text: str, whole: str) -> None:
+    if not text:
+        return
+    from ipaddress import ip_address
+
+    try:
+        ip_address(text[1:-1] if text.startswith("[") and text.endswith("]") else text)
+    except ValueError:
+        raise DockerfileError(
+            f"{shown(text)} in port {shown(whole)} is not an IP address", mend="leave it out"
+        ) from None
 
 
 def check_signal(text: str) -> None:
@@ -84,7 +113,9 @@ def check_signal(text: str) -> None:
     if _DIGITS.fullmatch(text) and int(text) > 0:
         return
     if text.upper().removeprefix("SIG") not in _SIGNALS:
-        raise DockerfileError(f"unknown signal {shown(text)}", mend="use a name such as SIGTERM")
+        raise DockerfileError(
+            f"unknown signal {shown(text)}", mend="use a name such as SIGTERM", word=text
+        )
 
 
 def _parse_port(text: str, whole: str) -> int:
