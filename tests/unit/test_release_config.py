@@ -346,8 +346,16 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 def test_the_schema_refuses_unknown_keys_everywhere() -> None:
     definitions = schema.schema()["$defs"]
     objects = {name: one for name, one in definitions.items() if one["type"] == "object"}
-    assert set(objects) == {"ConfigFile", "Build", "Check", "Smoke", "Sign", "Layers"}
-    assert [one["additionalProperties"] for one in objects.values()] == [False] * 6
+    assert set(objects) == {
+        "ConfigFile",
+        "Build",
+        "Metadata",
+        "Check",
+        "Smoke",
+        "Sign",
+        "Layers",
+    }
+    assert [one["additionalProperties"] for one in objects.values()] == [False] * 7
 
 
 def test_the_schema_shows_text_where_the_file_has_text() -> None:

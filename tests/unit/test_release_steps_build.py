@@ -9,8 +9,9 @@ import pytest
 
 from manyfest.errors import CheckFailed, DockerfileError, NotFound, ReleaseError, StoreError
 from manyfest.oci.reference import Name, Reference
+from manyfest.release.building import project_request
 from manyfest.release.config import Build
-from manyfest.release.steps.build import BUILD, request
+from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.step import Release
 from manyfest.release.template import Template
@@ -46,7 +47,7 @@ def test_what_the_builder_is_asked_for(tmp_path: Path) -> None:
         target="final",
         args={"APP_VERSION": Template("v{{version}}")},
     )
-    asked = request(make_release(tmp_path, config=make_config(tmp_path, build=build)))
+    asked = project_request(make_config(tmp_path, build=build), VERSION)
     assert asked.context == tmp_path / "src"
     assert asked.dockerfile == tmp_path / "docker/Dockerfile"
     assert [str(platform) for platform in asked.platforms] == ["linux/amd64"]
@@ -54,6 +55,8 @@ def test_what_the_builder_is_asked_for(tmp_path: Path) -> None:
     assert asked.target == "final"
     assert asked.epoch == 1_700_000_000
     assert asked.metadata.facts == {
+        "org.opencontainers.image.title": "app",
+        "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
         "org.opencontainers.image.version": "2.6.1",
         "org.opencontainers.image.revision": "0123456789abcdef0123456789abcdef01234567",
     }
@@ -61,8 +64,8 @@ def test_what_the_builder_is_asked_for(tmp_path: Path) -> None:
 
 def test_outside_a_repository_no_revision_is_said(tmp_path: Path) -> None:
     version = msgspec.structs.replace(VERSION, revision="")
-    asked = request(make_release(tmp_path, version=version))
-    assert asked.metadata.facts == {"org.opencontainers.image.version": "2.6.1"}
+    asked = project_request(make_config(tmp_path), version)
+    assert "org.opencontainers.image.revision" not in asked.metadata.facts
 
 
 def test_the_archive_gets_its_name_when_it_is_checked(tmp_path: Path) -> None:

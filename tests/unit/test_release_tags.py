@@ -130,7 +130,7 @@ def test_arch_tags_name_each_platform_of_this_release_alone() -> None:
         (
             config("{{version}}", "sha-{{sha}}"),
             msgspec.structs.replace(FINAL, revision=""),
-            "manyfest.yaml:9: {{sha}} in 'sha-{{sha}}' is not known here",
+            "manyfest.yaml:9: {{sha}} in 'sha-{{sha}}' is not known here; build in a git",
         ),
         (
             config("x" * 118 + "{{version}}", arch_tags=True),

@@ -14,6 +14,7 @@ from manyfest.release.version import (
     highest,
     parse_version,
     snapshot,
+    version_if_known,
     version_order,
 )
 
@@ -194,6 +195,20 @@ def test_what_is_told_must_be_a_version(tmp_path: Path, told: str) -> None:
 def test_a_version_that_no_tag_can_hold_is_refused(tmp_path: Path, told: str, mend: str) -> None:
     with pytest.raises(UsageError, match=mend):
         version_of(tmp_path, told)
+
+
+def test_a_build_does_without_a_version_where_no_tag_gives_one(run: Git, tmp_path: Path) -> None:
+    revision = commit(run, "v2")
+    known = version_if_known(tmp_path, environment={})
+    assert (known.text, known.revision, known.commit_time) == ("", revision, 1700000000)
+    commit(run, "v1.0.0")
+    assert version_if_known(tmp_path, environment={}) == version_of(tmp_path)
+    assert version_if_known(tmp_path, "3.0.0", {}) == version_of(tmp_path, "3.0.0")
+
+
+def test_a_build_does_without_a_repository(tmp_path: Path) -> None:
+    known = version_if_known(tmp_path, environment={"SOURCE_DATE_EPOCH": "7"})
+    assert (known.text, known.revision, known.commit_time) == ("", "", 7)
 
 
 def test_source_date_epoch_is_the_time(run: Git, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ _SAMPLE = {
 """A release that tags are tried with. Its numbers are none that a tag would spell out."""
 
 
+_NONE = Template("")
+
+
 class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the image is built, once for each platform."""
 
@@ -63,6 +66,40 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             " environment."
         ),
     ] = ""
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said of the image, in labels and annotations: org.opencontainers.image.title and so
+    on. Templates. A LABEL in the Dockerfile is stronger; 'labels' and 'annotations' are stronger
+    still."""
+
+    title: Annotated[Template, Meta(description="The image's title, by default 'name'.")] = _NONE
+    description: Annotated[Template, Meta(description="What the image is.")] = _NONE
+    licenses: Annotated[
+        Template,
+        Meta(description="The licences, as an SPDX expression.", examples=["MIT"]),
+    ] = _NONE
+    authors: Annotated[Template, Meta(description="Whom to ask about the image.")] = _NONE
+    vendor: Annotated[Template, Meta(description="Who distributes the image.")] = _NONE
+    documentation: Annotated[Template, Meta(description="The documentation's URL.")] = _NONE
+    source: Annotated[
+        Template,
+        Meta(description="The source code's URL, by default that of git's remote origin."),
+    ] = _NONE
+    url: Annotated[
+        Template, Meta(description="Where more about the image is found, by default 'source'.")
+    ] = _NONE
+    labels: Annotated[dict[str, Template], Meta(description="More labels, or others instead.")] = {}
+    annotations: Annotated[
+        dict[str, Template],
+        Meta(description="More annotations of the manifests and the index, or others instead."),
+    ] = {}
+
+    @property
+    def keywords(self) -> dict[str, Template]:
+        """What is said in the words of the OCI image specification, by these words."""
+        fields = msgspec.structs.asdict(self).items()
+        return {key: text for key, text in fields if isinstance(text, Template) and text.text}
 
 
 class Smoke(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -137,6 +174,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     archive: Annotated[Template, Meta(description="The OCI archive that the build writes.")] = (
         Template("dist/{{name}}-{{version}}.tar")
     )
+    metadata: Metadata = Metadata()
     check: Check = Check()
     sign: Sign | None = None
     layers: Layers = Layers()
@@ -172,6 +210,12 @@ class Config(ConfigFile, frozen=True, kw_only=True):
         return self.root / self.archive.render(values(self.name, version))
 
     @property
+    def place(self) -> Name:
+        """The repository that the image is known by before it is published: the first that it is
+        published to, wherever a release goes."""
+        return (*self.publish, Name.parse(self.name))[0]
+
+    @property
     def unsupported(self) -> tuple[str, ...]:
         """Keys that ask for what this version does not do, such as ``check.smoke``."""
         asked = {
@@ -187,12 +231,13 @@ class Config(ConfigFile, frozen=True, kw_only=True):
         line = self.lines.get(key)
         return f"{self.path}:{line}" if line else str(self.path)
 
-    def require_supported(self) -> None:
-        """Raises :class:`~manyfest.errors.ConfigError` if the file asks for what this version
-        does not do: a release must not leave out a part of what it was asked for."""
+    def require_supported(self, part: str = "") -> None:
+        """Raises :class:`~manyfest.errors.ConfigError` if the file, or the ``part`` of it that is
+        needed, asks for what this version does not do: a release must not leave out a part of
+        what it was asked for."""
         from manyfest import __version__
 
-        for key in self.unsupported:
+        for key in filter(lambda key: key.startswith(part), self.unsupported):
             raise ConfigError(
                 f"manyfest {__version__} does not do {key!r}",
                 where=self.where(key),
@@ -215,6 +260,7 @@ def load(path: Path) -> Config:
     _check_platforms(config)
     _check_tags(config)
     _check_publish(config)
+    _check_metadata(config)
     return config
 
 
@@ -242,6 +288,13 @@ def _check_platforms(config: Config) -> None:
 
 def _check_publish(config: Config) -> None:
     _check_distinct(config, "publish", [name.place for name in config.publish])
+
+
+def _check_metadata(config: Config) -> None:
+    for kind in ("labels", "annotations"):
+        if "" in getattr(config.metadata, kind):
+            key = f"metadata.{kind}"
+            raise ConfigError(f"{key!r} has one without a name", where=config.where(f"{key}."))
 
 
 def _check_tags(config: Config) -> None:

@@ -51,7 +51,7 @@ class Template:
         """
         for name in sorted(self.variables):
             if not values.get(name):
-                raise ConfigError(f"{{{{{name}}}}} in {self.text[:80]!r} is not known here")
+                raise _not_known(name, self.text)
         return _VARIABLE.sub(lambda match: values[match[1].strip()], self.text)
 
     def __str__(self) -> str:
@@ -60,15 +60,22 @@ class Template:
 
 def values(name: str, version: Version) -> dict[str, str]:
     """A release's value for each of :data:`VARIABLES`; empty for what is not known."""
+    known = bool(version.text)
     return {
         "name": name,
         "version": version.text,
-        "major": str(version.major),
-        "minor": str(version.minor),
-        "patch": str(version.patch),
+        "major": str(version.major) if known else "",
+        "minor": str(version.minor) if known else "",
+        "patch": str(version.patch) if known else "",
         "sha": version.revision,
         "short_sha": version.short_revision,
     }
+
+
+def _not_known(name: str, text: str) -> ConfigError:
+    commit = name in {"sha", "short_sha"}
+    mend = "build in a git repository" if commit else "tag the commit, or give --version"
+    return ConfigError(f"{{{{{name}}}}} in {text[:80]!r} is not known here", mend=mend)
 
 
 def _unknown(name: str) -> ConfigError:

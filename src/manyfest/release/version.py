@@ -31,9 +31,10 @@ _LAST_SECOND = 253402300799
 class Version(msgspec.Struct, frozen=True, kw_only=True):
     """What is released, and of which commit.
 
-    ``revision`` is the commit's full digest, or empty outside a repository. ``commit_time`` is in
-    seconds since 1970, for ``SOURCE_DATE_EPOCH``. ``dirty``: the work tree differs from the
-    commit. ``snapshot``: no tag says this version; a snapshot is a pre-release too.
+    ``text`` is empty where a build does without a version. ``revision`` is the commit's full
+    digest, or empty outside a repository. ``commit_time`` is in seconds since 1970, for
+    ``SOURCE_DATE_EPOCH``. ``dirty``: the work tree differs from the commit. ``snapshot``: no tag
+    says this version; a snapshot is a pre-release too.
     """
 
     text: str
@@ -72,13 +73,23 @@ def find_version(
         checkout = git.checkout(folder) if git.is_repository(folder) else None
         return _version(number, checkout, time)
     checkout = git.checkout(folder)
-    tagged = highest(checkout.tags)
-    if tagged is not None:
-        return _version(tagged[1], checkout, time)
-    base = _base(checkout, folder)
-    distance = git.commits_since(folder, base[0])
-    number = snapshot(base[1], distance, checkout.revision)
-    return _version(number, checkout, time, snapshot=True)
+    return _of_commit(checkout, folder, time)
+
+
+def version_if_known(
+    folder: Path, told: str = "", environment: Mapping[str, str] = os.environ
+) -> Version:
+    """The same for a build, which may do without: ``text`` is empty where no tag gives it.
+
+    Raises as :func:`find_version` does, for anything else.
+    """
+    time = _source_date(environment)
+    if told:
+        return find_version(folder, told, environment)
+    checkout = git.checkout(folder) if git.is_repository(folder) else None
+    if checkout is not None and _has_version(checkout):
+        return _of_commit(checkout, folder, time)
+    return _version(None, checkout, time, snapshot=True)
 
 
 def source_date(folder: Path, environment: Mapping[str, str] = os.environ) -> int:
@@ -132,6 +143,22 @@ def snapshot(base: semver.Version, distance: int, revision: str) -> semver.Versi
     return base.bump_patch().replace(prerelease=end)
 
 
+def _of_commit(checkout: git.Checkout, folder: Path, time: int | None) -> Version:
+    tagged = highest(checkout.tags)
+    if tagged is not None:
+        return _version(tagged[1], checkout, time)
+    base = _base(checkout, folder)
+    distance = git.commits_since(folder, base[0])
+    number = snapshot(base[1], distance, checkout.revision)
+    return _version(number, checkout, time, snapshot=True)
+
+
+def _has_version(checkout: git.Checkout) -> bool:
+    if highest(checkout.tags) is not None:
+        return True
+    return not checkout.shallow and highest(checkout.earlier_tags) is not None
+
+
 def _base(checkout: git.Checkout, folder: Path) -> tuple[str, semver.Version]:
     if checkout.shallow:
         raise ReleaseError(
@@ -162,26 +189,25 @@ def _told(text: str) -> semver.Version:
 
 
 def _version(
-    number: semver.Version,
+    number: semver.Version | None,
     checkout: git.Checkout | None,
     time: int | None,
     *,
     snapshot: bool = False,
 ) -> Version:
-    text = str(number)
-    if not is_tag(text):
+    if number is not None and not is_tag(str(number)):
         raise UsageError(
-            f"version {text[:140]!r} cannot be an image's tag",
+            f"version {str(number)[:140]!r} cannot be an image's tag",
             mend="leave out what follows '+'" if number.build else "use at most 128 characters",
         )
     commit_time = checkout.commit_time if checkout else 0
     return Version(
-        text=text,
+        text=str(number or ""),
         revision=checkout.revision if checkout else "",
-        major=number.major,
-        minor=number.minor,
-        patch=number.patch,
-        prerelease=number.prerelease is not None,
+        major=number.major if number else 0,
+        minor=number.minor if number else 0,
+        patch=number.patch if number else 0,
+        prerelease=number is None or number.prerelease is not None,
         commit_time=commit_time if time is None else time,
         dirty=checkout is not None and checkout.dirty,
         snapshot=snapshot,

@@ -9,15 +9,15 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from manyfest.build.metadata import Metadata
-from manyfest.build.native import BuildRequest, Built, build
+from manyfest.build.cache import user_cache
+from manyfest.build.native import Built, build
 from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
-from manyfest.errors import ManyfestError, ReleaseError
+from manyfest.errors import ManyfestError
 from manyfest.graph import read_graph
-from manyfest.oci.reference import Name, Reference
+from manyfest.oci.reference import Reference
+from manyfest.release.building import make_output_folder, project_request
 from manyfest.release.steps.step import Image, Release, Step, counted
-from manyfest.release.template import values
 from manyfest.stores.archives.names import Naming
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.archives.writer import ArchiveWriter
@@ -33,12 +33,14 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
-    with workspace(_output_folder(release)) as room:
+    make_output_folder(release.archive.parent)
+    with workspace(release.archive.parent) as room:
         built = build(
-            request(release),
+            project_request(release.config, release.version),
             workspace=room,
             open_image=release.stores.registry,
             progress=release.progress,
+            cache=user_cache(),
         )
         for warning in built.warnings:
             release.progress.say(f"warning: {warning}")
@@ -50,42 +52,9 @@ def _run(release: Release) -> str:
     return f"{counted(len(built.platforms), 'platform')}{held}"
 
 
-def request(release: Release) -> BuildRequest:
-    """What the builder is asked for."""
-    config, version = release.config, release.version
-    known = values(config.name, version)
-    labels = {"org.opencontainers.image.version": version.text}
-    if version.revision:
-        labels["org.opencontainers.image.revision"] = version.revision
-    return BuildRequest(
-        context=config.context,
-        dockerfile=config.dockerfile,
-        platforms=config.build.platforms,
-        build_args={key: value.render(known) for key, value in config.build.args.items()},
-        target=config.build.target,
-        epoch=version.commit_time,
-        metadata=Metadata(facts=labels),
-    )
-
-
-def _output_folder(release: Release) -> Path:
-    """The archive's folder. One that was not there, or was empty, keeps itself out of git, so
-    that a release does not make the work tree differ from the commit."""
-    folder = release.archive.parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not any(folder.iterdir()):
-            (folder / ".gitignore").write_text("*\n")
-    except OSError as error:
-        raise ReleaseError(
-            f"the archive's folder cannot be used: {error.strerror}", where=str(folder)
-        ) from None
-    return folder
-
-
 def _archive(release: Release, built: Built) -> Path:
     """Where the image is: the archive that is there, if it holds the same, or else a new one."""
-    name = _name(release)
+    name = release.config.place.with_tag(release.version.text)
     if _holds(release.archive, name.familiar, built):
         release.candidate.unlink(missing_ok=True)  # of a release that was killed
         return release.archive
@@ -93,14 +62,6 @@ def _archive(release: Release, built: Built) -> Path:
     with ArchiveWriter(release.candidate, naming=naming) as target:
         copy_graph(built.source, built.graph, target, [name.tag], progress=release.progress)
     return release.candidate
-
-
-def _name(release: Release) -> Name:
-    """By what name ``docker load`` knows the image in the archive: the one that it is published
-    under first, wherever this release goes to."""
-    config = release.config
-    places = (*config.publish, Name.parse(config.name))
-    return places[0].with_tag(release.version.text)
 
 
 def _holds(path: Path, name: str, built: Built) -> bool:
