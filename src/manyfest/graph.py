@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
@@ -110,22 +110,26 @@ def read_config(source: Source, image: Image) -> ImageConfig:
 
 
 def read_graph(
-    source: Source, root: Descriptor, *, select: Callable[[Descriptor], bool] | None = None
+    source: Source,
+    root: Descriptor,
+    *,
+    select: Callable[[Descriptor], bool] | None = None,
+    known: Iterable[Manifest] = (),
 ) -> Graph:
     """Read every manifest below ``root``, verified, several at a time.
 
-    ``select`` may leave entries of indexes out. Raises
+    ``select`` may leave entries of indexes out; those that are ``known`` were read from ``source``
+    a moment ago, and are not read again. Raises
     :class:`~manyfest.errors.InvalidManifest` for a graph that is too deep or too large, or that
     contradicts itself.
     """
     with workers(READERS, "graph") as pool:
-        return _walk(pool, source, root, select or (lambda _: True))
+        return _walk(pool, _Found(source, root, known), root, select or (lambda _: True))
 
 
 def _walk(
-    pool: Executor, source: Source, root: Descriptor, select: Callable[[Descriptor], bool]
+    pool: Executor, found: _Found, root: Descriptor, select: Callable[[Descriptor], bool]
 ) -> Graph:
-    found = _Found(source, root)
     level = {root.digest: root}
     depth = 0
     while level:
@@ -151,16 +155,17 @@ def _walk(
 class _Found:
     """What a walk has met so far, kept within bounds."""
 
-    def __init__(self, source: Source, root: Descriptor) -> None:
+    def __init__(self, source: Source, root: Descriptor, known: Iterable[Manifest]) -> None:
         self._source = source
         self._root = root
+        self._known = {manifest.descriptor: manifest for manifest in known}
         self._sizes: dict[Digest, int] = {}
         self._bytes = 0
         self.manifests: dict[Digest, Manifest] = {}
         self.blobs: dict[Digest, Descriptor] = {}
 
     def read(self, descriptor: Descriptor) -> Manifest:
-        return read_manifest(self._source, descriptor)
+        return self._known.get(descriptor) or read_manifest(self._source, descriptor)
 
     def expect(self, unread: Sequence[Descriptor]) -> None:
         """These manifests are about to be read, and will be kept in memory."""

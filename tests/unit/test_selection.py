@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 import pytest
 
@@ -13,6 +15,7 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.memory import MemoryStore
 from tests import images
 from tests.images import entry, image, index, make
+from tests.recorders import Recorder
 
 
 @pytest.mark.parametrize(
@@ -227,6 +230,18 @@ def test_sparse_keeps_the_index_and_leaves_the_others_out() -> None:
     assert target.has(amd64)
     assert target.has(its_attestation)
     assert not target.has(arm64)
+
+
+@pytest.mark.parametrize("kind", ["index with attestations", "nested index"])
+def test_each_manifest_is_read_once_to_choose_among_them(kind: str) -> None:
+    store = Recorder()
+    root = make(store, kind)
+    store.calls.clear()
+
+    graph = narrowed_graph(store, root.descriptor, [Platform.parse("linux/arm64")], sparse=True)
+
+    read = Counter(store.asked("open"))
+    assert read == {str(manifest.descriptor.digest): 1 for manifest in graph.manifests}
 
 
 def test_an_index_with_gaps_is_refused_with_the_platforms_that_are_there() -> None:

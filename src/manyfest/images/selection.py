@@ -72,7 +72,8 @@ def select(source: Source, root: Descriptor, wanted: Sequence[Platform] = ()) ->
     )
     if not (wanted and indexes.root.is_index):
         return Selection(entries, indexes)
-    return Selection(entries, _with_gaps(source, root, {entry.digest for entry in entries}))
+    kept = {entry.digest for entry in entries}
+    return Selection(entries, _with_gaps(source, root, kept, indexes.manifests))
 
 
 def narrowed_graph(
@@ -193,13 +194,15 @@ def _fits(platform: Platform | None, wanted: Sequence[Platform]) -> bool:
     return platform is not None and any(platform.same_as(each) for each in wanted)
 
 
-def _with_gaps(source: Source, root: Descriptor, kept: set[Digest]) -> Graph:
+def _with_gaps(
+    source: Source, root: Descriptor, kept: set[Digest], known: Iterable[Manifest]
+) -> Graph:
     """The graph below ``root`` with all its indexes, but no other manifests than ``kept``."""
 
     def select(entry: Descriptor) -> bool:
         return entry.digest in kept or entry.media_type in INDEXES
 
-    return read_graph(source, root, select=select)
+    return read_graph(source, root, select=select, known=known)
 
 
 def _joined(chosen: Selection) -> Graph:
