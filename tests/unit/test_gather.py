@@ -121,11 +121,13 @@ def test_what_is_no_manifest_is_not_taken() -> None:
 
 
 def test_an_index_is_held_with_the_platforms_that_it_does_not_say() -> None:
-    store = MemoryStore()
+    store = Recorder()
     silent = image(store, "linux/arm64").descriptor
     root = index(store, [silent])
 
     held = read_held(store, root.descriptor, "host/app:v1")
+
+    assert store.asked("open").count(str(root.descriptor.digest)) == 1
 
     assert (held.manifest.raw, held.where) == (root.raw, "host/app:v1")
     assert held.images == ((Platform.parse("linux/arm64"), silent),)

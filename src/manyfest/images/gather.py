@@ -58,7 +58,7 @@ def read_held(source: Source, root: Descriptor, where: str) -> Held:
             where=where,
             mend=f"make one: manyfest index create {where} {where} SOURCE",
         )
-    return Held(manifest, tuple(entries_of(source, root)), where)
+    return Held(manifest, tuple(entries_of(source, root, known=[manifest])), where)
 
 
 def move(target: Target, tag: str, before: Digest | None, index: Manifest) -> bool:

@@ -30,12 +30,15 @@ class Selection:
     graph: Graph
 
 
-def entries_of(source: Source, root: Descriptor) -> list[tuple[Platform, Descriptor]]:
+def entries_of(
+    source: Source, root: Descriptor, *, known: Iterable[Manifest] = ()
+) -> list[tuple[Platform, Descriptor]]:
     """Each platform and its image, those in indexes within the index too.
 
-    What an index does not say, the image's configuration does. Artifacts have no platform.
+    What an index does not say, the image's configuration does. Artifacts have no platform. Those
+    manifests that are ``known`` are not read again.
     """
-    return _images(_entries(source, _read_indexes(source, root)))
+    return _images(_entries(source, _read_indexes(source, root, known)))
 
 
 def entry_for(source: Source, root: Descriptor, wanted: Platform) -> Descriptor:
@@ -129,13 +132,13 @@ def _present(source: Source, root: Descriptor) -> list[str]:
     return []
 
 
-def _read_indexes(source: Source, root: Descriptor) -> Graph:
+def _read_indexes(source: Source, root: Descriptor, known: Iterable[Manifest] = ()) -> Graph:
     """The indexes, and the images of which no index says the platform."""
 
     def unclear(entry: Descriptor) -> bool:
         return entry.media_type in INDEXES or not (entry.is_attestation or entry.platform)
 
-    return read_graph(source, root, select=unclear)
+    return read_graph(source, root, select=unclear, known=known)
 
 
 def _entries(source: Source, graph: Graph) -> Iterator[_Entry]:
