@@ -82,7 +82,7 @@ class Remotes:
         name = name_of(url)
         entry = Entry(name=name, mode=_FILE_MODE, size=fetched.size, mtime=self._mtime)
         content = slice_of(fetched.path, 0, fetched.size)
-        file = File(entry=entry, content=content, identity=fetched.digest)
+        file = File(entry=entry, content=content, identity=("fetched", str(fetched.digest)))
         return OneFile(file, show_url(url)), name
 
     def _download(self, url: str) -> Download:
