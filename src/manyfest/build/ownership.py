@@ -67,7 +67,7 @@ def _group(name: str, files: Lookup) -> int:
 
 def _unknown(kind: str, name: str, file: str) -> DockerfileError:
     return DockerfileError(
-        f"there is no {kind} {shown(name)} in the image's {file}", mend="use its number"
+        f"there is no {kind} {shown(name)} in the image's {file}", mend="use its number", word=name
     )
 
 

@@ -86,7 +86,9 @@ def parse_permissions(text: str) -> Permissions:
     clauses = [_CLAUSE.fullmatch(clause) for clause in text.split(",")]
     if text[:1].isdigit() or None in clauses:
         raise DockerfileError(
-            f"--chmod={shown(text)} is no mode", mend="write octal up to 7777, or u=rwX,go=rX"
+            f"--chmod={shown(text)} is no mode",
+            mend="write octal up to 7777, or u=rwX,go=rX",
+            word=text,
         )
     return Permissions(
         actions=tuple(

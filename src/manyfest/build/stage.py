@@ -18,7 +18,7 @@ from manyfest.build.ground import BaseGround
 from manyfest.build.layer import Layer
 from manyfest.build.ownership import ROOT, parse_owner
 from manyfest.build.workshop import Workshop
-from manyfest.errors import BuildError, InvalidArchive, NotFound, UsageError
+from manyfest.errors import BuildError, DockerfileError, InvalidArchive, NotFound, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +141,7 @@ def needs_a_builder(instruction: ins.Run) -> BuildError:
         "RUN: running programs needs a real builder, and the native one only copies files",
         where=str(instruction.place),
         mend="do it before the build, and COPY what it makes",
+        excerpt=instruction.place.excerpt(),
     )
 
 
@@ -155,4 +156,7 @@ def blamed(instruction: ins.Instruction) -> Iterator[None]:
             raise
         what = f"{error.where}: {error.what}" if error.where else error.what
         kind = type(error) if isinstance(error, UsageError) else BuildError
-        raise kind(f"{instruction.keyword}: {what}", where=here, mend=error.mend) from error
+        shown = instruction.place.excerpt(error.word if isinstance(error, DockerfileError) else "")
+        raise kind(
+            f"{instruction.keyword}: {what}", where=here, mend=error.mend, excerpt=shown
+        ) from error

@@ -165,7 +165,7 @@ def missing(tree: Tree, source: str) -> DockerfileError:
         wrong = source if above == "." else source.removeprefix(f"{above}/")
         close = get_close_matches(wrong.split("/")[0], tree.names(above), n=1)
         mend = f"did you mean {join(above, close[0])}?" if close else ""
-    return DockerfileError(f"{shown(source)} is not in {tree.label}", mend=mend)
+    return DockerfileError(f"{shown(source)} is not in {tree.label}", mend=mend, word=source)
 
 
 def _contents(tree: Tree, source: str, name: str, rules: Rules) -> tuple[Placed, ...]:
