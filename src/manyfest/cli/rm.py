@@ -26,7 +26,7 @@ def command(session: Session, references: tuple[str, ...], *, force: bool, dry_r
 
     A tag is taken away alone. Where a registry cannot do that, its manifest is deleted. A manifest
     that other tags hold, by themselves or in an index, is not deleted without --force. Prints each
-    tag and each digest that is gone.
+    tag and each digest that is gone; the tags of a digest are not looked up with --force.
 
     Signatures and the like of what is removed stay. In a layout, what no name leads to any more
     goes.
