@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import BinaryIO
 
 import pytest
 
-from manyfest.build.context import Context
+from manyfest.build.context import Context, Pinned
 from manyfest.build.dockerignore import Ignore
 from manyfest.errors import BuildError, ConfigError, DockerfileError
 from tests.unit.building import Bench, write
@@ -65,6 +64,18 @@ def test_a_name_that_is_not_utf_8_survives(tmp_path: Path) -> None:
     assert context(tmp_path, {}).names(".") == ("\udcff",)
 
 
+def test_what_users_note_of_a_file_is_kept(tmp_path: Path) -> None:
+    tree = context(tmp_path, {"a": "1", "d/b": ""})
+    try:
+        os.setxattr(tmp_path / "a", "user.note", b"n")
+        os.setxattr(tmp_path / "d", "user.note", b"d")
+    except OSError as error:
+        pytest.skip(f"the file system keeps no notes: {error.strerror}")
+    notes = [found.entry.xattrs for name in ("a", "d", "d/b") if (found := tree.find(name))]
+
+    assert notes == [{"user.note": b"n"}, {"user.note": b"d"}, {}]
+
+
 def test_a_socket_is_an_empty_file(tmp_path: Path) -> None:
     listener = socket.socket(socket.AF_UNIX)
     with closing(listener):
@@ -75,10 +86,10 @@ def test_a_socket_is_an_empty_file(tmp_path: Path) -> None:
     assert (found.entry.type, found.entry.size, found.content) == ("file", 0, None)
 
 
-def opener(tree: Context, name: str) -> Callable[[], BinaryIO]:
+def opener(tree: Context, name: str) -> Pinned:
     found = tree.find(name)
     assert found is not None
-    assert callable(found.content)
+    assert isinstance(found.content, Pinned)
     return found.content
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manyfest.build.dockerfile.place import shown
@@ -16,6 +16,7 @@ from manyfest.build.files import File, base, join, parent, resolve
 from manyfest.build.filesystem import Change
 from manyfest.build.ownership import Owner
 from manyfest.build.stretch import slice_of
+from manyfest.build.xattrs import kept
 from manyfest.errors import BuildError, InvalidArchive
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.header import BLOCK
@@ -63,18 +64,18 @@ def unpack(
     """
     links: dict[str, File] = {}
     with tar.open("rb") as source:
-        for entry, offset in scan(source, where=archive.entry.name):
+        for entry, offset in scan(source, where=archive.entry.name, unique=False):
             if entry.name == ".":
                 continue  # the directory it is unpacked to is there, and stays as it is
             file = _file(entry, tar, offset, archive, latest)
             if entry.type is EntryType.HARDLINK:
                 file = _linked(entry, links)
             links[entry.name] = file
-            _put(change, replace(file, entry=_moved(file.entry, into, entry.name, owner)))
+            _put(change, into, replace(file, entry=_owned(file.entry, entry.name, owner)))
 
 
 def _file(entry: Entry, tar: Path, offset: int, archive: File, latest: int) -> File:
-    entry = replace(entry, uname="", gname="")
+    entry = replace(entry, uname="", gname="", xattrs=kept(entry.xattrs))
     if (entry.mtime, entry.nanoseconds) > (latest, 0):
         entry = replace(entry, mtime=latest, nanoseconds=0)
     if entry.type is not EntryType.FILE:
@@ -97,18 +98,30 @@ def _linked(entry: Entry, links: dict[str, File]) -> File:
     return target
 
 
-def _moved(entry: Entry, into: str, name: str, owner: Owner | None) -> Entry:
+def _owned(entry: Entry, name: str, owner: Owner | None) -> Entry:
     uid, gid = owner or (entry.uid, entry.gid)
-    return replace(entry, name=join(into, name), uid=uid, gid=gid)
+    return replace(entry, name=name, uid=uid, gid=gid)
 
 
-def _put(change: Change, file: File) -> None:
+def _put(change: Change, into: str, file: File) -> None:
     """As an unpacker does: links that lead to a name are followed, and what is in the way is
     replaced, but a directory takes over what a directory held."""
-    above = resolve(change, parent(file.entry.name))
+    above = join(into, resolve(_Below(change, into), parent(file.entry.name)))
     change.make_directories(above)
     name = join(above, base(file.entry.name))
     change.put(replace(file, entry=replace(file.entry, name=name)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Below:
+    """What is below a directory, seen as a root of its own: no link leads out of it, as in
+    BuildKit, which unpacks an archive with its destination as the root."""
+
+    change: Change
+    into: str
+
+    def find(self, name: str) -> File | None:
+        return self.change.find(join(self.into, name))
 
 
 def _has_checksum(block: bytes) -> bool:

@@ -7,20 +7,19 @@ permission bits do.
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import stat
 import threading
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore, Verdict
 from manyfest.build.files import File, Placed, base, directory, join, parent
 from manyfest.build.once import Once
+from manyfest.build.xattrs import read_xattrs
 from manyfest.errors import BuildError
 from manyfest.layers.entry import NO_XATTRS, Entry, EntryType, encode_name
 
@@ -33,10 +32,7 @@ _TYPES = {
     stat.S_IFBLK: EntryType.BLOCK,
     stat.S_IFSOCK: EntryType.FILE,  # BuildKit sends a socket as an empty file
 }
-_CAPABILITY = "security.capability"
-"""The one extended attribute that BuildKit puts into layers."""
-
-_ABSENT = frozenset({errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP})
+_WITH_XATTRS = frozenset({EntryType.FILE, EntryType.DIR})
 
 
 class Context:
@@ -135,7 +131,7 @@ class Context:
             size=status.st_size if is_file else 0,
             mtime=self._mtime,
             linkname=os.readlink(path) if is_link else "",
-            xattrs=_capability(path) if is_file and status.st_mode & 0o111 else NO_XATTRS,
+            xattrs=read_xattrs(path) if kind in _WITH_XATTRS else NO_XATTRS,
             devmajor=os.major(status.st_rdev) if is_device else 0,
             devminor=os.minor(status.st_rdev) if is_device else 0,
         )
@@ -207,13 +203,3 @@ class PinnedFile(io.FileIO):
 def _open_beneath(path: str, flags: int) -> int:
     """Without following a link, or waiting for a pipe, that was put in the file's place."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-
-
-def _capability(path: str) -> Mapping[str, bytes]:
-    try:
-        value = os.getxattr(path, _CAPABILITY, follow_symlinks=False)
-    except OSError as error:
-        if error.errno in _ABSENT:
-            return NO_XATTRS
-        raise
-    return MappingProxyType({_CAPABILITY: value})

@@ -112,6 +112,8 @@ class Remembers(Protocol):
 
 def join(directory: str, name: str) -> str:
     """The name of ``name`` in ``directory``."""
+    if name == ".":
+        return directory
     return name if directory == "." else f"{directory}/{name}"
 
 

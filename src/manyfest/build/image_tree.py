@@ -17,6 +17,7 @@ from typing import BinaryIO
 from manyfest.build.bases import BaseImage
 from manyfest.build.files import File, directory
 from manyfest.build.stretch import slice_of
+from manyfest.build.xattrs import kept
 from manyfest.errors import BuildError
 from manyfest.layers.compression import Compression
 from manyfest.layers.decompress import decompress
@@ -80,26 +81,31 @@ class ImageTree:
             mode = 0o755 if node.mode is None else node.mode
             if entry is None:
                 return directory(name, mode=mode)
-            return File(entry=replace(entry, name=name, mode=mode, uname="", gname=""))
+            return File(entry=_plain(replace(entry, mode=mode), name))
         if node.note is None:
             raise BuildError(f"{name!r} cannot be read", where=self.label)
         entry, offset = node.note
-        entry = replace(entry, name=name, uname="", gname="")
+        entry = _plain(entry, name)
         if entry.type is not EntryType.FILE:
             return File(entry=entry)
         identity = (self._digest, name)
-        content: Callable[[], BinaryIO] = slice_of(self._kept, offset, entry.size)
+        content: Callable[[], Reader] = slice_of(self._kept, offset, entry.size)
         if offset < 0:
             content = partial(self._open_in_rest, name)
         # Names that are hard links of each other have one node; empty files share an offset.
         inode = (self._kept.name, id(node))
         return File(entry=entry, content=content, identity=identity, inode=inode)
 
-    def _open_in_rest(self, name: str) -> BinaryIO:
+    def _open_in_rest(self, name: str) -> Reader:
         found = self._rest().find(name)
         if found is None or not callable(found.content):
             raise BuildError(f"{name!r} cannot be read", where=self.label)
         return found.content()
+
+
+def _plain(entry: Entry, name: str) -> Entry:
+    """The entry under ``name``, without what belongs to other machines."""
+    return replace(entry, name=name, uname="", gname="", xattrs=kept(entry.xattrs))
 
 
 def read_image(

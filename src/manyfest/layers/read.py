@@ -52,6 +52,9 @@ class Content:
             raise ValueError("the archive has been read past this file")
         return self._stream.take(min(size, left)) if left else b""
 
+    def close(self) -> None:
+        """The stream goes on."""
+
 
 def read_entries(
     source: Reader, *, where: str = "", limits: Limits = DEFAULT_LIMITS
@@ -68,18 +71,18 @@ def read_entries(
 
 
 def scan(
-    file: BinaryIO, *, where: str = "", limits: Limits = DEFAULT_LIMITS
+    file: BinaryIO, *, where: str = "", limits: Limits = DEFAULT_LIMITS, unique: bool = True
 ) -> Iterator[tuple[Entry, int]]:
     """Every entry of an uncompressed archive on disk, and the offset of its content in ``file``.
 
-    It seeks over contents, so it takes as long as there are headers. A file, link or device whose
-    name comes twice is refused: an index by name could find only one of them. Raises as
-    ``read_entries`` does.
+    It seeks over contents, so it takes as long as there are headers. If names are to be ``unique``,
+    a file, link or device whose name comes twice is refused: an index by name could find only one
+    of them. Raises as ``read_entries`` does.
     """
     seen: set[str] = set()
     stream = _File(file, where)
     for entry in _entries(stream, limits):
-        if entry.type is not EntryType.DIR:
+        if unique and entry.type is not EntryType.DIR:
             if entry.name in seen:
                 raise InvalidArchive(f"holds {entry.name!r} twice", where=where)
             seen.add(entry.name)
