@@ -51,13 +51,12 @@ def parse_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
         raise DockerfileError("the file has no instructions", where=file, mend="start it with FROM")
     parsed = [parse_instruction(statement, directives.escape) for statement in statements]
     global_args: list[ins.Arg] = []
-    stages: list[Stage] = []
+    stages: list[tuple[ins.From, list[ins.Instruction]]] = []
     for instruction in parsed:
         if isinstance(instruction, ins.From):
-            stages.append(Stage(index=len(stages), base=instruction, instructions=()))
+            stages.append((instruction, []))
         elif stages:
-            members = (*stages[-1].instructions, instruction)
-            stages[-1] = replace(stages[-1], instructions=members)
+            stages[-1][1].append(instruction)
         elif isinstance(instruction, ins.Arg):
             global_args.append(instruction)
         else:
@@ -69,7 +68,10 @@ def parse_dockerfile(text: str, file: str = "Dockerfile") -> Dockerfile:
         text=text,
         directives=directives,
         global_args=tuple(global_args),
-        stages=tuple(stages),
+        stages=tuple(
+            Stage(index=index, base=base, instructions=tuple(instructions))
+            for index, (base, instructions) in enumerate(stages)
+        ),
     )
 
 

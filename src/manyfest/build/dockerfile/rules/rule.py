@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from manyfest.build.dockerfile.instructions import Instruction
 from manyfest.build.dockerfile.parse import Dockerfile
@@ -32,6 +33,8 @@ class DockerfileWarning:
         return self.place.excerpt(self.word)
 
 
+_MOST_NAMES = 100
+
 Rule = Callable[[Dockerfile], Iterator[DockerfileWarning]]
 
 
@@ -50,14 +53,20 @@ def written_keyword(instruction: Instruction) -> str:
 
 def comments_above(dockerfile: Dockerfile, line: int) -> list[str]:
     """The comments that stand directly above a line, from top to bottom, without ``#``."""
-    lines = dockerfile.text.split("\n")
+    lines = _lines(dockerfile.text)
     first = line - 1
     while first and lines[first - 1].strip().startswith("#"):
         first -= 1
     return [text.strip()[1:].strip() for text in lines[first : line - 1]]
 
 
-def similar(name: str, names: Iterable[str], otherwise: str) -> str:
-    """How to mend an unknown ``name``: the one of ``names`` that is most like it."""
-    close = get_close_matches(name, sorted(names), n=1)
+@lru_cache(maxsize=1)
+def _lines(text: str) -> list[str]:
+    return text.split("\n")
+
+
+def similar(name: str, names: Collection[str], otherwise: str) -> str:
+    """How to mend an unknown ``name``: the one of ``names`` that is most like it, if these are
+    not so many that to compare them takes long."""
+    close = get_close_matches(name, sorted(names), n=1) if len(names) <= _MOST_NAMES else []
     return f"did you mean {close[0]}?" if close else otherwise

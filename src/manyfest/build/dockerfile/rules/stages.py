@@ -82,13 +82,14 @@ def undefined_arg_in_from(dockerfile: Dockerfile) -> Iterator[DockerfileWarning]
 
 def invalid_default_arg_in_from(dockerfile: Dockerfile) -> Iterator[DockerfileWarning]:
     values = default_values(dockerfile)
+    names = {"scratch", *(stage.name for stage in dockerfile.stages if stage.name)}
     for stage in dockerfile.stages:
         written = stage.base.base
         if "$" not in written:
             continue
         try:
             base = expand_word(written, values, escape=dockerfile.directives.escape)
-            if base != "scratch" and base.lower() not in {s.name for s in dockerfile.stages}:
+            if base not in names:
                 Name.parse(base)
         except InvalidReference:
             yield DockerfileWarning(

@@ -23,12 +23,13 @@ def undefined_var(
     that the build itself knows, and that lack an ARG in the stage.
     """
     values = default_values(dockerfile)
+    in_build = values.keys() | {item.key for arg in dockerfile.global_args for item in arg.items}
     scopes: list[_Scope] = []
     for stage in dockerfile.stages:
         scope = _start(stage, scopes, dockerfile, values, base_variables)
         scopes.append(scope)
         for instruction in stage.instructions:
-            yield from _undefined(instruction, scope, values)
+            yield from _undefined(instruction, scope, in_build)
 
 
 class _Scope:
@@ -60,10 +61,10 @@ def _start(
 
 
 def _undefined(
-    instruction: ins.Instruction, scope: _Scope, values: Mapping[str, str]
+    instruction: ins.Instruction, scope: _Scope, in_build: Collection[str]
 ) -> Iterator[DockerfileWarning]:
     for name in _missing(instruction, scope):
-        if name in values:
+        if name in in_build:
             mend = f"add ARG {name} to this stage"
         elif scope.closed:
             mend = similar(name, scope.names, f"add ARG {name} to this stage")
