@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 
 import pytest
 
-from manyfest.threads import together, workers
+from manyfest.threads import batches, together, workers
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -49,3 +50,17 @@ def test_an_interrupt_does_not_wait_for_a_thread_that_hangs() -> None:
             interrupted()
     finally:
         hanging.set()
+
+
+def test_batches_are_taken_from_the_items_when_they_are_wanted() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(5):
+            taken.append(number)
+            yield number
+
+    found = batches(items(), 2)
+    assert (next(found), taken) == ([0, 1], [0, 1])
+    assert list(found) == [[2, 3], [4]]
+    assert list(batches([], 2)) == []

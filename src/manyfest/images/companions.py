@@ -25,7 +25,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES
 from manyfest.oci.reference import is_tag
 from manyfest.stores.base import Lists, Refers, Source
-from manyfest.threads import workers
+from manyfest.threads import batches, workers
 
 COSIGN_SUFFIXES = ("sig", "att", "sbom")
 
@@ -69,10 +69,11 @@ def listed_companions(source: Source, root: Descriptor) -> list[Item]:
     found = _Found(source)
     listed = read_manifest(source, root).index.manifests
     with workers(READERS, "companions") as pool:
-        for item in pool.map(lambda entry: _item(source, entry, None, ""), listed):
-            subject = item.graph.root.body.subject if item is not None else None
-            if item is not None and subject is not None:
-                found.add(replace(item, subject=subject))
+        for batch in batches(listed, READERS):
+            for item in pool.map(lambda entry: _item(source, entry, None, ""), batch):
+                subject = item.graph.root.body.subject if item is not None else None
+                if item is not None and subject is not None:
+                    found.add(replace(item, subject=subject))
     return list(found.items.values())
 
 
@@ -166,8 +167,10 @@ def _referring(
     ]
     tagged = find_tagged(source, pool, [subject.digest for subject in subjects], tags)
     wanted += ((root, None, tag) for _, tag, root in tagged)
-    items = pool.map(lambda each: _item(source, *each), wanted)
-    return (item for item in items if item is not None)
+    # A few at a time: whoever asks may have had enough.
+    for batch in batches(wanted, READERS):
+        items = pool.map(lambda each: _item(source, *each), batch)
+        yield from (item for item in items if item is not None)
 
 
 def _referrers(source: Source, subject: Digest) -> Sequence[Descriptor]:
