@@ -22,6 +22,7 @@
     │       ├── RateLimited                  429
     │       └── PartsMissing                 a manifest that points at what is not there
     ├── BuildError                           an image could not be built
+    │   └── NeedsBuilder                     RUN, where programs are not run
     ├── CheckFailed                          an image does not hold what it must
     ├── ReleaseError                         a release could not go on
     └── AnswerIsNo                  exit 3   the question was answered: no
@@ -163,6 +164,10 @@ class PartsMissing(RegistryError):
 
 class BuildError(ManyfestError):
     """An image could not be built."""
+
+
+class NeedsBuilder(BuildError):
+    """There is a RUN to carry out, and the native builder runs no programs."""
 
 
 class CheckFailed(ManyfestError):

@@ -9,7 +9,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from manyfest.build.native import BuildRequest, Built, build
+from manyfest.build.builder import build
+from manyfest.build.built import Built
+from manyfest.build.request import BuildRequest
 from manyfest.layers.decompress import decompress
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.read import read_entries

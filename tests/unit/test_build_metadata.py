@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from manyfest.build.built import Built
 from manyfest.build.metadata import Metadata
-from manyfest.build.native import Built
 from tests.unit.building import Bench, bench_with_base, stored, write
 
 TITLE = "org.opencontainers.image.title"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.build.builder import build, plan
 from manyfest.build.metadata import Metadata
-from manyfest.build.native import build, plan
 from manyfest.errors import BuildError, DockerfileError, UsageError
 from manyfest.layers.compression import Compression
 from manyfest.oci.platform import Platform
@@ -273,14 +273,14 @@ def test_the_plan_of_a_build(bench: Bench) -> None:
     )
 
     assert str(plan(request)) == (
-        "linux/amd64\n"
+        "linux/amd64 by native\n"
         "  stage base from debian:12 for linux/amd64\n"
         "  stage 1 from stage base\n"
         "    COPY --chmod=755 bin/amd64 /app  (1 files, 3 bytes)\n"
         "    COPY assets /assets  (4 files, 3 bytes)\n"
         "    WORKDIR /data\n"
         "    COPY /a /b  (from base)\n"
-        "linux/arm64\n"
+        "linux/arm64 by native\n"
         "  stage base from debian:12 for linux/arm64\n"
         "  stage 1 from stage base\n"
         "    COPY --chmod=755 bin/arm64 /app  (1 files, 3 bytes)\n"

@@ -141,7 +141,7 @@ def test_a_dry_build_writes_nothing(manyfest: Manyfest, tmp_path: Path) -> None:
     make_project(tmp_path)
     planned = manyfest("build", "--dry-run", "--platform", "arm64", "-o", "oci:out:v1")
     assert planned.code == 0
-    assert planned.out.splitlines()[0] == "linux/arm64"
+    assert planned.out.splitlines()[0] == "linux/arm64 by native"
     assert not (tmp_path / "out").exists()
 
 

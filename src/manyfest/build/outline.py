@@ -44,9 +44,10 @@ class StageOutline:
 
 @dataclass(frozen=True, slots=True)
 class PlatformOutline:
-    """The stages of one platform's build, in order."""
+    """The stages of one platform's build, in order, and the back end that builds them."""
 
     platform: Platform
+    backend: str
     stages: tuple[StageOutline, ...]
 
 
@@ -59,15 +60,17 @@ class Outline:
     def __str__(self) -> str:
         lines: list[str] = []
         for each in self.platforms:
-            lines.append(str(each.platform))
+            lines.append(f"{each.platform} by {each.backend}")
             for stage in each.stages:
                 lines.append(f"  stage {stage.title} from {stage.base}")
                 lines.extend(f"    {step}" for step in stage.steps)
         return "\n".join(lines)
 
 
-def outline(plans: Sequence[Plan], context: Context, *, epoch: int) -> Outline:
-    """The outline of a build for ``plans``.
+def outline(
+    plans: Sequence[Plan], backends: Sequence[str], context: Context, *, epoch: int
+) -> Outline:
+    """The outline of a build for ``plans``, each by the back end of this name.
 
     Variables that only a base image sets are empty in it. Raises what a build would raise for
     the Dockerfile and for files that are missing from the context.
@@ -76,9 +79,10 @@ def outline(plans: Sequence[Plan], context: Context, *, epoch: int) -> Outline:
         tuple(
             PlatformOutline(
                 plan.platform,
+                backend,
                 tuple(_stage(plan, planned, context, epoch) for planned in plan.needed),
             )
-            for plan in plans
+            for plan, backend in zip(plans, backends, strict=True)
         )
     )
 
@@ -88,7 +92,7 @@ def _stage(plan: Plan, planned: PlannedStage, context: Context, epoch: int) -> S
     steps = [
         _step(instruction, context, epoch)
         for instruction in evaluated.instructions
-        if isinstance(instruction, ins.Copy | ins.Add | ins.Workdir)
+        if isinstance(instruction, ins.Copy | ins.Add | ins.Workdir | ins.Run)
     ]
     return StageOutline(planned.stage.title, _base(plan, planned), tuple(steps))
 
@@ -101,7 +105,11 @@ def _base(plan: Plan, planned: PlannedStage) -> str:
     return f"{planned.base.reference} for {planned.base.platform}"
 
 
-def _step(instruction: ins.Copy | ins.Add | ins.Workdir, context: Context, epoch: int) -> Step:
+def _step(
+    instruction: ins.Copy | ins.Add | ins.Workdir | ins.Run, context: Context, epoch: int
+) -> Step:
+    if isinstance(instruction, ins.Run):
+        return Step(instruction.original)
     if isinstance(instruction, ins.Workdir):
         return Step(f"WORKDIR {instruction.path}")
     text = created_by(instruction).removesuffix(" # buildkit")

@@ -12,12 +12,17 @@ from manyfest.build.dockerfile.parse import Dockerfile, parse_dockerfile
 from manyfest.build.dockerfile.plan import Plan, plan_build
 from manyfest.build.dockerignore import Ignore
 from manyfest.build.metadata import Metadata
+from manyfest.build.secrets import BuildSecret
 from manyfest.errors import ConfigError, DockerfileError, UsageError
 from manyfest.layers.compression import Compression
 from manyfest.oci.machine import platform_of_machine
 from manyfest.oci.platform import Platform
 
-_LARGEST = 16 * 1024 * 1024
+AUTO, NATIVE = "auto", "native"
+BACKENDS = (AUTO, NATIVE, "buildah", "docker", "buildctl")
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes of a Dockerfile, or of an ignore file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +30,12 @@ class BuildRequest:
     """What to build, from what, for which platforms.
 
     ``epoch``, in seconds since 1970, is the time of everything that is made (SOURCE_DATE_EPOCH).
-    ``target`` is a stage's name; empty for the last.
+    ``target`` is a stage's name; empty for the last. ``text`` is what the Dockerfile holds, if
+    that was not read from a file.
+
+    ``backend`` is one of :data:`BACKENDS`. What follows matters only to those that run programs:
+    ``timeout``, in seconds, is how long one platform may take; with ``no_cache`` nothing is used
+    that they kept; ``secrets`` are what RUN may mount; ``ca_file`` has certificates of registries.
     """
 
     context: Path
@@ -36,11 +46,22 @@ class BuildRequest:
     epoch: int
     metadata: Metadata = field(default_factory=Metadata)
     compression: Compression = Compression.GZIP
+    text: str | None = None
+    backend: str = AUTO
+    timeout: float | None = None
+    no_cache: bool = False
+    secrets: tuple[BuildSecret, ...] = ()
+    ca_file: Path | None = None
 
 
 def read_dockerfile(request: BuildRequest) -> Dockerfile:
     """Parse the Dockerfile. Raises :class:`~manyfest.errors.DockerfileError`."""
-    return parse_dockerfile(_text(request.dockerfile, DockerfileError), str(request.dockerfile))
+    return parse_dockerfile(dockerfile_text(request), str(request.dockerfile))
+
+
+def dockerfile_text(request: BuildRequest) -> str:
+    """What the Dockerfile holds. Raises :class:`~manyfest.errors.DockerfileError`."""
+    return _text(request.dockerfile, DockerfileError) if request.text is None else request.text
 
 
 def plan_platforms(request: BuildRequest, dockerfile: Dockerfile) -> list[Plan]:
@@ -73,19 +94,34 @@ def open_context(request: BuildRequest) -> Context:
     """
     if not request.context.is_dir():
         raise UsageError("the build context is not a folder", where=str(request.context))
+    path = ignore_file(request)
+    return Context(
+        request.context,
+        read_ignore(request),
+        mtime=request.epoch,
+        ignored_by=path.name if path else "",
+    )
+
+
+def read_ignore(request: BuildRequest) -> Ignore:
+    """What the context leaves out. Raises :class:`~manyfest.errors.ConfigError`."""
+    path = ignore_file(request)
+    return Ignore.parse(_text(path, ConfigError), str(path)) if path else Ignore()
+
+
+def ignore_file(request: BuildRequest) -> Path | None:
+    """The ignore file that counts: the Dockerfile's own, or the context's."""
     own = request.dockerfile.with_name(f"{request.dockerfile.name}.dockerignore")
-    for path in (own, request.context / ".dockerignore"):
-        if path.is_file():
-            ignore = Ignore.parse(_text(path, ConfigError), str(path))
-            return Context(request.context, ignore, mtime=request.epoch, ignored_by=path.name)
-    return Context(request.context, Ignore(), mtime=request.epoch)
+    its = [own] if request.text is None else []
+    found = (path for path in (*its, request.context / ".dockerignore") if path.is_file())
+    return next(found, None)
 
 
 def _text(path: Path, error: type[UsageError]) -> str:
     try:
         with path.open("rb") as file:
-            raw = file.read(_LARGEST + 1)
-        if len(raw) > _LARGEST:
+            raw = file.read(LARGEST + 1)
+        if len(raw) > LARGEST:
             raise error("is too large to be what it should be", where=str(path))
         return raw.decode("utf-8")
     except OSError as failure:

@@ -18,7 +18,14 @@ from manyfest.build.ground import BaseGround
 from manyfest.build.layer import Layer
 from manyfest.build.ownership import ROOT, parse_owner
 from manyfest.build.workshop import Workshop
-from manyfest.errors import BuildError, DockerfileError, InvalidArchive, NotFound, UsageError
+from manyfest.errors import (
+    BuildError,
+    DockerfileError,
+    InvalidArchive,
+    NeedsBuilder,
+    NotFound,
+    UsageError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,12 +142,12 @@ class StageBuilder:
         return self._shop.files_of(self._shop.bases.get(origin))
 
 
-def needs_a_builder(instruction: ins.Run) -> BuildError:
+def needs_a_builder(instruction: ins.Run) -> NeedsBuilder:
     """The refusal to run a program."""
-    return BuildError(
+    return NeedsBuilder(
         "RUN: running programs needs a real builder, and the native one only copies files",
         where=str(instruction.place),
-        mend="do it before the build, and COPY what it makes",
+        mend="leave out --backend native, or do it before the build and COPY what it makes",
         excerpt=instruction.place.excerpt(),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from typing import BinaryIO, TypeAlias
+from typing import Protocol, TypeAlias
 
 from manyfest.errors import BuildError
 from manyfest.layers import header as blocks
@@ -20,7 +20,16 @@ from manyfest.layers.entry import Entry, EntryType, encode_name
 from manyfest.layers.header import BLOCK, MAX_ID, MAX_SIZE, ZEROS, Header
 from manyfest.layers.streams import CHUNK, Sink
 
-Content: TypeAlias = bytes | os.PathLike[str] | Callable[[], BinaryIO]
+
+class Opened(Protocol):
+    """Bytes to read, and to close then."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+Content: TypeAlias = bytes | os.PathLike[str] | Callable[[], Opened]
 """A file's bytes: themselves, where they lie, or what opens them."""
 
 _TYPEFLAGS = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from manyfest.build.builder import build
+from manyfest.build.built import Built
 from manyfest.build.cache import user_cache
-from manyfest.build.native import Built, build
 from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError

@@ -1,0 +1,73 @@
+"""Which builder builds which platform."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+
+from manyfest.build.backends.backend import Backend
+from manyfest.build.backends.buildah import Buildah
+from manyfest.build.backends.buildctl import Buildctl
+from manyfest.build.backends.docker import find_docker
+from manyfest.build.dockerfile.plan import Plan
+from manyfest.build.request import AUTO, NATIVE
+from manyfest.errors import BuildError
+
+
+def assign(plans: Sequence[Plan], name: str, environ: Mapping[str, str]) -> list[Backend | None]:
+    """For each plan the back end that builds it; ``None`` is the native builder.
+
+    With ``auto`` that is the native one for all that runs no programs. Raises
+    :class:`~manyfest.errors.BuildError` if there is no such back end here.
+    """
+    if name == NATIVE or (name == AUTO and not any(plan.runs for plan in plans)):
+        return [None] * len(plans)
+    backend = find_backend(name, environ)
+    return [backend if plan.runs or name != AUTO else None for plan in plans]
+
+
+def find_backend(name: str, environ: Mapping[str, str]) -> Backend:
+    """The back end that ``name`` names; with ``auto`` the first that is here.
+
+    Raises :class:`~manyfest.errors.BuildError`.
+    """
+    wanted = [name] if name != AUTO else list(_FINDERS)
+    for each in wanted:
+        found = _FINDERS[each](environ)
+        if found is not None:
+            return found
+    if name != AUTO:
+        raise BuildError(f"the back end {name} is not here", mend=_MENDS[name])
+    raise BuildError(
+        "RUN needs a builder that runs programs, and there is none",
+        mend="install buildah, or docker with buildx, or buildctl and set BUILDKIT_HOST",
+    )
+
+
+def _buildah(environ: Mapping[str, str]) -> Backend | None:
+    program = _program("buildah", environ)
+    return Buildah(program, environ) if program else None
+
+
+def _docker(environ: Mapping[str, str]) -> Backend | None:
+    program = _program("docker", environ)
+    return find_docker(program, environ) if program else None
+
+
+def _buildctl(environ: Mapping[str, str]) -> Backend | None:
+    program, host = _program("buildctl", environ), environ.get("BUILDKIT_HOST", "")
+    return Buildctl(program, host) if program and host else None
+
+
+def _program(name: str, environ: Mapping[str, str]) -> str | None:
+    return shutil.which(name, path=environ.get("PATH"))
+
+
+_FINDERS = {"buildah": _buildah, "docker": _docker, "buildctl": _buildctl}
+"""In the order in which they are taken."""
+
+_MENDS = {
+    "buildah": "install it: apt-get install buildah",
+    "docker": "install the docker command with its buildx plugin",
+    "buildctl": "install buildctl, and set BUILDKIT_HOST to where buildkitd listens",
+}

@@ -1,0 +1,46 @@
+"""The images that a build reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manyfest.build.dockerfile.instructions import (
+    Copy,
+    FromImage,
+    FromStage,
+    Instruction,
+    Origin,
+    Run,
+)
+from manyfest.build.dockerfile.plan import Plan, resolve_origin
+
+
+def root_of(plan: Plan) -> Origin:
+    """What the image is built on in the end: no stage."""
+    origin = plan.target.base
+    while isinstance(origin, FromStage):
+        origin = plan.stages[origin.index].base
+    return origin
+
+
+def images_of(plan: Plan) -> list[FromImage]:
+    """Every image that is started from, copied from or mounted, once."""
+    found = [origin for origin in _origins(plan) if isinstance(origin, FromImage)]
+    return list(dict.fromkeys(found))
+
+
+def _origins(plan: Plan) -> Iterator[Origin]:
+    for planned in plan.needed:
+        yield planned.base
+        for instruction in planned.stage.instructions:
+            for name in _source_names(instruction):
+                yield resolve_origin(name, plan.dockerfile, plan.platform)
+
+
+def _source_names(instruction: Instruction) -> tuple[str, ...]:
+    if isinstance(instruction, Run):
+        # Mounts know no indexes: a number would be an image's name.
+        return tuple(name for name in instruction.mount_sources if name and not name.isdigit())
+    if isinstance(instruction, Copy) and instruction.from_name:
+        return (instruction.from_name,)
+    return ()

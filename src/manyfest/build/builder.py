@@ -1,0 +1,133 @@
+"""Builds an image for all its platforms: natively where it only takes files, and by a real builder
+where it runs programs. Who builds what, and what is the same everywhere then:
+docs/decisions/0008-who-builds-what.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from manyfest.build.assemble import write_index
+from manyfest.build.backends.backend import Backend
+from manyfest.build.backends.choose import assign, find_backend
+from manyfest.build.backends.delegate import build_with
+from manyfest.build.bases import Bases
+from manyfest.build.built import Built, BuiltPlatform
+from manyfest.build.cache import BuildCache
+from manyfest.build.dockerfile.plan import Plan
+from manyfest.build.native import build_natively
+from manyfest.build.outline import Outline, outline
+from manyfest.build.request import AUTO, BuildRequest, open_context, plan_platforms, read_dockerfile
+from manyfest.errors import NeedsBuilder
+from manyfest.graph import read_graph
+from manyfest.oci.reference import Name
+from manyfest.progress import Progress
+from manyfest.stores.base import Source
+from manyfest.stores.layout import LayoutStore
+from manyfest.stores.overlay import Overlay
+from manyfest.stores.registry.http import Transport
+from manyfest.stores.registry.web import download_transport
+
+Build = Callable[[Sequence[Plan], Backend | None], list[BuiltPlatform]]
+"""Builds some of the platforms; natively if there is no back end."""
+
+
+def build(
+    request: BuildRequest,
+    *,
+    workspace: LayoutStore,
+    open_image: Callable[[Name], Source],
+    progress: Progress,
+    open_web: Callable[[], Transport] = download_transport,
+    cache: BuildCache | None = None,
+) -> Built:
+    """Build for every platform. What is made goes into ``workspace``, under no name. ``open_web``
+    gives what ADD fetches files with; ``cache`` has layers of earlier builds.
+
+    Raises :class:`~manyfest.errors.UsageError` for what is asked wrongly, before anything is
+    made; :class:`~manyfest.errors.BuildError` for what cannot be built; and what the stores of
+    base images raise.
+    """
+    plans = plan_platforms(request, read_dockerfile(request))
+    open_context(request)  # whoever builds, a wrong one is refused here
+    bases = Bases(open_image)
+    workspace.path.mkdir(parents=True, exist_ok=True)
+
+    def some(plans: Sequence[Plan], backend: Backend | None) -> list[BuiltPlatform]:
+        if backend is None:
+            return build_natively(
+                plans,
+                request,
+                workspace=workspace,
+                bases=bases,
+                progress=progress,
+                open_web=open_web,
+                cache=cache,
+            )
+        return build_with(
+            backend,
+            plans,
+            request,
+            workspace=workspace,
+            bases=bases,
+            progress=progress,
+        )
+
+    images = _build_all(plans, request, some)
+    index = write_index(images, workspace)
+    return Built(
+        source=Overlay([workspace, *bases.sources]),
+        graph=read_graph(workspace, index.descriptor),
+        platforms=tuple(images),
+        warnings=tuple(_warnings(plans)),
+    )
+
+
+def plan(request: BuildRequest) -> Outline:
+    """What :func:`build` would do, as far as it can be told without the base images: ``str``
+    makes text of it. Nothing is written, and no registry is asked. Raises as ``build`` does."""
+    plans = plan_platforms(request, read_dockerfile(request))
+    backends = assign(plans, request.backend, os.environ)
+    return outline(
+        plans,
+        [backend.name if backend else "native" for backend in backends],
+        open_context(request),
+        epoch=request.epoch,
+    )
+
+
+def _build_all(plans: Sequence[Plan], request: BuildRequest, build: Build) -> list[BuiltPlatform]:
+    """All platforms, in order. That a base image brings a RUN along, in an ONBUILD, is only seen
+    when it is read; then a real builder begins anew."""
+    try:
+        return _build_shares(plans, assign(plans, request.backend, os.environ), build)
+    except NeedsBuilder:
+        if request.backend != AUTO:
+            raise
+        backend = find_backend(AUTO, os.environ)
+        return _build_shares(plans, [backend] * len(plans), build)
+
+
+def _build_shares(
+    plans: Sequence[Plan], backends: Sequence[Backend | None], build: Build
+) -> list[BuiltPlatform]:
+    shares: dict[Backend | None, list[Plan]] = {}
+    for plan, backend in zip(plans, backends, strict=True):
+        shares.setdefault(backend, []).append(plan)
+    for backend, share in shares.items():
+        if backend is not None:
+            backend.require([plan.platform for plan in share])
+    built = {
+        image.platform: image
+        for backend, share in shares.items()
+        for image in build(share, backend)
+    }
+    return [built[plan.platform] for plan in plans]
+
+
+def _warnings(plans: Sequence[Plan]) -> list[str]:
+    return [
+        f"{plans[0].dockerfile.file}: build argument {name} has no effect: no ARG declares it"
+        for name in plans[0].unused_build_args()
+    ]
