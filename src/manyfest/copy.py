@@ -33,6 +33,7 @@ from manyfest.progress import NoProgress, Outcome, Progress
 from manyfest.stores.base import (
     CHUNK_SIZE,
     Attaches,
+    Compares,
     Content,
     Gathers,
     Local,
@@ -139,7 +140,7 @@ def point(target: Target, tag: str, manifest: Manifest) -> bool:
     """Make ``tag`` in ``target`` name the manifest, and see that it does; ``False`` if it did
     already. What is below the manifest must be there.
     """
-    is_named = meaning(target, tag) == manifest.descriptor.digest
+    is_named = means(target, tag, manifest.descriptor.digest)
     # In a folder somebody may have lost what its index still names.
     if is_named and (not isinstance(target, Local) or target.has(manifest.descriptor)):
         return False
@@ -156,6 +157,15 @@ def meaning(place: Place, tag: str) -> Digest | None:
     with suppress(NotFound, AccessDenied, ContentError):
         return place.resolve(tag).digest
     return None
+
+
+def means(place: Place, tag: str, digest: Digest) -> bool:
+    """Whether ``tag`` means ``digest`` now, as far as can be seen: see :func:`meaning`."""
+    if not isinstance(place, Compares):
+        return meaning(place, tag) == digest
+    with suppress(NotFound, AccessDenied, ContentError):
+        return place.means(tag, digest)
+    return False
 
 
 def missing(place: Place, graph: Graph) -> list[Descriptor]:

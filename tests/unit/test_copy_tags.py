@@ -109,6 +109,13 @@ def test_a_source_that_fails_is_an_error(status: int) -> None:
         differences(here, MemoryStore(), here.tags())
 
 
+def test_a_target_that_fails_is_an_error_and_no_fault_of_one_image() -> None:
+    here, there = MemoryStore(), Refusing("v1", RegistryError("failed", status=418))
+    tagged(here, "v1")
+    with pytest.raises(RegistryError, match="failed"):
+        differences(here, there, ["v1"])
+
+
 def test_what_cannot_be_seen_at_the_target_is_copied() -> None:
     here, there = MemoryStore(), Refusing("v1", AccessDenied("denied", status=403))
     root = tagged(here, "v1")

@@ -2,22 +2,43 @@ from __future__ import annotations
 
 import pytest
 
-from manyfest.errors import (
-    AccessDenied,
-    RegistryError,
-)
+from manyfest.errors import AccessDenied, NotFound, RegistryError
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Name
 from manyfest.stores.memory import MemoryStore
 from manyfest.stores.registry.http import Body, FunctionTransport, Request, Response
 from manyfest.stores.registry.store import RegistryStore
-from tests.scripts import (
-    BLOB,
-    Handler,
-    answer,
-    asked,
-    scripted,
+from tests.images import OCI_MANIFEST
+from tests.scripts import BLOB, DIGEST, OTHER, Handler, answer, asked, manifest_answer, scripted
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_meant"),
+    [
+        (answer(304), True),
+        (answer(200, length="9", Content_Type=OCI_MANIFEST, Docker_Content_Digest=DIGEST), True),
+        (answer(200, length="9", Content_Type=OCI_MANIFEST, Docker_Content_Digest=OTHER), False),
+    ],
 )
+def test_whether_a_tag_means_a_digest_is_one_conditional_request(
+    reply: Response, is_meant: bool
+) -> None:
+    store, transport = scripted(lambda _: reply)
+    assert store.means("v1", Digest.parse(DIGEST)) is is_meant
+    assert asked(transport) == ["HEAD /manifests/v1"]
+    assert transport.requests[0].headers.get("If-None-Match") == f'"{DIGEST}"'
+
+
+def test_a_registry_that_leaves_the_digest_out_is_asked_for_the_manifest() -> None:
+    store, transport = scripted(lambda request: manifest_answer(request, Docker_Content_Digest=""))
+    assert store.means("v1", Digest.parse(DIGEST))
+    assert asked(transport) == ["HEAD /manifests/v1", "GET /manifests/v1"]
+
+
+def test_a_tag_that_is_not_there_means_nothing() -> None:
+    store, _ = scripted(lambda _: answer(404))
+    with pytest.raises(NotFound):
+        store.means("v1", Digest.parse(DIGEST))
 
 
 def pages(*bodies: bytes, link: str = "/v2/team/app/tags/list?n=1000&last={}") -> Handler:

@@ -7,12 +7,10 @@ know its referrers without one: what it names is attached there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import TypeVar
 
-from manyfest.copy import Item, copy_graphs, meaning
+from manyfest.copy import Item, copy_graphs, means
 from manyfest.errors import ContentError, ManyfestError, NotFound, RegistryError
 from manyfest.graph import READERS, read_graph
 from manyfest.images.companions import companions, listed_companions
@@ -21,9 +19,7 @@ from manyfest.oci.reference import is_companion_tag
 from manyfest.progress import NoProgress, Progress
 from manyfest.stores.base import Attaches, Place, Source, Target
 from manyfest.stores.referrers import fallback_tag, is_fallback_list
-from manyfest.threads import workers
-
-T = TypeVar("T")
+from manyfest.threads import batches, workers
 
 LOOKS = 64
 """Tags looked up at the same time, at both sides together. The registry client has its own limit
@@ -56,22 +52,24 @@ class CopiedTags:
 
 def differences(source: Source, target: Place, tags: Iterable[str]) -> Differences:
     """Compare the tags by one HEAD request at each side."""
+
+    def look(tag: str) -> tuple[Descriptor | ManyfestError, bool]:
+        try:
+            root = source.resolve(tag)
+        except ManyfestError as error:
+            if not _is_of_one_image(error):
+                raise
+            return error, False
+        return root, means(target, tag, root.digest)
+
     found = Differences()
     with workers(LOOKS, "look") as pool:
-        asked = [
-            (tag, pool.submit(source.resolve, tag), pool.submit(meaning, target, tag))
-            for tag in tags
-        ]
-        for tag, here, there in asked:
-            try:
-                root = here.result()
-            except ManyfestError as error:
-                if not _is_of_one_image(error):
-                    raise
-                found.unreadable[tag] = error
-                continue
-            side = found.same if there.result() == root.digest else found.moved
-            side[tag] = root
+        for tag, looked in [(tag, pool.submit(look, tag)) for tag in tags]:
+            root, is_same = looked.result()
+            if isinstance(root, ManyfestError):
+                found.unreadable[tag] = root
+            else:
+                (found.same if is_same else found.moved)[tag] = root
     return found
 
 
@@ -138,7 +136,7 @@ class _Run:
         named: dict[Descriptor, list[str]] = {}
         for tag, root in tags.items():
             named.setdefault(root, []).append(tag)
-        for batch in _batches(named.items()):
+        for batch in batches(named.items(), BATCH):
             left = [
                 (root, names)
                 for root, every in batch
@@ -150,7 +148,7 @@ class _Run:
         """Attach what these lists of referrers name, except for what was found before."""
         if not isinstance(self._target, Attaches):
             return
-        for batch in _batches(lists.items()):
+        for batch in batches(lists.items(), BATCH):
             left = [(root, (tag,)) for tag, root in batch if tag not in self._listed]
             self._copy(self._read(left, self._referring))
 
@@ -220,9 +218,3 @@ def _is_of_one_image(error: ManyfestError) -> bool:
     if isinstance(error, RegistryError):
         return 400 <= error.status < 500 and error.status != 429
     return isinstance(error, NotFound | ContentError)
-
-
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
-    each = iter(items)
-    while batch := list(islice(each, BATCH)):
-        yield batch

@@ -129,6 +129,16 @@ class Mounts(Protocol):
 
 
 @runtime_checkable
+class Compares(Protocol):
+    """A store that can tell whether a name means what it is thought to mean, and with less work
+    than it takes to tell what it means."""
+
+    def means(self, name: str, digest: Digest) -> bool:
+        """Whether ``name`` means ``digest``. Raises :class:`~manyfest.errors.NotFound`."""
+        ...
+
+
+@runtime_checkable
 class Gathers(Protocol):
     """A source that gets its content from several others."""
 

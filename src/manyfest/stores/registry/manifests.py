@@ -26,6 +26,7 @@ from manyfest.stores.registry.repository import PUSH, Repository
 
 _ACCEPT = (("Accept", ", ".join(sorted(MANIFESTS))),)
 _SIZE = re.compile(r"[0-9]{1,9}")
+_NOT_MODIFIED = 304
 
 _PAUSES = (0.1, 0.5)
 """Seconds before a manifest is put once more that the registry says has another digest."""
@@ -61,6 +62,20 @@ class Manifests:
         described = described or self._resolve_by_reading(name)
         self._note_seen(described.digest)
         return described
+
+    def means(self, name: str, digest: Digest) -> bool:
+        """Whether the tag ``name`` means ``digest``. A registry that has digests for entity tags,
+        as docker-registry does, need not even look at the manifest then (RFC 9110, section
+        13.1.2)."""
+        if not is_tag(name):
+            return self.resolve(name).digest == digest
+        unless = (*_ACCEPT, ("If-None-Match", f'"{digest}"'))
+        with self._repository.send("HEAD", f"manifests/{name}", unless) as response:
+            if response.status == _NOT_MODIFIED:
+                return True
+            expect(response, 200, doing=f"the manifest {name}", where=self._where)
+            described = self._described(response, name)
+        return (described or self._resolve_by_reading(name)).digest == digest
 
     def has(self, digest: Digest) -> bool:
         """Whether it is here. Only 404 says that it is not."""

@@ -79,6 +79,10 @@ class RegistryStore:
         """One HEAD request, as a rule."""
         return self._manifests.resolve(name)
 
+    def means(self, name: str, digest: Digest) -> bool:
+        """See :class:`~manyfest.stores.base.Compares`."""
+        return self._manifests.means(name, digest)
+
     def open(self, descriptor: Descriptor) -> Reader:
         if descriptor.is_manifest:
             return self._manifests.open(descriptor)
