@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.errors import DockerfileError
 from manyfest.oci.config import Healthcheck, RunConfig
 from tests.unit.building import Bench, bench_with_base
 
@@ -162,6 +163,20 @@ def test_triggers_of_a_base_image_run_once(tmp_path: Path) -> None:
     assert config.config.env == (PATH, "T=1", "U=1")
     assert config.config.on_build == ()
     assert [step.created_by for step in config.history] == ["ENV T=1", "WORKDIR /t", "ENV U=1"]
+
+
+def test_a_trigger_of_a_base_image_may_copy_from_a_stage(tmp_path: Path) -> None:
+    bench = bench_with_base(tmp_path, "FROM scratch\nONBUILD COPY --from=files /x /y\n", {})
+    text = "FROM scratch AS files\nCOPY <<E /x\nhi\nE\nFROM base:1\n"
+
+    assert bench.files(text) == ["y 644 =hi\n"]
+
+
+def test_but_not_from_one_that_is_made_from_its_own(tmp_path: Path) -> None:
+    bench = bench_with_base(tmp_path, "FROM scratch\nONBUILD COPY --from=1 /x /y\n", {})
+
+    with pytest.raises(DockerfileError, match=r"Dockerfile:2: FROM: stage a is itself made from"):
+        bench.build("FROM base:1 AS a\nFROM a\n")
 
 
 def test_triggers_of_a_stage_run_in_those_that_start_from_it(tmp_path: Path) -> None:

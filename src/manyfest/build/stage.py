@@ -47,14 +47,29 @@ class StageBuilder:
     def __init__(self, plan: Plan, workshop: Workshop) -> None:
         self._plan = plan
         self._shop = workshop
+        self._begun: set[int] = set()
         self._built: dict[int, StageImage] = {}
 
     def build(self, planned: PlannedStage) -> StageImage:
-        """Carry out a stage; those that it uses must have been built.
+        """Carry out a stage, once.
 
         Raises :class:`~manyfest.errors.DockerfileError` and
         :class:`~manyfest.errors.BuildError`, both with file and line, and what the stores raise.
         """
+        if planned.index not in self._built:
+            self._begun.add(planned.index)
+            self._built[planned.index] = self._make(planned)
+        return self._built[planned.index]
+
+    def _stage(self, index: int) -> StageImage:
+        """A stage that another one uses. The plan has it built before, unless it is ONBUILD in a
+        base image that asks for it."""
+        planned = self._plan.stages[index]
+        if index in self._begun - self._built.keys():
+            raise DockerfileError(f"stage {planned.stage.title} is itself made from this one")
+        return self.build(planned)
+
+    def _make(self, planned: PlannedStage) -> StageImage:
         with blamed(planned.stage.base):
             image = self._start(planned)
         evaluated = evaluate(self._plan, planned, image.variables, triggers=image.triggers)
@@ -65,13 +80,11 @@ class StageBuilder:
             with blamed(instruction):
                 image = self._carry_out(image, instruction)
         files = replace(image.files, label=f"stage {planned.stage.title}")
-        image = replace(image, files=files, variables=evaluated.variables, triggers=())
-        self._built[planned.index] = image
-        return image
+        return replace(image, files=files, variables=evaluated.variables, triggers=())
 
     def _start(self, planned: PlannedStage) -> StageImage:
         if isinstance(planned.base, ins.FromStage):
-            return self._built[planned.base.index]
+            return self._stage(planned.base.index)
         created = moment(self._shop.epoch)
         if isinstance(planned.base, ins.Scratch):
             settings = Settings(run=from_scratch(), created=created)
@@ -136,7 +149,7 @@ class StageBuilder:
         if origin is None:
             return self._shop.context
         if isinstance(origin, ins.FromStage):
-            return self._built[origin.index].files
+            return self._stage(origin.index).files
         if isinstance(origin, ins.Scratch):
             return FileSystem(Empty(), {}, "an empty image")
         return self._shop.files_of(self._shop.bases.get(origin))
