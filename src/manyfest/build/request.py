@@ -34,8 +34,9 @@ class BuildRequest:
     that was not read from a file.
 
     ``backend`` is one of :data:`BACKENDS`. What follows matters only to those that run programs:
-    ``timeout``, in seconds, is how long one platform may take; with ``no_cache`` nothing is used
-    that they kept; ``secrets`` are what RUN may mount; ``ca_file`` has certificates of registries.
+    ``timeout``, in seconds, is how long one platform may take; ``network`` is ``none``, ``host``
+    or empty; with ``no_cache`` nothing is used that they kept; ``secrets`` are what RUN may mount;
+    ``ca_file`` has certificates of registries.
     """
 
     context: Path
@@ -49,6 +50,7 @@ class BuildRequest:
     text: str | None = None
     backend: str = AUTO
     timeout: float | None = None
+    network: str = ""
     no_cache: bool = False
     secrets: tuple[BuildSecret, ...] = ()
     ca_file: Path | None = None

@@ -65,10 +65,12 @@ class Buildah:
         arguments += [f"--platform={job.platform}", f"--timestamp={request.epoch}"]
         arguments += [f"--file={job.dockerfile}", f"--ignorefile={job.ignore}"]
         arguments += [f"--iidfile={job.folder / 'id'}"]
-        if "BUILDAH_ISOLATION" not in self._environ:
-            arguments.append("--isolation=chroot")
+        if "BUILDAH_ISOLATION" not in self._environ and request.network != "none":
+            arguments.append("--isolation=chroot")  # which has no network of its own to cut off
         arguments += [f"--build-arg={key}={value}" for key, value in request.build_args.items()]
         arguments += [f"--secret=id={name},src={path}" for name, path in job.secrets]
+        if request.network:
+            arguments.append(f"--network={request.network}")
         if request.target:
             arguments.append(f"--target={request.target}")
         return arguments

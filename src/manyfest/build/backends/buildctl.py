@@ -50,6 +50,8 @@ class Buildctl:
         options |= {f"build-arg:{key}": value for key, value in request.build_args.items()}
         if request.target:
             options["target"] = request.target
+        if request.network:
+            options["force-network-mode"] = request.network
         command += [f"--opt={key}={value}" for key, value in options.items()]
         command += [f"--secret=id={name},src={path}" for name, path in job.secrets]
         if request.no_cache:

@@ -73,6 +73,8 @@ class Docker:
             command += ["--provenance=false", "--sbom=false"]
         if request.target:
             command.append(f"--target={request.target}")
+        if request.network:
+            command.append(f"--network={request.network}")
         if request.no_cache:
             command.append("--no-cache")
         if not job.has_others:  # what registries have now, not what was kept of it

@@ -7,6 +7,7 @@ alone. Configuration, labels and annotations are ours.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -37,6 +38,9 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source, VerifyingReader
 from manyfest.stores.files import unnamed_file
 from manyfest.stores.layout import LayoutStore
+
+_COPIED = re.compile(r"^(/bin/sh -c #\(nop\) (?:COPY|ADD) (?:file|dir|multi)):[0-9a-f]{64} in ")
+"""How buildah tells of copied files: by a digest of what differs between machines, too."""
 
 
 def take_in(
@@ -103,7 +107,10 @@ def _layers_of(base: BaseImage | None, config: ImageConfig) -> Sequence[Layer]:
 def _history(config: ImageConfig, base: BaseImage | None, created: str) -> tuple[History, ...]:
     """The base's as it is; the builder's own steps happened at the time of the build."""
     count = len(base.config.history) if base else 0
-    own = (changed(step, created=created) for step in config.history[count:])
+    own = (
+        changed(step, created=created, created_by=_COPIED.sub(r"\1 in ", step.created_by))
+        for step in config.history[count:]
+    )
     return (*config.history[:count], *own)
 
 

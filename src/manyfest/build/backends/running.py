@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 import time
@@ -16,6 +17,9 @@ from manyfest.oci.platform import Platform
 from manyfest.processes import Ending, Process
 
 _TAIL = 3
+_DECORATION = re.compile(r"^(#[0-9]+ |[0-9.]+ |ERROR: )*(-+$|> .*|\[.*|sha256:[0-9a-f]{64}$)?")
+"""What BuildKit puts before a line, and lines of it that give no reason."""
+
 _SHOWN = 100
 _TIDYING = 60.0
 """Seconds that clearing up may take."""
@@ -105,9 +109,10 @@ class Runner:
             (run for run in self._programs if " ".join(run.original.split()) in words),
             self._running,
         )
-        if line.strip("-=> "):
-            self._tail.append(words[:_SHOWN])
         self._say(f"{self._platform} | {line}")
+        reason = _DECORATION.sub("", words)[:_SHOWN]
+        if reason and reason not in self._tail:
+            self._tail.append(reason)
 
     def _failure(self, event: str, why: str = "", mend: str = "") -> BuildError:
         where, at = "", ""
