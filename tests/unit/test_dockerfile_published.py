@@ -113,7 +113,7 @@ def test_a_status_pages_last_stage() -> None:
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("push-server", [(13, "StageNameCasing"), (24, "NoEmptyContinuation")]),
+        ("push-server", [(13, "StageNameCasing"), (23, "NoEmptyContinuation")]),
         (
             "status-page",
             [
