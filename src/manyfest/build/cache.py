@@ -26,6 +26,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.stores.base import CHUNK_SIZE, Content, VerifyingReader
 from manyfest.stores.blobs import BlobFolder
+from manyfest.stores.cache_folder import cache_folder
 from manyfest.stores.files import TEMPORARY_PREFIX, open_file, read_small, unnamed_file
 from manyfest.stores.pruning import prune_now_and_then
 
@@ -33,6 +34,12 @@ LIMIT = 2 * 1024 * 1024 * 1024
 """Bytes on disk."""
 
 _LARGEST_NOTE = 4096
+
+
+def user_cache() -> BuildCache | None:
+    """This user's own, unless the environment says that there is to be none."""
+    folder = cache_folder(os.environ, Path.home())
+    return BuildCache(folder / "builds") if folder else None
 
 
 class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
