@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -37,117 +39,113 @@ def rules(text: str, *, ignore: str = "") -> list[tuple[int, str]]:
     return [(warning.place.line, warning.rule) for warning in found]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "FROM a AS Web",
-            "1: StageNameCasing: the stage's name 'Web' has capital letters, which do not count;"
-            " write web",
-        ),
-        (
-            "FROM a as web",
-            "1: FromAsCasing: 'FROM' and 'as' differ in their letters' case; write AS",
-        ),
-        (
-            "FROM a AS x\nFROM b AS x",
-            "2: DuplicateStageName: there is a stage 'x' already, and the later one counts;"
-            " give this stage another name",
-        ),
-        (
-            "FROM a AS context",
-            "1: ReservedStageName: the name 'context' has another meaning;"
-            " give this stage another name",
-        ),
-        (
-            "ARG SUITE=1\nFROM a:${SUIT:-2}",
-            "2: UndefinedArgInFrom: no ARG before the first FROM declares SUIT;"
-            " did you mean SUITE?",
-        ),
-        (
-            "FROM --platform=${WHERE:-linux/amd64} a",
-            "1: UndefinedArgInFrom: no ARG before the first FROM declares WHERE;"
-            " add ARG WHERE there",
-        ),
-        (
-            "ARG V\nFROM a:$V",
-            "2: InvalidDefaultArgInFrom: without build arguments 'a:$V' comes to 'a:', which is"
-            " no image's name; give the ARG before the first FROM a default",
-        ),
-        (
-            "FROM --platform=${TARGETPLATFORM} a",
-            "1: RedundantTargetPlatform: a stage is for ${TARGETPLATFORM} anyway;"
-            " leave --platform out",
-        ),
-        (
-            "FROM --platform=linux/arm64 a AS x",
-            "1: FromPlatformFlagConstDisallowed: the stage is for linux/arm64 whatever the image"
-            " is built for; leave --platform out, write --platform=$BUILDPLATFORM,"
-            " or let the stage's name say arm64",
-        ),
-        (
-            "FROM a\nRUN b \\\n\n  c",
-            "3: NoEmptyContinuation: an empty line within RUN will become an error; remove it",
-        ),
-        (
-            "FROM a\nRUN b\nuser c",
-            "3: ConsistentInstructionCasing: 'user' is not written like most keywords here;"
-            " write USER",
-        ),
-        (
-            "FROM a\nMAINTAINER b",
-            "2: MaintainerDeprecated: MAINTAINER is a thing of the past;"
-            " write LABEL org.opencontainers.image.authors=…",
-        ),
-        (
-            "FROM a\nCMD b",
-            "2: JSONArgsRecommended: the program is started by a shell, which passes no signals"
-            ' on to it; write CMD ["program", "argument"]',
-        ),
-        (
-            'FROM a\nENTRYPOINT ["b"]\nUSER c\nENTRYPOINT ["d"]',
-            "2: MultipleInstructionsDisallowed: this has no effect: a later ENTRYPOINT of the"
-            " stage counts; keep one of them",
-        ),
-        (
-            "FROM a\nWORKDIR app",
-            "2: WorkdirRelativePath: where 'app' leads depends on the base image;"
-            " write an absolute path",
-        ),
-        (
-            "FROM a\nLABEL key some value",
-            "2: LegacyKeyValueFormat: LABEL key has its value behind a blank, the old form;"
-            " write LABEL key=VALUE",
-        ),
-        (
-            "FROM a\nENV A=1 API_TOKEN=x",
-            "2: SecretsUsedInArgOrEnv: API_TOKEN looks like a secret, and everyone who has the"
-            " image can read what ENV sets; use RUN --mount=type=secret",
-        ),
-        (
-            "FROM a\nEXPOSE 80/TCP",
-            "2: ExposeProtoCasing: the protocol of '80/TCP' has capital letters; write tcp",
-        ),
-        (
-            "FROM a\nEXPOSE 127.0.0.1:80:8080",
-            "2: ExposeInvalidFormat: the address or the host's port in '127.0.0.1:80:8080' has no"
-            " effect; write 8080",
-        ),
-        (
-            "ARG SHARED=1\nFROM a\nUSER $SHARED",
-            "3: UndefinedVar: nothing sets $SHARED here; add ARG SHARED to this stage",
-        ),
-        (
-            "FROM scratch\nENV PATH=$PAHT:/opt",
-            "2: UndefinedVar: nothing sets $PAHT here; did you mean PATH?",
-        ),
-        (
-            "# check=experimental=all\nFROM a\n# some other words\nARG V",
-            "4: InvalidDefinitionDescription: the comment above does not describe V;"
-            " write '# V DESCRIPTION', or put an empty line between them",
-        ),
-    ],
-)
+MESSAGES = [
+    (
+        "FROM a AS Web",
+        "1: StageNameCasing: the stage's name 'Web' has capital letters, which do not count;"
+        " write web",
+    ),
+    (
+        "FROM a as web",
+        "1: FromAsCasing: 'FROM' and 'as' differ in their letters' case; write AS",
+    ),
+    (
+        "FROM a AS x\nFROM b AS x",
+        "2: DuplicateStageName: there is a stage 'x' already, and the later one counts;"
+        " give this stage another name",
+    ),
+    (
+        "FROM a AS context",
+        "1: ReservedStageName: the name 'context' has another meaning;"
+        " give this stage another name",
+    ),
+    (
+        "ARG SUITE=1\nFROM a:${SUIT:-2}",
+        "2: UndefinedArgInFrom: no ARG before the first FROM declares SUIT; did you mean SUITE?",
+    ),
+    (
+        "FROM --platform=${WHERE:-linux/amd64} a",
+        "1: UndefinedArgInFrom: no ARG before the first FROM declares WHERE; add ARG WHERE there",
+    ),
+    (
+        "ARG V\nFROM a:$V",
+        "2: InvalidDefaultArgInFrom: without build arguments 'a:$V' comes to 'a:', which is"
+        " no image's name; give the ARG before the first FROM a default",
+    ),
+    (
+        "FROM --platform=${TARGETPLATFORM} a",
+        "1: RedundantTargetPlatform: a stage is for ${TARGETPLATFORM} anyway; leave --platform out",
+    ),
+    (
+        "FROM --platform=linux/arm64 a AS x",
+        "1: FromPlatformFlagConstDisallowed: the stage is for linux/arm64 whatever the image"
+        " is built for; leave --platform out, write --platform=$BUILDPLATFORM,"
+        " or let the stage's name say arm64",
+    ),
+    (
+        "FROM a\nRUN b \\\n\n  c",
+        "3: NoEmptyContinuation: an empty line within RUN will become an error; remove it",
+    ),
+    (
+        "FROM a\nRUN b\nuser c",
+        "3: ConsistentInstructionCasing: 'user' is not written like most keywords here; write USER",
+    ),
+    (
+        "FROM a\nMAINTAINER b",
+        "2: MaintainerDeprecated: MAINTAINER is a thing of the past;"
+        " write LABEL org.opencontainers.image.authors=…",
+    ),
+    (
+        "FROM a\nCMD b",
+        "2: JSONArgsRecommended: the program is started by a shell, which passes no signals"
+        ' on to it; write CMD ["program", "argument"]',
+    ),
+    (
+        'FROM a\nENTRYPOINT ["b"]\nUSER c\nENTRYPOINT ["d"]',
+        "2: MultipleInstructionsDisallowed: this has no effect: a later ENTRYPOINT of the"
+        " stage counts; keep one of them",
+    ),
+    (
+        "FROM a\nWORKDIR app",
+        "2: WorkdirRelativePath: where 'app' leads depends on the base image;"
+        " write an absolute path",
+    ),
+    (
+        "FROM a\nLABEL key some value",
+        "2: LegacyKeyValueFormat: LABEL key has its value behind a blank, the old form;"
+        " write LABEL key=VALUE",
+    ),
+    (
+        "FROM a\nENV A=1 API_TOKEN=x",
+        "2: SecretsUsedInArgOrEnv: API_TOKEN looks like a secret, and everyone who has the"
+        " image can read what ENV sets; use RUN --mount=type=secret",
+    ),
+    (
+        "FROM a\nEXPOSE 80/TCP",
+        "2: ExposeProtoCasing: the protocol of '80/TCP' has capital letters; write tcp",
+    ),
+    (
+        "FROM a\nEXPOSE 127.0.0.1:80:8080",
+        "2: ExposeInvalidFormat: the address or the host's port in '127.0.0.1:80:8080' has no"
+        " effect; write 8080",
+    ),
+    (
+        "ARG SHARED=1\nFROM a\nUSER $SHARED",
+        "3: UndefinedVar: nothing sets $SHARED here; add ARG SHARED to this stage",
+    ),
+    (
+        "FROM scratch\nENV PATH=$PAHT:/opt",
+        "2: UndefinedVar: nothing sets $PAHT here; did you mean PATH?",
+    ),
+    (
+        "# check=experimental=all\nFROM a\n# some other words\nARG V",
+        "4: InvalidDefinitionDescription: the comment above does not describe V;"
+        " write '# V DESCRIPTION', or put an empty line between them",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), MESSAGES)
 def test_a_warning_says_where_which_rule_what_and_how_to_mend_it(text: str, message: str) -> None:
     assert warnings(text) == [message]
 
@@ -327,6 +325,12 @@ pieces = (
     "FROM from ARG ENV COPY ADD LABEL RUN CMD USER EXPOSE VOLUME ONBUILD WORKDIR MAINTAINER AS as"
     ' a b=c $A ${A:-b} ${B 80/TCP 1:2 --platform=$P ["a"] <<E \\ # check=skip=all'
 ).split()
+
+
+def test_the_reference_lists_these_rules() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/dockerfile.md").read_text()
+    named = [message.split(": ")[1] for _, message in MESSAGES]
+    assert sorted({*named, "CopyIgnoredFile"}) == re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
 
 
 @given(
