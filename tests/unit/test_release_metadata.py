@@ -81,8 +81,10 @@ def test_a_template_that_needs_a_version_where_none_is_known(tmp_path: Path) -> 
 
 
 def test_a_time_that_is_not_known_is_left_out(tmp_path: Path) -> None:
-    assert metadata_of_folder(tmp_path, 0).facts == {}
-    assert metadata_of_folder(tmp_path, 1).facts == {
+    nothing = msgspec.structs.replace(VERSION, text="", revision="", commit_time=0)
+    assert metadata_of_folder(tmp_path, nothing).facts == {}
+    dated = msgspec.structs.replace(nothing, commit_time=1)
+    assert metadata_of_folder(tmp_path, dated).facts == {
         "org.opencontainers.image.created": "1970-01-01T00:00:01Z"
     }
 

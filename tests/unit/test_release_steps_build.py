@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from manyfest.build.duration import Duration
 from manyfest.errors import CheckFailed, DockerfileError, NotFound, ReleaseError, StoreError
 from manyfest.oci.reference import Name, Reference
 from manyfest.release.building import project_request
@@ -281,3 +282,18 @@ def test_a_platform_that_a_taken_image_lacks_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(CheckFailed):
         CHECK.run(release)
     assert release.checked == ()
+
+
+def test_what_runs_programs_is_asked_for_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "secret")
+    build = Build(
+        platforms=parsed("linux/amd64"),
+        backend="buildah",
+        timeout=Duration.parse("1h30m"),
+        secrets=("id=token,env=TOKEN",),
+    )
+    asked = project_request(make_config(tmp_path, build=build), VERSION)
+    assert (asked.backend, asked.timeout) == ("buildah", 5400)
+    assert [(secret.id, secret.value) for secret in asked.secrets] == [("token", b"secret")]

@@ -24,9 +24,9 @@ class BuildSecret:
     value: bytes = field(repr=False)
 
     @classmethod
-    def parse(cls, text: str, environ: Mapping[str, str]) -> Self:
+    def parse(cls, text: str, environ: Mapping[str, str], *, folder: Path = Path()) -> Self:
         """Read what ``id=ID,src=FILE``, ``id=ID,env=NAME`` or, for the variable of its own name,
-        ``id=ID`` names.
+        ``id=ID`` names; the file may be relative to ``folder``.
 
         Raises :class:`~manyfest.errors.UsageError` for what does not parse or is not there.
         """
@@ -35,10 +35,10 @@ class BuildSecret:
         name, file, variable = (_taken(fields, *keys) for keys in _KEYS)
         if not name or "/" in name or fields or (file and variable):
             raise UsageError(
-                f"--secret {text!r} is not understood",
+                f"the secret {text!r} is not understood",
                 mend="write id=ID,src=FILE or id=ID,env=NAME",
             )
-        return cls(id=name, value=_read(Path(file)) if file else _get(variable or name, environ))
+        return cls(id=name, value=_read(folder / file) if file else _get(variable or name, environ))
 
     @property
     def hidden(self) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ if TYPE_CHECKING:
 @click.option(
     "--backend",
     type=click.Choice(["auto", "native", "buildah", "docker", "buildctl"]),
-    help="Who builds. By default manyfest itself, and what runs programs the first that is there.",
+    help="Who builds: by default manyfest, and for RUN the first of the others that is there.",
 )
 @click.option(
     "--secret",
@@ -106,6 +106,9 @@ def command(
 ) -> None:
     """Build the folder CONTEXT for each platform, into one image at REF, a target as in manyfest
     copy: oci-archive:FILE:TAG, oci:DIR:TAG, a name in a registry, docker-daemon:NAME:TAG.
+
+    In a folder with a manyfest.yaml all of this may be left out: the project is built as it says,
+    after its command 'before', into its archive.
 
     Needs no daemon. Only where the Dockerfile has RUN, a builder is called that runs programs:
     buildah, docker or buildctl. Prints the digest.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from manyfest.build.request import BuildRequest
-from manyfest.errors import ReleaseError
+from manyfest.build.secrets import BuildSecret
+from manyfest.errors import ConfigError, ReleaseError, UsageError
 from manyfest.release.config import Config
 from manyfest.release.metadata import metadata_of
 from manyfest.release.template import values
@@ -15,8 +18,8 @@ from manyfest.release.version import Version
 def project_request(config: Config, version: Version) -> BuildRequest:
     """What the builder is asked for.
 
-    Raises :class:`~manyfest.errors.ConfigError` for what this version does not do, and for a
-    template that needs what is not known.
+    Raises :class:`~manyfest.errors.ConfigError` for what this version does not do, for a template
+    that needs what is not known, and for a secret that is not there.
     """
     config.require_supported("layers.")
     known = values(config.name, version)
@@ -28,7 +31,19 @@ def project_request(config: Config, version: Version) -> BuildRequest:
         target=config.build.target,
         epoch=version.commit_time,
         metadata=metadata_of(config, version),
+        backend=config.build.backend,
+        timeout=config.build.timeout.seconds if config.build.timeout else None,
+        secrets=tuple(_secrets(config)),
     )
+
+
+def _secrets(config: Config) -> Iterator[BuildSecret]:
+    for position, text in enumerate(config.build.secrets):
+        try:
+            yield BuildSecret.parse(text, os.environ, folder=config.root)
+        except UsageError as error:
+            where = error.where or config.where(f"build.secrets[{position}]")
+            raise ConfigError(error.what, where=where, mend=error.mend) from None
 
 
 def make_output_folder(folder: Path) -> None:

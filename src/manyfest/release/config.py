@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from manyfest.build.duration import Duration
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_repository, is_tag
@@ -66,6 +67,21 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             " environment."
         ),
     ] = ""
+    backend: Annotated[
+        Literal["auto", "native", "buildah", "docker", "buildctl"],
+        Meta(description="Who builds; auto is manyfest itself, and another only for RUN."),
+    ] = "auto"
+    timeout: Annotated[
+        Duration | None,
+        Meta(description="How long one platform may take where a program is run."),
+    ] = None
+    secrets: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What RUN --mount=type=secret may read: a file, or a variable.",
+            examples=[["id=npm,src=.npmrc", "id=token,env=TOKEN"]],
+        ),
+    ] = ()
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -253,7 +269,12 @@ def load(path: Path) -> Config:
     from manyfest.release.decode import decode
     from manyfest.release.document import read
 
-    readers = {Platform: Platform.parse, Name: _repository, Template: Template.parse}
+    readers = {
+        Duration: Duration.parse,
+        Name: _repository,
+        Platform: Platform.parse,
+        Template: Template.parse,
+    }
     file, lines = decode(read(path), ConfigFile, path, readers)
     config = Config(path=path, lines=lines, **msgspec.structs.asdict(file))
     _check_name(config)

@@ -93,6 +93,8 @@ class _Decoder:
                 return self._bool(node, key)
             case inspect.StrType():
                 return self._text(node, key)
+            case inspect.LiteralType():
+                return self._choice(node, kind, key)
         raise TypeError(f"{key} is declared as {kind!r}, which no rule here reads")
 
     def _struct(self, node: Node, kind: inspect.StructType, key: str) -> object:
@@ -153,6 +155,15 @@ class _Decoder:
         if kind_of(node) != "str":
             raise self._wrong(node, "text", key, f'write "{_shown(node)}"')
         return str(node.value)
+
+    def _choice(self, node: Node, kind: inspect.LiteralType, key: str) -> str:
+        text = self._text(node, key)
+        if text not in kind.values:
+            what = f"{key!r} cannot be {text[:80]!r}"
+            raise self._error(
+                what, self.lines[key], f"use one of {', '.join(map(str, kind.values))}"
+            )
+        return text
 
     def _bool(self, node: Node, key: str) -> bool:
         if kind_of(node) != "bool":

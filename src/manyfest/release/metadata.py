@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from manyfest.build.configure import moment
 from manyfest.build.metadata import PREFIX, Metadata
 from manyfest.release import git
 from manyfest.release.template import Template, values
@@ -37,9 +37,8 @@ def metadata_of(config: Config, version: Version) -> Metadata:
     known = values(config.name, version)
     told = _rendered(config.metadata.keywords, known)
     facts = {
-        **_facts_of_git(version.commit_time, version.revision, git.remote(config.root)),
+        **_facts_of_git(config.root, version),
         "title": config.name,
-        "version": version.text,
         **told,
     }
     facts["url"] = told.get("url") or facts["source"]
@@ -50,10 +49,9 @@ def metadata_of(config: Config, version: Version) -> Metadata:
     )
 
 
-def metadata_of_folder(folder: Path, epoch: int) -> Metadata:
+def metadata_of_folder(folder: Path, version: Version) -> Metadata:
     """What git alone says of a folder that is built without a ``manyfest.yaml``."""
-    revision = git.checkout(folder).revision if git.is_repository(folder) else ""
-    facts = _facts_of_git(epoch, revision, git.remote(folder))
+    facts = _facts_of_git(folder, version)
     return Metadata(facts=_prefixed({**facts, "url": facts["source"]}))
 
 
@@ -78,10 +76,14 @@ def web_address(remote: str) -> str:
     return f"{parts.scheme if web else 'https'}://{place}/{path}"
 
 
-def _facts_of_git(epoch: int, revision: str, remote: str) -> dict[str, str]:
-    """``epoch`` is in seconds since 1970; 0 stands for a time that is not known."""
-    created = datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if epoch else ""
-    return {"created": created, "revision": revision, "source": web_address(remote)}
+def _facts_of_git(folder: Path, version: Version) -> dict[str, str]:
+    """Empty is what is not known; a time of 0 is not."""
+    return {
+        "created": moment(version.commit_time) if version.commit_time else "",
+        "version": version.text,
+        "revision": version.revision,
+        "source": web_address(git.remote(folder)) if version.revision else "",
+    }
 
 
 def _prefixed(facts: Mapping[str, str]) -> dict[str, str]:

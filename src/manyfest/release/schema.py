@@ -16,6 +16,11 @@ from manyfest.release.config import ConfigFile
 from manyfest.release.template import VARIABLES
 
 _TEXT_FORMS: dict[str, dict[str, Any]] = {
+    "Duration": {
+        "description": "A time: seconds, or 30m, or 1h30m.",
+        "type": ["string", "number"],
+        "examples": ["30m", 900],
+    },
     "Name": {
         "description": "A repository in a registry, without a tag.",
         "type": "string",
