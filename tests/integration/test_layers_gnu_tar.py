@@ -5,12 +5,16 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
 
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.read import read_entries, scan
 from manyfest.layers.write import write_layer
+from tests.trees import TREES, Folder, keeps_notes, put, told
+from tests.unit.building import Bench
 
 pytestmark = [
     pytest.mark.real,
@@ -77,3 +81,22 @@ def test_what_gnu_tar_writes_is_read(form: str, tmp_path: Path) -> None:
     offsets = {entry.name: (entry.size, at) for entry, at in scan(io.BytesIO(tar))}
     size, at = offsets["file"]
     assert tar[at : at + size] == b"x" * 1000
+
+
+@settings(deadline=None, max_examples=20)
+@given(TREES)
+def test_gnu_tar_unpacks_any_tree_as_it_was_built(tree: Folder) -> None:
+    with TemporaryDirectory() as temporary:
+        bench, unpacked = Bench(Path(temporary)), Path(temporary, "unpacked")
+        bench.context.mkdir()
+        unpacked.mkdir()
+        put(tree, bench.context / "t", notes=keeps_notes(bench.context))
+        built = bench.build("FROM scratch\nCOPY t /\n")
+        layer = built.platforms[0].manifest.image.layers[0].digest
+        blob = bench.folder / "work1/blobs/sha256" / layer.hex
+        subprocess.run(
+            ["tar", "--xattrs", "--xattrs-include=user.*", "-xzpf", blob, "-C", unpacked],
+            check=True,
+        )
+
+        assert told(unpacked) == told(bench.context / "t")

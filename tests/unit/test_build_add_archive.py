@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from manyfest.build.built import Built
 from manyfest.errors import BuildError
+from manyfest.layers.entry import EntryType
+from manyfest.oci.descriptor import Descriptor
+from manyfest.stores.base import Source
 from tests.unit.building import EPOCH, Bench, layer_entries, write
 
 
@@ -36,10 +40,14 @@ def member(name: str, content: bytes = b"", **fields: object) -> tuple[tarfile.T
 
 def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
     out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for info, content in members:
             archive.addfile(info, io.BytesIO(content))
     return out.getvalue()
+
+
+def layer_of(built: Built) -> tuple[Source, Descriptor]:
+    return built.source, built.platforms[0].manifest.image.layers[0]
 
 
 TAR = tar(
@@ -101,8 +109,7 @@ def test_not_unpacked_unless_asked(bench: Bench, instruction: str) -> None:
 )
 def test_what_is_no_archive_is_copied(bench: Bench, content: bytes) -> None:
     (bench.context / "file").write_bytes(content)
-    built = bench.build("FROM scratch\nADD file /x\n")
-    ((_, copied),) = layer_entries(built.source, built.platforms[0].manifest.image.layers[0])
+    ((_, copied),) = layer_entries(*layer_of(bench.build("FROM scratch\nADD file /x\n")))
 
     assert copied == content
 
@@ -110,8 +117,7 @@ def test_what_is_no_archive_is_copied(bench: Bench, content: bytes) -> None:
 def test_times_are_kept_up_to_the_epoch(bench: Bench) -> None:
     late = member("late", mtime=EPOCH + 5)
     (bench.context / "t.tar").write_bytes(tar(member("early"), late))
-    built = bench.build("FROM scratch\nADD t.tar /\n")
-    entries = layer_entries(built.source, built.platforms[0].manifest.image.layers[0])
+    entries = layer_entries(*layer_of(bench.build("FROM scratch\nADD t.tar /\n")))
 
     assert {entry.name: entry.mtime for entry, _ in entries} == {
         "early": EPOCH - 1,
@@ -128,6 +134,63 @@ def test_links_of_the_image_are_followed(bench: Bench) -> None:
         "real/ 755",
         "real/f 644 =1",
     ]
+
+
+def test_links_lead_nowhere_outside_of_the_destination(bench: Bench) -> None:
+    links = (
+        member("away", type=tarfile.SYMTYPE, linkname="/etc"),
+        member("up", type=tarfile.SYMTYPE, linkname="../../.."),
+    )
+    (bench.context / "t.tar").write_bytes(tar(*links, member("away/f"), member("up/g")))
+
+    assert bench.files("FROM scratch\nADD t.tar /in\n") == [
+        "in/ 755",
+        "in/away -> /etc",
+        "in/etc/ 755",
+        "in/etc/f 644 =",
+        "in/g 644 =",
+        "in/up -> ../../..",
+    ]
+
+
+def test_of_a_name_that_comes_twice_the_last_one_stands(bench: Bench) -> None:
+    again = (member("a", b"old"), member("h", type=tarfile.LNKTYPE, linkname="a"))
+    (bench.context / "t.tar").write_bytes(tar(*again, member("a", b"new"), member("d/x")))
+
+    assert bench.files("FROM scratch\nADD t.tar /\n") == [
+        "a 644 =new",
+        "d/ 755",
+        "d/x 644 =",
+        "h 644 =old",
+    ]
+
+
+def test_every_kind_of_file(bench: Bench) -> None:
+    long = "/".join(["ü" * 60] * 5)
+    device = member("dev", type=tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o666)
+    pipe = member("pipe", type=tarfile.FIFOTYPE, mode=0o600)
+    (bench.context / "t.tar").write_bytes(tar(device, pipe, member(long, uid=2**31)))
+    built = bench.build("FROM scratch\nADD t.tar /\n")
+    entries = {e.name: e for e, _ in layer_entries(*layer_of(built))}
+
+    assert (entries["dev"].type, entries["dev"].mode) == (EntryType.CHAR, 0o666)
+    assert (entries["dev"].devmajor, entries["dev"].devminor) == (1, 3)
+    assert (entries["pipe"].type, entries["pipe"].mode) == (EntryType.FIFO, 0o600)
+    assert entries[long].uid == 2**31
+
+
+def test_attributes_of_other_machines_stay_behind(bench: Bench) -> None:
+    records = {
+        "SCHILY.xattr.user.note": "n",
+        "SCHILY.xattr.security.capability": "c",
+        "SCHILY.xattr.security.selinux": "s",
+        "SCHILY.xattr.trusted.overlay.opaque": "y",
+    }
+    (bench.context / "t.tar").write_bytes(tar(member("a", pax_headers=records)))
+    built = bench.build("FROM scratch\nADD t.tar /\n")
+    ((entry, _),) = layer_entries(*layer_of(built))
+
+    assert entry.xattrs == {"security.capability": b"c", "user.note": b"n"}
 
 
 @pytest.mark.parametrize(
