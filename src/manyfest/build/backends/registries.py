@@ -14,7 +14,7 @@ from pathlib import Path
 from manyfest.build.bases import BaseImage
 from manyfest.oci.reference import Name
 from manyfest.stores.base import Source
-from manyfest.stores.registry.auth.credentials import Credentials, server_names
+from manyfest.stores.registry.auth.credentials import Credentials
 from manyfest.stores.registry.auth.secret import Credential
 from manyfest.stores.registry.store import RegistryStore
 
@@ -69,7 +69,7 @@ def _logins(images: Sequence[BaseImage], credentials: Credentials) -> dict[str, 
     for name in (Name.parse(image.full_name) for image in images):
         found = credentials.find(name.registry, name.repository)
         if found is not None:
-            logins.setdefault(server_names(name.registry)[-1], _login(found))
+            logins[f"{name.registry}/{name.repository}"] = _login(found)
     return logins
 
 

@@ -17,8 +17,10 @@ from manyfest.oci.platform import Platform
 from manyfest.processes import Ending, Process
 
 _TAIL = 3
-_DECORATION = re.compile(r"^(#[0-9]+ |[0-9.]+ |ERROR: )*(-+$|> .*|\[.*|sha256:[0-9a-f]{64}$)?")
-"""What BuildKit puts before a line, and lines of it that give no reason."""
+_DECORATION = re.compile(
+    r"^(#[0-9]+ |[0-9.]+ |ERROR: )*(-+$|> .*|\[.*|STEP .*|sha256:[0-9a-f]{64}$)?"
+)
+"""What builders put before a line, and lines of theirs that give no reason."""
 
 _SHOWN = 100
 _TIDYING = 60.0
@@ -106,7 +108,7 @@ class Runner:
             line = line.replace(secret, "***")
         words = " ".join(line.split())
         self._running = next(
-            (run for run in self._programs if " ".join(run.original.split()) in words),
+            (run for run in self._programs if _text(run) in words),
             self._running,
         )
         self._say(f"{self._platform} | {line}")
@@ -117,11 +119,16 @@ class Runner:
     def _failure(self, event: str, why: str = "", mend: str = "") -> BuildError:
         where, at = "", ""
         if self._running is not None:
-            where, at = str(self._running.place), f" at {self._running.original[:_SHOWN]!r}"
+            where, at = str(self._running.place), f" at {_text(self._running)[:_SHOWN]!r}"
         reason = f": {why}" if why else ""
         return BuildError(
             f"the build for {self._platform} {event}{at}{reason}", where=where, mend=mend
         )
+
+
+def _text(program: Run) -> str:
+    """The instruction as builders show it."""
+    return " ".join(program.original.split())
 
 
 def output(command: Sequence[str]) -> str | None:
