@@ -85,6 +85,10 @@ class Bases:
         key = (wanted.reference, wanted.platform.normalised())
         return self._images.get(key, lambda: self._read(*key))
 
+    def found(self, wanted: FromImage) -> BaseImage | None:
+        """The base, if it was read already."""
+        return self._images.found((wanted.reference, wanted.platform.normalised()))
+
     @property
     def sources(self) -> tuple[Source, ...]:
         """Where the bases that were used lie."""

@@ -15,10 +15,20 @@ from manyfest.build.backends.delegate import build_with
 from manyfest.build.bases import Bases
 from manyfest.build.built import Built, BuiltPlatform
 from manyfest.build.cache import BuildCache
+from manyfest.build.dockerfile.instructions import FromImage
 from manyfest.build.dockerfile.plan import Plan
+from manyfest.build.dockerfile.warnings import check_dockerfile, refuse_warnings
+from manyfest.build.dockerignore import Ignore
 from manyfest.build.native import build_natively
 from manyfest.build.outline import Outline, outline
-from manyfest.build.request import AUTO, BuildRequest, open_context, plan_platforms, read_dockerfile
+from manyfest.build.request import (
+    AUTO,
+    BuildRequest,
+    open_context,
+    plan_platforms,
+    read_dockerfile,
+    read_ignore,
+)
 from manyfest.errors import NeedsBuilder
 from manyfest.graph import read_graph
 from manyfest.oci.reference import Name
@@ -49,8 +59,11 @@ def build(
     made; :class:`~manyfest.errors.BuildError` for what cannot be built; and what the stores of
     base images raise.
     """
-    plans = plan_platforms(request, read_dockerfile(request))
+    dockerfile = read_dockerfile(request)
+    plans = plan_platforms(request, dockerfile)
     open_context(request)  # whoever builds, a wrong one is refused here
+    ignore = read_ignore(request)
+    refuse_warnings(dockerfile, check_dockerfile(dockerfile, ignore=ignore))
     bases = Bases(open_image)
     workspace.path.mkdir(parents=True, exist_ok=True)
 
@@ -80,7 +93,7 @@ def build(
         source=Overlay([workspace, *bases.sources]),
         graph=read_graph(workspace, index.descriptor),
         platforms=tuple(images),
-        warnings=tuple(_warnings(plans)),
+        warnings=tuple(_warnings(plans[0], ignore, bases)),
     )
 
 
@@ -126,8 +139,17 @@ def _build_shares(
     return [built[plan.platform] for plan in plans]
 
 
-def _warnings(plans: Sequence[Plan]) -> list[str]:
-    return [
-        f"{plans[0].dockerfile.file}: build argument {name} has no effect: no ARG declares it"
-        for name in plans[0].unused_build_args()
+def _warnings(plan: Plan, ignore: Ignore, bases: Bases) -> list[str]:
+    """Once for all platforms: they share the Dockerfile, and their bases set the same names."""
+    images = {s.index: bases.found(s.base) for s in plan.needed if isinstance(s.base, FromImage)}
+    variables = {
+        index: [pair.partition("=")[0] for pair in image.config.config.env]
+        for index, image in images.items()
+        if image
+    }
+    found = check_dockerfile(plan.dockerfile, ignore=ignore, base_variables=variables)
+    unused = [
+        f"{plan.dockerfile.file}: build argument {name} has no effect: no ARG declares it"
+        for name in plan.unused_build_args()
     ]
+    return [*map(str, found), *unused]

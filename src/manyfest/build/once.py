@@ -32,3 +32,11 @@ class Once(Generic[K, V]):
                 result.set_exception(error)
                 raise
         return result.result()
+
+    def found(self, key: K) -> V | None:
+        """The result for ``key`` if it was made already, and did not fail."""
+        with self._lock:
+            result = self._results.get(key)
+        if result is None or not result.done() or result.exception() is not None:
+            return None
+        return result.result()
