@@ -45,7 +45,7 @@ def _prune(folder: Path, limit: int) -> None:
     for _, size, path in sorted(files):
         if total <= limit * 3 // 4:
             return
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             os.unlink(path)
         total -= size
 
