@@ -78,7 +78,6 @@ def test_statements_know_their_lines() -> None:
     assert places == [("FROM", 2, 2), ("RUN", 4, 6), ("COPY", 7, 9), ("USER", 10, 10)]
 
 
-
 @pytest.mark.parametrize(
     ("line", "flags", "args"),
     [
