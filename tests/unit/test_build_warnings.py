@@ -46,5 +46,11 @@ def test_a_dockerfile_may_want_no_warnings(tmp_path: Path) -> None:
         Bench(tmp_path).build("# check=error=true\nFROM scratch AS One\nUSER 1\n")
 
 
+def test_nor_one_that_only_the_base_image_tells(tmp_path: Path) -> None:
+    bench = bench_with_base(tmp_path, "FROM scratch\nUSER 1\n", {})
+    with pytest.raises(DockerfileError, match=r"Dockerfile:3: UndefinedVar: nothing sets \$HOME "):
+        bench.build("# check=error=true\nFROM base:1\nUSER $HOME\n")
+
+
 def test_and_may_want_none_told(tmp_path: Path) -> None:
     assert Bench(tmp_path).build("# check=skip=all\nFROM scratch AS One\nUSER 1\n").warnings == ()

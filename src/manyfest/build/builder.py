@@ -140,7 +140,8 @@ def _build_shares(
 
 
 def _warnings(plan: Plan, ignore: Ignore, bases: Bases) -> list[str]:
-    """Once for all platforms: they share the Dockerfile, and their bases set the same names."""
+    """Once for all platforms: they share the Dockerfile, and their bases set the same names. More
+    is known now than before the build, and may be refused."""
     images = {s.index: bases.found(s.base) for s in plan.needed if isinstance(s.base, FromImage)}
     variables = {
         index: [pair.partition("=")[0] for pair in image.config.config.env]
@@ -148,6 +149,7 @@ def _warnings(plan: Plan, ignore: Ignore, bases: Bases) -> list[str]:
         if image
     }
     found = check_dockerfile(plan.dockerfile, ignore=ignore, base_variables=variables)
+    refuse_warnings(plan.dockerfile, found)
     unused = [
         f"{plan.dockerfile.file}: build argument {name} has no effect: no ARG declares it"
         for name in plan.unused_build_args()
