@@ -21,7 +21,16 @@ from manyfest.oci.mediatypes import (
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Content
 from manyfest.stores.memory import MemoryStore
-from tests.unit.building import Bench, Sealed, image_files, layer_files, seal_layers, stored, write
+from tests.unit.building import (
+    Bench,
+    Sealed,
+    bench_with_base,
+    image_files,
+    layer_files,
+    seal_layers,
+    stored,
+    write,
+)
 
 LAYER = Digest("sha256", "1" * 64)
 FOREIGN = Digest("sha256", "2" * 64)
@@ -257,6 +266,37 @@ def test_they_are_read_for_places_of_which_the_base_speaks(
 
     with pytest.raises(AssertionError, match="a layer of the base was opened"):
         bench.build(f"FROM base:1\n{instruction}\n")
+
+
+def test_what_a_stage_has_from_its_base_can_be_copied_from_it(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"x/ssl/certs/ca": "trusted", "x/bin/run": "it"}
+    bench = bench_with_base(tmp_path, "FROM scratch\nCOPY x/ /etc/\nCOPY x/bin /usr/bin\n", files)
+    write(bench.context, {"own": "mine"})
+    dockerfile = (
+        "FROM base:1 AS first\nCOPY own /etc/ssl/\nFROM first AS second\nFROM scratch\n"
+        "COPY --from=second /etc/ssl/certs/ca /one/\n"
+        "COPY --from=second /etc/ssl /all\n"
+        "COPY --from=second /usr/bin/r* /some/\n"
+    )
+    assert bench.files(dockerfile) == [
+        "all/ 755",
+        "all/certs/ 755",
+        "all/certs/ca 644 =trusted",
+        "all/own 644 =mine",
+        "one/ 755",
+        "one/ca 644 =trusted",
+        "some/ 755",
+        "some/run 644 =it",
+    ]
+
+
+def test_what_a_stage_has_made_is_copied_without_a_look_at_its_base(tmp_path: Path) -> None:
+    bench = sealed_base(tmp_path, "FROM scratch\nCOPY x /usr/x\n", {"x": "x"})
+    built = bench.build(
+        "FROM base:1 AS first\nCOPY app /usr/local/bin/\nWORKDIR /work\nCOPY app .\n"
+        "FROM scratch\nCOPY --from=first /usr/local/bin/app /work/app /\n"
+    )
+    assert layer_files(built) == ["app 644 =bin"]
 
 
 def test_a_linked_copy_needs_no_look_at_the_base(tmp_path: Path) -> None:

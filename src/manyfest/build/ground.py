@@ -35,9 +35,16 @@ _PATH = re.compile(r"(?<![\w./-])/([\w.+@~-]+(?:/[\w.+@~-]+)*)")
 
 
 class BaseGround:
-    """The ground that a base image is. ``read`` reads its layers, and is called when it must."""
+    """The ground that a base image is. ``read`` reads its layers, and is called when it must.
 
-    def __init__(self, image: BaseImage, read: Callable[[], Tree], *, mtime: int) -> None:
+    In a stage that is ``copied_from`` nothing but the usual directories is taken for granted: a
+    name that the stage has not made may be in its base.
+    """
+
+    def __init__(
+        self, image: BaseImage, read: Callable[[], Tree], *, mtime: int, copied_from: bool = False
+    ) -> None:
+        self._copied_from = copied_from
         self._mentioned = frozenset(_mentioned(image.config))
         self._read = read
         self._mtime = mtime
@@ -47,7 +54,8 @@ class BaseGround:
         if self._tree is None and not self._is_doubtful(name):
             if name in _PLAIN or name in _SPECIAL:
                 return directory(name, mode=_SPECIAL.get(name, 0o755), mtime=self._mtime)
-            return None
+            if not self._copied_from:
+                return None
         return self._known().find(name)
 
     def names(self, directory: str) -> Sequence[str]:

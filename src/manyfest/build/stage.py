@@ -149,10 +149,20 @@ class StageBuilder:
         if origin is None:
             return self._shop.context
         if isinstance(origin, ins.FromStage):
-            return self._stage(origin.index).files
+            return self._to_copy_from(self._stage(origin.index))
         if isinstance(origin, ins.Scratch):
             return FileSystem(Empty(), {}, "an empty image")
         return self._shop.files_of(self._shop.bases.get(origin))
+
+    def _to_copy_from(self, image: StageImage) -> Tree:
+        """A stage's files, with those that it has from its base image."""
+        base = image.base
+        if base is None:
+            return image.files
+        ground = BaseGround(
+            base, lambda: self._shop.files_of(base), mtime=self._shop.epoch, copied_from=True
+        )
+        return replace(image.files, ground=ground)
 
 
 def needs_a_builder(instruction: ins.Run) -> NeedsBuilder:
