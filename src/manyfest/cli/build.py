@@ -149,6 +149,7 @@ def _build(session: Session, job: Job, where: Reference, tags: Sequence[str]) ->
             request,
             workspace=room,
             open_image=stores.registry,
+            open_web=stores.web,
             progress=progress,
             cache=None if request.no_cache else user_cache(),
         )

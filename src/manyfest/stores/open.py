@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from manyfest.stores.archives.store import ArchiveStore
     from manyfest.stores.layout import LayoutStore
     from manyfest.stores.registry.connect import Registries
+    from manyfest.stores.registry.http import Transport
     from manyfest.stores.runtimes.runtime import RuntimeTarget
 
 
@@ -83,6 +84,12 @@ class Stores:
         Raises :class:`~manyfest.errors.Unsupported` if it gives no such list.
         """
         return self._connected().repositories(registry)
+
+    def web(self) -> Transport:
+        """What fetches files that lie in no registry; whoever asks for it closes it."""
+        from manyfest.stores.registry.web import download_transport
+
+        return download_transport(ca_file=str(self._ca_file or ""))
 
     def kept(self, reference: Reference) -> Store:
         """The place that ``reference`` leads to, to change what is there.

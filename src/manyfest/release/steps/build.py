@@ -40,6 +40,7 @@ def _run(release: Release) -> str:
             project_request(release.config, release.version),
             workspace=room,
             open_image=release.stores.registry,
+            open_web=release.stores.web,
             progress=release.progress,
             cache=user_cache(),
         )
