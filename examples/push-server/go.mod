@@ -1,0 +1,3 @@
+module example.org/push-server
+
+go 1.21

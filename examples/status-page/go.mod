@@ -1,0 +1,3 @@
+module example.org/status-page
+
+go 1.21
