@@ -139,6 +139,13 @@ def test_without_a_version_a_place_must_be_named(manyfest: Manyfest) -> None:
     assert manyfest("build", "-o", "oci:image:v1").code == 0
 
 
+def test_a_dockerfile_is_looked_at_without_a_version(manyfest: Manyfest, tmp_path: Path) -> None:
+    text = CONFIG.replace("{{name}}", "{{version}}")
+    (tmp_path / "manyfest.yaml").write_text(text)
+    assert manyfest("build", "-o", "oci:image:v1").code == 2
+    assert manyfest("build", "--check") == (0, "", "")
+
+
 def test_outside_a_project_a_place_must_be_named(manyfest: Manyfest, tmp_path: Path) -> None:
     (tmp_path / "manyfest.yaml").unlink()
     built = manyfest("build")
