@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.bench import FULL, SHORT, Bench
+from benchmarks.builds import jobs as builds
 from benchmarks.images import jobs
 from benchmarks.job import Job, Result, measure
 from benchmarks.page import page, summary
@@ -28,7 +29,7 @@ def main() -> int:
         print("nothing measured: docker-registry is not installed (Debian has it)")
         return 0
     with Bench(SHORT if options.short else FULL, options.rounds, options.folder) as bench:
-        named = {**jobs(bench), **startup()}
+        named = {**jobs(bench), **builds(), **startup()}
         if options.list:
             print("\n".join(named))
             return 0

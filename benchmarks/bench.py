@@ -23,12 +23,16 @@ REPOSITORY = "debian"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much of everything. ``few`` rounds are for what takes long."""
+    """How much of everything. ``few`` rounds are for what takes long; a ``program`` has so many
+    bytes, and there are so many ``assets`` and small ``files`` to build images of."""
 
     rounds: int
     few: int
     tags: tuple[int, ...]
     layer: int
+    program: int
+    assets: int
+    files: int
     make: Callable[[], Path]
     milliseconds: int
     """A round trip to what is far away."""
@@ -36,10 +40,12 @@ class Scale:
 
 FULL = Scale(
     rounds=9, few=3, tags=(200, 1000), layer=2_000_000_000, milliseconds=30,
+    program=12_000_000, assets=300, files=50_000,
     make=inputs.debian_archive,
 )  # fmt: skip
 SHORT = Scale(
     rounds=2, few=1, tags=(5, 10), layer=64_000_000, milliseconds=5,
+    program=1_000_000, assets=30, files=500,
     make=lambda: inputs.random_archive(8_000_000),
 )  # fmt: skip
 

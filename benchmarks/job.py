@@ -26,6 +26,8 @@ class Peer:
     remark: str = ""
     verify: Callable[[], None] | None = None
     """If it leaves something else than the others."""
+    prepare: Callable[[], None] | None = None
+    """If it needs something else than we do before each run."""
     slow: bool = False
     """So slow at this job that one pair must do."""
 
@@ -50,6 +52,10 @@ class Job:
     prepare: Callable[[], None] = nothing
     verify: Callable[[], None] = nothing
     rounds: int
+    most_memory: int = 80_000_000
+    """Bytes, to be reached."""
+    most_disk: int | None = 0
+    """Bytes beyond source, target and cache, to be reached; ``None`` where that is no aim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def measure(job: Job, scratch: Scratch) -> Result:
     pairs = []
     try:
         for peer in job.peers:
-            theirs = Attempt(peer.command, job.prepare, peer.verify or job.verify)
+            theirs = Attempt(peer.command, peer.prepare or job.prepare, peer.verify or job.verify)
             rounds = 1 if peer.slow else job.rounds
             present = find(peer.tool) is not None
             pairs.append((peer, compare(ours, theirs, scratch, rounds) if present else ABSENT))

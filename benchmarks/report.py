@@ -6,11 +6,8 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.job import Peer, Result
+from benchmarks.job import Job, Peer, Result
 from benchmarks.measure import Pairs, Run
-
-MOST_MEMORY = 80_000_000
-MOST_DISK = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +25,13 @@ class Goal:
 def goals(results: Sequence[Result]) -> list[Goal]:
     """Every goal of the jobs, then those that all of them share."""
     found = [goal for result in results for goal in _speed(result)]
-    if any(result.ours for result in results):
-        found.append(
-            _shared("peak memory, any of these", results, lambda run: run.memory, MOST_MEMORY)
-        )
-        found.append(
-            _shared(
-                "disk beyond source, target and cache", results, lambda run: run.disk, MOST_DISK
-            )
-        )
+    found += _shared("peak memory", results, lambda run: run.memory, lambda job: job.most_memory)
+    found += _shared(
+        "disk beyond source, target and cache",
+        results,
+        lambda run: run.disk,
+        lambda job: job.most_disk,
+    )
     return found
 
 
@@ -104,9 +99,20 @@ def _against(title: str, peer: Peer, pairs: Pairs, at_most: float) -> Goal:
 
 
 def _shared(
-    title: str, results: Sequence[Result], used: Callable[[Run], int], at_most: int
-) -> Goal:
-    """The most that any of our runs used, and the job it was in."""
+    title: str,
+    results: Sequence[Result],
+    used: Callable[[Run], int],
+    allowed: Callable[[Job], int | None],
+) -> Iterator[Goal]:
+    """For the jobs that are allowed the same, the most that any of our runs used, and where."""
+    limits = {limit for result in results if (limit := allowed(result.job)) is not None}
+    for at_most in sorted(limits):
+        those = [result for result in results if allowed(result.job) == at_most and result.ours]
+        if those:
+            yield _most(title, those, used, at_most)
+
+
+def _most(title: str, results: Sequence[Result], used: Callable[[Run], int], at_most: int) -> Goal:
     most, where = max((used(run), result.job.name) for result in results for run in result.ours)
     return Goal(
         job=title,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent.parent
 VERSIONS = {
+    "buildah": "--version",
     "skopeo": "--version",
     "crane": "version",
     "regctl": "version",

@@ -72,7 +72,7 @@ def archive_holds(archive: Path, digest: str) -> None:
     """As :func:`layout_holds`, of a layout in a tar."""
     with tarfile.open(archive) as tar:
         _named(json.load(_member(tar, "index.json")), digest)
-        _walk(digest, lambda digest: _member(tar, f"blobs/{digest.replace(':', '/')}"))
+        _walk(digest, lambda digest: _blob(tar, digest))
 
 
 def docker_archive_holds(archive: Path, name: str) -> None:
@@ -87,6 +87,34 @@ def docker_archive_holds(archive: Path, name: str) -> None:
         diff_ids = [_diff_id(_member(tar, layer)) for layer in found[0]["Layers"]]
         if diff_ids != config["rootfs"]["diff_ids"]:
             raise Failed(f"{name} has other layers than its config says")
+
+
+def archive_is_built(archive: Path, context: Path, platforms: int) -> None:
+    """The archive has an image for so many platforms, all of it true, and in each as many files
+    as were to be copied: of those that are for one platform, one."""
+    copied = [path for path in context.rglob("*") if path.is_file() and path.name != "Dockerfile"]
+    beside = sum(path.parent == context for path in copied)
+    wanted = len(copied) - beside + bool(beside)
+    root = root_of(archive)
+    archive_holds(archive, root)
+    with tarfile.open(archive) as tar:
+        index = json.load(_blob(tar, root))
+        images = [json.load(_blob(tar, each["digest"])) for each in index["manifests"]]
+        for image in images:
+            files = sum(_files_in(_blob(tar, layer["digest"])) for layer in image["layers"])
+            if files != wanted:
+                raise Failed(f"an image in {archive.name} has {files} files, not {wanted}")
+    if len(images) != platforms:
+        raise Failed(f"{archive.name} has {len(images)} images, not {platforms}")
+
+
+def _blob(tar: tarfile.TarFile, digest: str) -> Any:
+    return _member(tar, f"blobs/{digest.replace(':', '/')}")
+
+
+def _files_in(layer: BinaryIO) -> int:
+    with tarfile.open(fileobj=layer, mode="r:*") as tar:
+        return sum(member.isfile() for member in tar)
 
 
 def _walk(digest: str, opened: Any) -> None:
