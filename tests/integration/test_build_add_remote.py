@@ -232,6 +232,7 @@ def test_submodules_come_along(bench: Bench, tmp_path: Path, work: Path, served:
         ("{}/r.git#none", "it has no branch or tag 'none'"),
         ("{}/r.git#0123456789abcdef", "it has no commit 0123456789abcdef"),
         ("{}/none.git", "git says: fatal: repository"),
+        ("{}/r.git#main:run", "'run' is a file in http://127.0.0.1"),
         ("{}/r.git#main:none", "'none' is not in http://127.0.0.1"),
     ],
 )

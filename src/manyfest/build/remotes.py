@@ -12,13 +12,15 @@ from pathlib import Path
 
 from manyfest.build.context import Context
 from manyfest.build.dockerfile import instructions as ins
+from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore
 from manyfest.build.download import Download, check_trust, download, parse_checksum, verify
-from manyfest.build.files import File, OneFile, Tree
+from manyfest.build.files import File, OneFile, Tree, resolve
 from manyfest.build.git_source import Checkout, check_commit, check_repository, clone
 from manyfest.build.once import Once
 from manyfest.build.remote import Repository, name_of, parse_repository
 from manyfest.build.stretch import slice_of
+from manyfest.errors import DockerfileError
 from manyfest.layers.entry import Entry
 from manyfest.progress import Progress
 from manyfest.stores.registry.http import Transport, show_url
@@ -95,6 +97,11 @@ class Remotes:
         checkout, tree = self._clones.get(key, lambda: self._clone(*key))
         if add.checksum:
             check_commit(checkout, repository, add.checksum)
+        found = tree.find(resolve(tree, repository.folder))
+        if found is not None and not found.is_directory:
+            raise DockerfileError(
+                f"{shown(repository.folder)} is a {found.entry.type} in {tree.label}, not a folder"
+            )
         return tree, repository.folder
 
     def _clone(self, repository: Repository, keep_git_dir: bool) -> tuple[Checkout, Context]:  # noqa: FBT001
