@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from manyfest.errors import BuildError, InvalidManifest
@@ -17,6 +18,8 @@ from manyfest.oci.mediatypes import (
     DOCKER_LAYER_GZIP,
     DOCKER_LIST,
     DOCKER_MANIFEST,
+    OCI_CONFIG,
+    OCI_MANIFEST,
 )
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Content
@@ -218,7 +221,7 @@ def sealed_base(tmp_path: Path, dockerfile: str, files: dict[str, str | bytes]) 
 USUAL = (
     "COPY app /usr/local/bin/app\n"
     "COPY app /usr/local/bin\n"
-    "COPY --chown=1000:1000 conf /etc/app/\n"
+    "COPY --chown=1000:1000 conf /opt/app/\n"
     "WORKDIR /app\n"
     "COPY conf .\n"
     "COPY app /tmp/\n"
@@ -239,9 +242,9 @@ def test_the_layers_of_a_base_are_not_read_for_usual_places(tmp_path: Path) -> N
     ]
     assert layer_files(built, 2) == layer_files(built, 1)
     assert layer_files(built, 3) == [
-        "etc/ 755",
-        "etc/app/ 755 1000:1000",
-        "etc/app/a 644 1000:1000 =a",
+        "opt/ 755",
+        "opt/app/ 755 1000:1000",
+        "opt/app/a 644 1000:1000 =a",
     ]
     assert layer_files(built, 6) == ["tmp/ 1777", "tmp/app 644 =bin"]
     assert layer_files(built, 7) == ["app/ 755", "app/data/ 755 1000:1000"]
@@ -266,6 +269,52 @@ def test_they_are_read_for_places_of_which_the_base_speaks(
 
     with pytest.raises(AssertionError, match="a layer of the base was opened"):
         bench.build(f"FROM base:1\n{instruction}\n")
+
+
+@pytest.mark.parametrize(
+    "instruction",
+    [
+        "COPY conf /etc/app/",
+        "COPY app /var/lib/app/",
+        "WORKDIR /usr/share/app/html",
+        "COPY app /usr/bin/app",
+        "COPY app /root/app",
+    ],
+)
+def test_they_are_read_for_places_where_packages_put_things(
+    tmp_path: Path, instruction: str
+) -> None:
+    bench = sealed_base(tmp_path, "FROM scratch\nCOPY x /usr/x\n", {"x": "x"})
+
+    with pytest.raises(AssertionError, match="a layer of the base was opened"):
+        bench.build(f"FROM base:1\n{instruction}\n")
+
+
+def test_a_base_that_does_not_tell_how_it_was_made_is_read(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, {"docker.io/library/base:1": without_history(tmp_path / "base")})
+    write(bench.context, {"app": "bin"})
+
+    files = bench.files("FROM base:1\nCOPY app /link/app\n")
+
+    assert files == ["link -> real", "real/ 700", "real/app 644 =bin"]
+
+
+def without_history(folder: Path) -> MemoryStore:
+    """A base in which ``/link`` leads to ``/real``, and no history to tell of it."""
+    made = Bench(folder)
+    write(made.context, {"root/real/.keep": ""})
+    (made.context / "root/real/.keep").unlink()
+    (made.context / "root/real").chmod(0o700)
+    (made.context / "root/link").symlink_to("real")
+    built = made.build("FROM scratch\nCOPY root /\n", "linux/amd64")
+    store = stored(built, "1")
+    (platform,) = built.platforms
+    config = msgspec.structs.replace(platform.config, history=())
+    image = msgspec.structs.replace(
+        platform.manifest.image, config=put(store, json.dumps(config), OCI_CONFIG)
+    )
+    store.names["1"] = put(store, json.dumps(image), OCI_MANIFEST)
+    return store
 
 
 def test_what_a_stage_has_from_its_base_can_be_copied_from_it(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 To put a file at ``/usr/local/bin/app`` takes no look into the base: what matters of it is that
 ``/usr/local/bin`` is a plain directory, as it is in every Linux image. So the usual directories
-are taken for granted, and names of which the base says nothing are taken to be new. The layers
-are read for everything else: names that the base's configuration or history mentions, home
-directories, ``/bin`` and others that are links in some images, and user names.
+are taken for granted. A name at the top, in ``/opt``, ``/srv``, ``/tmp`` or ``/usr/local`` is taken
+to be new, because packages put nothing there (Filesystem Hierarchy Standard 3.0, sections 3.13,
+3.17, 3.18 and 4.9), if the base's history has a text for each of its layers and none speaks of the
+name. The layers are read for everything else: what packages may have put there, names that the
+base's configuration or history mentions, home directories, ``/bin`` and others that are links in
+some images, and user names.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from manyfest.build.bases import BaseImage
-from manyfest.build.files import File, Tree, ancestors, directory
+from manyfest.build.files import File, Tree, ancestors, directory, parent
 from manyfest.oci.config import ImageConfig
 
 PEOPLE = frozenset({"etc/passwd", "etc/group"})
@@ -24,6 +27,11 @@ _PLAIN = frozenset(
     " usr/local/bin usr/local/etc usr/local/lib usr/local/sbin usr/local/share usr/sbin usr/share"
     " usr/share/doc usr/src var var/cache var/lib var/log".split()
 )
+_LOCAL = frozenset(
+    ". opt srv tmp usr/local/bin usr/local/etc usr/local/lib usr/local/sbin usr/local/share".split()
+)
+"""Where what is new is put, and nothing else."""
+
 _SPECIAL = {"root": 0o700, "tmp": 0o1777, "var/tmp": 0o1777}
 _DOUBTFUL = frozenset(
     "bin dev home lib lib32 lib64 libx32 proc run sbin sys var/local var/lock var/mail var/run"
@@ -45,6 +53,7 @@ class BaseGround:
         self, image: BaseImage, read: Callable[[], Tree], *, mtime: int, copied_from: bool = False
     ) -> None:
         self._copied_from = copied_from
+        self._is_told = _tells_all(image.config)
         self._mentioned = frozenset(_mentioned(image.config))
         self._read = read
         self._mtime = mtime
@@ -54,7 +63,7 @@ class BaseGround:
         if self._tree is None and not self._is_doubtful(name):
             if name in _PLAIN or name in _SPECIAL:
                 return directory(name, mode=_SPECIAL.get(name, 0o755), mtime=self._mtime)
-            if not self._copied_from:
+            if self._is_new(name):
                 return None
         return self._known().find(name)
 
@@ -62,6 +71,13 @@ class BaseGround:
         if self._tree is None and self.find(directory) is None:
             return ()
         return self._known().names(directory)
+
+    def _is_new(self, name: str) -> bool:
+        """Whether it, or a directory that it would be in, is taken not to be there."""
+        if self._copied_from or not self._is_told:
+            return False
+        usual = _PLAIN | _SPECIAL.keys()
+        return any(parent(path) in _LOCAL and path not in usual for path in _upwards(name))
 
     def _known(self) -> Tree:
         if self._tree is None:
@@ -74,8 +90,19 @@ class BaseGround:
         return any(
             path in _DOUBTFUL
             or (path in self._mentioned and path not in _PLAIN and path not in _SPECIAL)
-            for path in (name, *ancestors(name))
+            for path in _upwards(name)
         )
+
+
+def _upwards(name: str) -> Iterator[str]:
+    yield name
+    yield from ancestors(name)
+
+
+def _tells_all(config: ImageConfig) -> bool:
+    """Whether the history has a text for each layer."""
+    told = [step for step in config.history if not step.empty_layer and step.created_by]
+    return len(told) == len(config.rootfs.diff_ids)
 
 
 def _mentioned(config: ImageConfig) -> Iterator[str]:
