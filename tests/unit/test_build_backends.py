@@ -275,7 +275,7 @@ def test_a_builder_reads_what_was_planned(bench: Bench, maker: Maker) -> None:
     bench.run(replace(request(bench), text=DOCKERFILE, secrets=(secret,)))
     assert maker.files == {
         "Dockerfile": DOCKERFILE,
-        "Dockerfile.dockerignore": "x\n",
+        "Dockerfile.dockerignore": "x\n\n**/.manyfest-build-*\n",
         "secret-0": "hush",
     }
     assert [path for path in bench.folder.rglob("*") if path.name in maker.files] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -153,12 +154,14 @@ def test_a_user_whom_the_base_does_not_know(tmp_path: Path) -> None:
         ("FROM scratch AS a\nONBUILD RUN make\nFROM a\n", 3),
     ],
 )
-def test_programs_are_not_run(tmp_path: Path, dockerfile: str, line: int) -> None:
+def test_the_native_builder_runs_no_programs(tmp_path: Path, dockerfile: str, line: int) -> None:
     bench = Bench(tmp_path)
+    request = replace(bench.request(dockerfile, args={}), backend="native")
 
     with pytest.raises(BuildError) as caught:
-        bench.build(dockerfile)
+        bench.run(request)
     assert str(caught.value) == (
         f"{bench.context}/Dockerfile:{line}: RUN: running programs needs a real builder, and the"
-        " native one only copies files; do it before the build, and COPY what it makes"
+        " native one only copies files; leave out --backend native, or do it before the build and"
+        " COPY what it makes"
     )

@@ -6,6 +6,7 @@ import pytest
 
 from manyfest.build.workspace import workspace
 from tests import images
+from tests.unit.building import Bench, write
 
 
 def test_a_workspace_can_be_written_to_and_is_gone_afterwards(tmp_path: Path) -> None:
@@ -27,3 +28,12 @@ def test_what_a_killed_build_left_is_removed_and_one_in_use_is_not(tmp_path: Pat
         assert not (tmp_path / ".manyfest-build-killed").exists()
         assert first.path.parent.is_dir()
         assert second.path.parent.is_dir()
+
+
+def test_a_workspace_in_the_context_is_no_part_of_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    write(bench.context, {"dist/image.tar": "x", ".dockerignore": "!**/.manyfest-build-*\n"})
+    with workspace(bench.context / "dist") as room:
+        (room.path.parent / "secret").write_text("hush")
+        files = bench.files("FROM scratch\nCOPY dist /dist\n")
+    assert files == ["dist/ 755", "dist/image.tar 644 =x"]

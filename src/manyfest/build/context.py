@@ -19,6 +19,7 @@ from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore, Verdict
 from manyfest.build.files import File, Placed, base, directory, join, parent
 from manyfest.build.once import Once
+from manyfest.build.workspace import PREFIX
 from manyfest.build.xattrs import read_xattrs
 from manyfest.errors import BuildError
 from manyfest.layers.entry import NO_XATTRS, Entry, EntryType, encode_name
@@ -100,7 +101,7 @@ class Context:
                 visible = {
                     entry.name: self._file(path, entry)
                     for path, entry in found
-                    if self._is_visible(path, entry, verdict)
+                    if not entry.name.startswith(PREFIX) and self._is_visible(path, entry, verdict)
                 }
         except OSError as error:
             raise BuildError(f"cannot be read: {error.strerror}", where=shown(name)) from error

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from manyfest.stores.layout import LayoutStore
 
-_PREFIX = ".manyfest-build-"
+PREFIX = ".manyfest-build-"
+"""How the names of these places begin. They may lie in a context, and are never a part of it."""
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def workspace(folder: Path | None = None) -> Iterator[LayoutStore]:
 def _begin(place: Path) -> tuple[Path, int]:
     """A new folder, and the lock on it."""
     while True:
-        room = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        room = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         with suppress(FileNotFoundError):
             lock = _open_folder(room)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -48,7 +49,7 @@ def _begin(place: Path) -> tuple[Path, int]:
 
 
 def _remove_abandoned(place: Path) -> None:
-    for room in place.glob(f"{_PREFIX}*"):
+    for room in place.glob(f"{PREFIX}*"):
         with suppress(OSError):
             lock = _open_folder(room)
             try:

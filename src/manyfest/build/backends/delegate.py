@@ -17,6 +17,7 @@ from manyfest.build.built import BuiltPlatform
 from manyfest.build.dockerfile.instructions import FromImage
 from manyfest.build.dockerfile.plan import Plan
 from manyfest.build.request import BuildRequest, dockerfile_text, ignore_file
+from manyfest.build.workspace import PREFIX
 from manyfest.errors import AccessDenied, NotFound
 from manyfest.progress import Progress
 from manyfest.stores.layout import LayoutStore
@@ -42,7 +43,7 @@ def build_with(
     with TemporaryDirectory(
         prefix="builder-", dir=workspace.path, ignore_cleanup_errors=True
     ) as folder:
-        files = _Files(Path(folder), request)
+        files = _Files(Path(folder).absolute(), request)
         builds = [_Build(plan, request, files, progress.say) for plan in plans]
 
         def run(each: _Build) -> BuiltPlatform:
@@ -70,8 +71,9 @@ class _Files:
         self.dockerfile.parent.mkdir()
         self.dockerfile.write_text(dockerfile_text(request))
         ignored = ignore_file(request)
-        # Not empty: an empty one would count as none.
-        text = ignored.read_text() if ignored else "# nothing is left out\n"
+        text = ignored.read_text() if ignored else ""
+        # Our own place may lie in the context, with the secrets in it.
+        text = f"{text}\n**/{PREFIX}*\n"
         self.dockerfile.with_name("Dockerfile.dockerignore").write_text(text)
         self.secrets = [
             (secret.id, self._written(number, secret.value))
