@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 from manyfest.build.assemble import write_index
-from manyfest.build.backends.backend import Backend
 from manyfest.build.backends.choose import assign, find_backend
-from manyfest.build.backends.delegate import build_with
 from manyfest.build.bases import Bases
 from manyfest.build.built import Built, BuiltPlatform
 from manyfest.build.cache import BuildCache
@@ -20,7 +19,6 @@ from manyfest.build.dockerfile.plan import Plan
 from manyfest.build.dockerfile.warnings import check_dockerfile, refuse_warnings
 from manyfest.build.dockerignore import Ignore
 from manyfest.build.native import build_natively
-from manyfest.build.outline import Outline, outline
 from manyfest.build.request import (
     AUTO,
     BuildRequest,
@@ -39,7 +37,11 @@ from manyfest.stores.overlay import Overlay
 from manyfest.stores.registry.http import Transport
 from manyfest.stores.registry.web import download_transport
 
-Build = Callable[[Sequence[Plan], Backend | None], list[BuiltPlatform]]
+if TYPE_CHECKING:
+    from manyfest.build.backends.backend import Backend
+    from manyfest.build.outline import Outline
+
+Build: TypeAlias = "Callable[[Sequence[Plan], Backend | None], list[BuiltPlatform]]"
 """Builds some of the platforms; natively if there is no back end."""
 
 
@@ -78,6 +80,8 @@ def build(
                 open_web=open_web,
                 cache=cache,
             )
+        from manyfest.build.backends.delegate import build_with
+
         return build_with(
             backend,
             plans,
@@ -100,6 +104,8 @@ def build(
 def plan(request: BuildRequest) -> Outline:
     """What :func:`build` would do, as far as it can be told without the base images: ``str``
     makes text of it. Nothing is written, and no registry is asked. Raises as ``build`` does."""
+    from manyfest.build.outline import outline
+
     plans = plan_platforms(request, read_dockerfile(request))
     backends = assign(plans, request.backend, os.environ)
     return outline(

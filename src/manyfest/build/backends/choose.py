@@ -1,17 +1,18 @@
-"""Which builder builds which platform."""
+"""Which builder builds which platform. Only those that are wanted are loaded: most images need
+none of them."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from manyfest.build.backends.backend import Backend
-from manyfest.build.backends.buildah import Buildah
-from manyfest.build.backends.buildctl import Buildctl
-from manyfest.build.backends.docker import find_docker
 from manyfest.build.dockerfile.plan import Plan
 from manyfest.build.request import AUTO, NATIVE
 from manyfest.errors import BuildError
+
+if TYPE_CHECKING:
+    from manyfest.build.backends.backend import Backend
 
 
 def assign(plans: Sequence[Plan], name: str, environ: Mapping[str, str]) -> list[Backend | None]:
@@ -45,16 +46,22 @@ def find_backend(name: str, environ: Mapping[str, str]) -> Backend:
 
 
 def _buildah(environ: Mapping[str, str]) -> Backend | None:
+    from manyfest.build.backends.buildah import Buildah
+
     program = _program("buildah", environ)
     return Buildah(program, environ) if program else None
 
 
 def _docker(environ: Mapping[str, str]) -> Backend | None:
+    from manyfest.build.backends.docker import find_docker
+
     program = _program("docker", environ)
     return find_docker(program, environ) if program else None
 
 
 def _buildctl(environ: Mapping[str, str]) -> Backend | None:
+    from manyfest.build.backends.buildctl import Buildctl
+
     program, host = _program("buildctl", environ), environ.get("BUILDKIT_HOST", "")
     return Buildctl(program, host) if program and host else None
 
