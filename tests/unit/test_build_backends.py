@@ -287,10 +287,11 @@ def test_without_a_builder_it_is_said_what_to_install(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choose, "_FINDERS", {"buildah": lambda _environ: None})
+    place = f"{bench.context}/Dockerfile:2"
     assert failure(bench, request(bench)) == (
-        "RUN needs a builder that runs programs, and there is none;"
+        f"{place}: RUN needs a builder that runs programs, and there is none;"
         " install buildah, or docker with buildx, or buildctl and set BUILDKIT_HOST"
     )
     assert failure(bench, replace(request(bench), backend="buildah")) == (
-        "the back end buildah is not here; install it: apt-get install buildah"
+        f"{place}: the back end buildah is not here; install it: apt-get install buildah"
     )

@@ -21,14 +21,16 @@ def assign(plans: Sequence[Plan], name: str, environ: Mapping[str, str]) -> list
     With ``auto`` that is the native one for all that runs no programs. Raises
     :class:`~manyfest.errors.BuildError` if there is no such back end here.
     """
-    if name == NATIVE or (name == AUTO and not any(plan.runs for plan in plans)):
+    programs = [program for plan in plans for program in plan.runs]
+    if name == NATIVE or (name == AUTO and not programs):
         return [None] * len(plans)
-    backend = find_backend(name, environ)
+    backend = find_backend(name, environ, where=str(programs[0].place) if programs else "")
     return [backend if plan.runs or name != AUTO else None for plan in plans]
 
 
-def find_backend(name: str, environ: Mapping[str, str]) -> Backend:
-    """The back end that ``name`` names; with ``auto`` the first that is here.
+def find_backend(name: str, environ: Mapping[str, str], *, where: str = "") -> Backend:
+    """The back end that ``name`` names; with ``auto`` the first that is here. ``where`` is the
+    line that needs it, if that is known.
 
     Raises :class:`~manyfest.errors.BuildError`.
     """
@@ -38,9 +40,10 @@ def find_backend(name: str, environ: Mapping[str, str]) -> Backend:
         if found is not None:
             return found
     if name != AUTO:
-        raise BuildError(f"the back end {name} is not here", mend=_MENDS[name])
+        raise BuildError(f"the back end {name} is not here", where=where, mend=_MENDS[name])
     raise BuildError(
         "RUN needs a builder that runs programs, and there is none",
+        where=where,
         mend="install buildah, or docker with buildx, or buildctl and set BUILDKIT_HOST",
     )
 
