@@ -18,7 +18,7 @@ from manyfest.errors import BuildError
 from manyfest.layers.entry import EntryType
 from manyfest.oci.descriptor import Descriptor
 from manyfest.stores.base import Source
-from tests.unit.building import EPOCH, Bench, layer_entries, write
+from tests.unit.building import EPOCH, Bench, layer_entries, layer_files, write
 
 
 def plain(data: bytes) -> bytes:
@@ -165,6 +165,22 @@ def test_of_a_name_that_comes_twice_the_last_one_stands(bench: Bench) -> None:
     ]
 
 
+def test_a_hard_link_may_lead_to_a_file_of_the_image(bench: Bench) -> None:
+    links = (
+        member("in/link", type=tarfile.LNKTYPE, linkname="in/a.txt"),
+        member("in/more", type=tarfile.LNKTYPE, linkname="in/link"),
+    )
+    (bench.context / "t.tar").write_bytes(tar(*links))
+    built = bench.build("FROM scratch\nCOPY --chown=5 a.txt /in/\nADD t.tar /\n")
+
+    assert layer_files(built) == [
+        "in/ 755 5:5",
+        "in/a.txt 644 5:5 =a",
+        "in/link 644 5:5 == in/a.txt",
+        "in/more 644 5:5 == in/a.txt",
+    ]
+
+
 def test_every_kind_of_file(bench: Bench) -> None:
     long = "/".join(["ü" * 60] * 5)
     device = member("dev", type=tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o666)
@@ -199,8 +215,10 @@ def test_attributes_of_other_machines_stay_behind(bench: Bench) -> None:
         (TAR[:2000], "is truncated"),
         (gzip.compress(TAR)[:-20], "is truncated: its last gzip member is not whole"),
         (tar(member("../x", b"1")), "the name '../x' climbs out with '..'"),
+        (tar(member("b", type=tarfile.DIRTYPE), member("a", type=tarfile.LNKTYPE, linkname="b")),
+         "has 'a', a hard link to 'b', which is no file"),
         (tar(member("a", type=tarfile.LNKTYPE, linkname="b")),
-         "has 'a', a hard link to 'b', which is no file before it"),
+         "has 'a', a hard link to 'b', which is no file"),
     ],
 )  # fmt: skip
 def test_broken_archives(bench: Bench, content: bytes, message: str) -> None:

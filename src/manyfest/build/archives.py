@@ -69,8 +69,9 @@ def unpack(
                 continue  # the directory it is unpacked to is there, and stays as it is
             file = _file(entry, tar, offset, archive, latest)
             if entry.type is EntryType.HARDLINK:
-                file = _linked(entry, links)
-            links[entry.name] = file
+                file = links.get(entry.linkname) or _in_image(entry, change, into)
+            if not file.is_directory:
+                links[entry.name] = file
             _put(change, into, replace(file, entry=_owned(file.entry, entry.name, owner)))
 
 
@@ -89,12 +90,17 @@ def _file(entry: Entry, tar: Path, offset: int, archive: File, latest: int) -> F
     )
 
 
-def _linked(entry: Entry, links: dict[str, File]) -> File:
-    target = links.get(entry.linkname)
-    if target is None or target.entry.type is EntryType.DIR:
+def _in_image(link: Entry, change: Change, into: str) -> File:
+    """The file that is in the image already and that ``link`` leads to. The layer repeats it,
+    because a hard link cannot lead out of its layer."""
+    name = _place(change, into, link.linkname)
+    found = change.find(name)
+    if found is None or found.is_directory:
         raise InvalidArchive(
-            f"has {entry.name!r}, a hard link to {entry.linkname!r}, which is no file before it"
+            f"has {link.name!r}, a hard link to {link.linkname!r}, which is no file"
         )
+    target = replace(found, inode=found.inode or (change, name))
+    change.put(target)
     return target
 
 
@@ -106,10 +112,15 @@ def _owned(entry: Entry, name: str, owner: Owner | None) -> Entry:
 def _put(change: Change, into: str, file: File) -> None:
     """As an unpacker does: links that lead to a name are followed, and what is in the way is
     replaced, but a directory takes over what a directory held."""
-    above = join(into, resolve(_Below(change, into), parent(file.entry.name)))
-    change.make_directories(above)
-    name = join(above, base(file.entry.name))
+    name = _place(change, into, file.entry.name)
+    change.make_directories(parent(name))
     change.put(replace(file, entry=replace(file.entry, name=name)))
+
+
+def _place(change: Change, into: str, name: str) -> str:
+    """Where ``name`` in an archive is in the image: links on the way to it are followed."""
+    above = resolve(_Below(change, into), parent(name))
+    return join(join(into, above), base(name))
 
 
 @dataclass(frozen=True, slots=True)
