@@ -9,8 +9,10 @@ B the old A. Only the arguments of one ARG see each other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import singledispatch
+
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.expand import expand_content, expand_word, expand_words

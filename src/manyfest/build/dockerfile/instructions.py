@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import Place
 from manyfest.errors import DockerfileError
@@ -16,20 +17,17 @@ from manyfest.oci.platform import Platform
 _LEADING_TABS = re.compile(r"^\t+", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scratch:
+class Scratch(Struct, frozen=True, kw_only=True):
     """The empty base."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromStage:
+class FromStage(Struct, frozen=True, kw_only=True):
     """An earlier stage of the same Dockerfile, by its index."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FromImage:
+class FromImage(Struct, frozen=True, kw_only=True):
     """An image; ``reference`` is as written, after expansion."""
 
     reference: str
@@ -40,8 +38,7 @@ Origin = Scratch | FromStage | FromImage
 """Where a base or a copied file comes from, when it is not the build context."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Instruction:
+class Instruction(Struct, frozen=True, kw_only=True):
     """What all instructions have: where they stand, and their text on one logical line."""
 
     place: Place
@@ -56,8 +53,7 @@ class Instruction:
         return self.place.fault(self.keyword, what, mend, word)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Pair(Struct, frozen=True, kw_only=True):
     """``key=value``. ``legacy`` is the old form ``ENV key value``."""
 
     key: str
@@ -65,8 +61,7 @@ class Pair:
     legacy: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArgItem:
+class ArgItem(Struct, frozen=True, kw_only=True):
     """One argument. ``value`` is the default as written, and after evaluation the value it has;
     ``None`` when it has none."""
 
@@ -74,16 +69,14 @@ class ArgItem:
     value: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandLine:
+class CommandLine(Struct, frozen=True, kw_only=True):
     """A command: the words of the exec form, or one text that is for the shell."""
 
     words: tuple[str, ...]
     in_shell: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InlineFile:
+class InlineFile(Struct, frozen=True, kw_only=True):
     """A file whose content stands in the Dockerfile; it gets mode 0644."""
 
     name: str
@@ -91,8 +84,7 @@ class InlineFile:
     expand: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class From(Instruction):
+class From(Instruction, frozen=True, kw_only=True):
     """``platform`` and ``name`` are empty when not given; ``name`` is in lower case."""
 
     base: str
@@ -100,23 +92,19 @@ class From(Instruction):
     platform: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arg(Instruction):
+class Arg(Instruction, frozen=True, kw_only=True):
     items: tuple[ArgItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Env(Instruction):
+class Env(Instruction, frozen=True, kw_only=True):
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Label(Instruction):
+class Label(Instruction, frozen=True, kw_only=True):
     pairs: tuple[Pair, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Transfer(Instruction):
+class _Transfer(Instruction, frozen=True, kw_only=True):
     """What COPY and ADD share. Flags that were not given are empty."""
 
     sources: tuple[str, ...]
@@ -128,8 +116,7 @@ class _Transfer(Instruction):
     exclude: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy(_Transfer):
+class Copy(_Transfer, frozen=True, kw_only=True):
     """``from_name`` is what ``--from`` says; evaluation turns it into ``origin``, where ``None``
     means the build context."""
 
@@ -138,8 +125,7 @@ class Copy(_Transfer):
     origin: Origin | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Add(_Transfer):
+class Add(_Transfer, frozen=True, kw_only=True):
     """``keep_git_dir`` and ``unpack`` are ``None`` when the flag was not given."""
 
     checksum: str
@@ -147,8 +133,7 @@ class Add(_Transfer):
     unpack: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heredoc:
+class Heredoc(Struct, frozen=True, kw_only=True):
     """A here-document as it stands in the Dockerfile, with its tabs.
 
     ``expand`` is false when a part of the delimiter was quoted; ``strip_tabs`` is ``<<-``.
@@ -167,8 +152,7 @@ class Heredoc:
         return _LEADING_TABS.sub("", self.content)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run(Instruction):
+class Run(Instruction, frozen=True, kw_only=True):
     """``mounts``, ``network``, ``security`` and ``devices`` are the flags' text.
 
     ``mount_sources`` are the stages and images that mounts name with ``from=``.
@@ -183,18 +167,15 @@ class Run(Instruction):
     devices: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cmd(Instruction):
+class Cmd(Instruction, frozen=True, kw_only=True):
     command: CommandLine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entrypoint(Instruction):
+class Entrypoint(Instruction, frozen=True, kw_only=True):
     command: CommandLine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Healthcheck(Instruction):
+class Healthcheck(Instruction, frozen=True, kw_only=True):
     """``command`` is ``None`` for ``HEALTHCHECK NONE``. Times are nanoseconds, 0 is the default."""
 
     command: CommandLine | None
@@ -205,45 +186,37 @@ class Healthcheck(Instruction):
     retries: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shell(Instruction):
+class Shell(Instruction, frozen=True, kw_only=True):
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workdir(Instruction):
+class Workdir(Instruction, frozen=True, kw_only=True):
     path: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User(Instruction):
+class User(Instruction, frozen=True, kw_only=True):
     user: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expose(Instruction):
+class Expose(Instruction, frozen=True, kw_only=True):
     """After evaluation every port is ``NUMBER/PROTOCOL`` and ranges are written out."""
 
     ports: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Volume(Instruction):
+class Volume(Instruction, frozen=True, kw_only=True):
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopSignal(Instruction):
+class StopSignal(Instruction, frozen=True, kw_only=True):
     signal: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Maintainer(Instruction):
+class Maintainer(Instruction, frozen=True, kw_only=True):
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnBuild(Instruction):
+class OnBuild(Instruction, frozen=True, kw_only=True):
     """``expression`` is the text that goes into the image's configuration; ``trigger`` is the
     same, parsed."""
 
