@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import BuildError, DockerfileError
-from tests.unit.building import Bench, bench_with_base, stored, write
+from tests.unit.building import Bench, bench_with_base, image_files, stored, write
 
 STAGE = "FROM scratch AS s\nCOPY --chown=3:4 dir /d\nWORKDIR /w\nFROM scratch\n"
 FILES: dict[str, str | bytes] = {"dir/one": "1", "dir/sub/two": "2", "dir/link": "-> sub"}
@@ -97,6 +97,27 @@ def test_a_base_is_read_when_it_must_be(tmp_path: Path, instructions: str, expec
     assert expected in found
     assert "bin -> usr/bin" in found
     assert "home/app/ 755 100:101" in found
+
+
+def test_of_an_index_each_platform_gets_its_own_files(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"bin/amd64": "for amd64", "bin/arm64": "for arm64"}
+    base = "FROM scratch\nARG TARGETARCH\nCOPY bin/$TARGETARCH /tool\n"
+    bench = bench_with_base(tmp_path, base, files)
+    built = bench.build(
+        "FROM scratch\nCOPY --from=base:1 /tool /mine\n", "linux/arm64", "linux/amd64"
+    )
+
+    assert image_files(built, 0) == ["mine 644 =for arm64"]
+    assert image_files(built, 1) == ["mine 644 =for amd64"]
+
+
+def test_an_image_by_its_digest(tmp_path: Path) -> None:
+    bench = bench_with_base(tmp_path, BASE, BASE_FILES)
+    store = bench.bases["docker.io/library/base:1"]
+    name = f"registry.example:5000/team/base@{store.resolve('1').digest}"
+    bench.bases[name] = store
+
+    assert bench.files(f"FROM scratch\nCOPY --from={name} /bin/sh /x\n") == ["x 644 =sh"]
 
 
 def test_from_a_stage_on_a_base_the_base_s_files_can_be_copied(tmp_path: Path) -> None:
