@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,18 @@ def test_what_a_builder_is_told_wrongly(
     built = manyfest("build", "-o", "oci:image:v1")
     assert built.code == 2
     assert built.err.startswith(f"manyfest: {message}")
+
+
+def test_clones_by_ssh_and_https_give_the_same_digest(manyfest: Manyfest, tmp_path: Path) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    (tmp_path / ".gitignore").write_text("out*\nimage\n")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"], ["tag", "v1.0.0"]):
+        subprocess.run([*git, *words], check=True)
+    digests = set()
+    for url in ("git@github.com:a/b.git", "https://me:TOKEN@github.com/a/b"):
+        subprocess.run([*git, "config", "remote.origin.url", url], check=True)
+        digests.add(manyfest("build", "-o", "oci:image:v1").out)
+    assert len(digests) == 1
+    assert labels(manyfest, "oci:image:v1")["org.opencontainers.image.source"] == (
+        "https://github.com/a/b"
+    )
