@@ -14,6 +14,7 @@ from manyfest.build.backends import choose
 from manyfest.build.backends.backend import Given, Job
 from manyfest.build.backends.running import Runner
 from manyfest.build.builder import plan
+from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.build.metadata import Metadata
 from manyfest.build.request import BuildRequest
 from manyfest.build.secrets import BuildSecret
@@ -61,6 +62,9 @@ class Maker:
 
     def __hash__(self) -> int:
         return id(self)
+
+    def reads(self, dockerfile: Dockerfile) -> bool:
+        return "<<" not in dockerfile.text
 
     def require(self, platforms: Sequence[Platform]) -> None:
         self.required = [str(platform) for platform in platforms]
@@ -295,3 +299,23 @@ def test_without_a_builder_it_is_said_what_to_install(
     assert failure(bench, replace(request(bench), backend="buildah")) == (
         f"{place}: the back end buildah is not here; install it: apt-get install buildah"
     )
+
+
+def test_here_documents_go_to_a_builder_that_knows_them(
+    bench: Bench, maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = request(bench, "FROM base:1\nRUN make\nRUN <<END\nmake\nEND\n")
+    assert failure(bench, asked) == (
+        f"{bench.context}/Dockerfile:3: the maker that is here does not know here-documents;"
+        " use docker with buildx, or buildah 1.35 or newer"
+    )
+
+    class Newer(Maker):
+        name = "newer"
+
+        def reads(self, dockerfile: Dockerfile) -> bool:
+            return True
+
+    finders = {"buildah": lambda _environ: maker, "docker": lambda _environ: Newer()}
+    monkeypatch.setattr(choose, "_FINDERS", finders)
+    assert str(plan(asked)).startswith("linux/amd64 by newer\n")

@@ -13,6 +13,7 @@ from manyfest.build.backends import buildah as buildah_module
 from manyfest.build.backends.choose import find_backend
 from manyfest.build.backends.registries import write_access
 from manyfest.build.bases import BaseImage
+from manyfest.build.dockerfile.parse import parse_dockerfile
 from manyfest.build.request import BuildRequest
 from manyfest.build.secrets import BuildSecret
 from manyfest.errors import BuildError
@@ -33,6 +34,8 @@ from tests.unit.building import Bench
 WORKERS = (
     '[{"platforms":[{"os":"linux","architecture":"amd64"},{"os":"linux","architecture":"new"}]}]'
 )
+PLAIN = parse_dockerfile("FROM scratch\nRUN make\n", "Dockerfile")
+HEREDOC = parse_dockerfile("FROM scratch\nRUN <<END\nmake\nEND\n", "Dockerfile")
 INSPECTED = """Name:   default
 Driver: {driver}
 
@@ -188,23 +191,41 @@ def test_a_docker_without_buildx_is_of_use_up_to_version_22(
     programs.add("docker", f'test "$1" = buildx && exit 1; echo {version}')
     environ = alone(programs.folder)
     if usable:
-        assert find_backend("docker", environ).name == "docker"
+        assert find_backend("docker", environ, PLAIN).name == "docker"
         return
     with pytest.raises(BuildError, match="the back end docker is not here; install the docker"):
-        find_backend("docker", environ)
+        find_backend("docker", environ, PLAIN)
 
 
 def test_the_first_that_is_there_is_taken(programs: Programs) -> None:
     environ = alone(programs.folder)
     programs.add("buildctl", "")
     with pytest.raises(BuildError, match="RUN needs a builder that runs programs"):
-        find_backend("auto", environ)
-    found = [find_backend("auto", environ | {"BUILDKIT_HOST": "tcp://b"}).name]
+        find_backend("auto", environ, PLAIN)
+    found = [find_backend("auto", environ | {"BUILDKIT_HOST": "tcp://b"}, PLAIN).name]
     programs.add("docker", "")
-    found.append(find_backend("auto", environ).name)
+    found.append(find_backend("auto", environ, PLAIN).name)
     programs.add("buildah", "")
-    found.append(find_backend("auto", environ).name)
+    found.append(find_backend("auto", environ, PLAIN).name)
     assert found == ["buildctl", "docker", "buildah"]
+
+
+@pytest.mark.parametrize(("version", "reads"), [("1.28.2", False), ("1.35.0", True), ("2.0", True)])
+def test_buildah_reads_here_documents_since_1_35(
+    programs: Programs, version: str, reads: bool
+) -> None:
+    programs.add("buildah", f"echo 'buildah version {version} (image-spec 1.1.0)'")
+    found = find_backend("buildah", alone(programs.folder), PLAIN)
+    assert found.reads(HEREDOC) is reads
+
+
+def test_an_older_docker_reads_here_documents_by_a_front_end_that_is_named(
+    programs: Programs,
+) -> None:
+    programs.add("docker", 'test "$1" = buildx && exit 1; echo 20.10.24')
+    found = find_backend("docker", alone(programs.folder), PLAIN)
+    named = parse_dockerfile(f"# syntax=docker/dockerfile:1\n{HEREDOC.text}", "Dockerfile")
+    assert (found.reads(HEREDOC), found.reads(named)) == (False, True)
 
 
 def test_buildah_builds_in_a_store_of_its_own(programs: Programs, tmp_path: Path) -> None:

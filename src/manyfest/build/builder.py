@@ -124,7 +124,7 @@ def _build_all(plans: Sequence[Plan], request: BuildRequest, build: Build) -> li
     except NeedsBuilder:
         if request.backend != AUTO:
             raise
-        backend = find_backend(AUTO, os.environ)
+        backend = find_backend(AUTO, os.environ, plans[0].dockerfile)
         return _build_shares(plans, [backend] * len(plans), build)
 
 

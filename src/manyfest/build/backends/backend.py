@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 
 from manyfest.build.backends.running import Runner
 from manyfest.build.bases import BaseImage
+from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.build.dockerfile.plan import Plan
 from manyfest.build.request import BuildRequest
 from manyfest.oci.descriptor import Descriptor
@@ -55,6 +56,10 @@ class Backend(Protocol):
     @property
     def name(self) -> str:
         """As ``--backend`` has it."""
+        ...
+
+    def reads(self, dockerfile: Dockerfile) -> bool:
+        """Whether it knows all that the Dockerfile says: here-documents are what some do not."""
         ...
 
     def require(self, platforms: Sequence[Platform]) -> None:

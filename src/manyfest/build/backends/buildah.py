@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -10,8 +11,10 @@ from pathlib import Path
 
 from manyfest.build.backends.backend import Given, Job
 from manyfest.build.backends.emulation import require_emulation
+from manyfest.build.backends.heredocs import first_heredoc
 from manyfest.build.backends.registries import write_access
 from manyfest.build.backends.running import Runner, output
+from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.oci.platform import Platform
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.registry.auth.credentials import default_credential_store
@@ -19,6 +22,11 @@ from manyfest.stores.registry.auth.credentials import default_credential_store
 _ALONE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 """Mounts and processes of its own: when it ends, nothing that it mounted or started is left, even
 what left its process group."""
+
+_HEREDOCS = (1, 35)
+"""The version that reads here-documents."""
+
+_VERSION = re.compile(r"buildah version ([0-9]+)\.([0-9]+)")
 
 
 class Buildah:
@@ -29,6 +37,9 @@ class Buildah:
     def __init__(self, program: str, environ: Mapping[str, str]) -> None:
         self._program = program
         self._environ = environ
+
+    def reads(self, dockerfile: Dockerfile) -> bool:
+        return first_heredoc(dockerfile) is None or self._version >= _HEREDOCS
 
     def require(self, platforms: Sequence[Platform]) -> None:
         for platform in platforms:
@@ -84,6 +95,11 @@ class Buildah:
         overlay = [*places, "--storage-driver=overlay"]
         can = output([*self._prefix, self._program, *overlay, "info"]) is not None
         return overlay if can else [*places, "--storage-driver=vfs"]
+
+    @property
+    def _version(self) -> tuple[int, int]:
+        found = _VERSION.match(output([self._program, "--version"]) or "")
+        return (int(found[1]), int(found[2])) if found else (0, 0)
 
     @cached_property
     def _prefix(self) -> list[str]:

@@ -10,6 +10,7 @@ import msgspec
 from manyfest.build.backends.backend import Given, Job
 from manyfest.build.backends.docker import require_listed
 from manyfest.build.backends.running import Runner, output
+from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.errors import BuildError
 from manyfest.oci.platform import Platform
 from manyfest.stores.archives.store import ArchiveStore
@@ -23,6 +24,9 @@ class Buildctl:
     def __init__(self, program: str, host: str) -> None:
         self._program = program
         self._host = host
+
+    def reads(self, dockerfile: Dockerfile) -> bool:  # noqa: ARG002
+        return True
 
     def require(self, platforms: Sequence[Platform]) -> None:
         told = output([self._program, "debug", "workers", "--format={{json .}}"])

@@ -7,6 +7,8 @@ import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from manyfest.build.backends.heredocs import first_heredoc
+from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.build.dockerfile.plan import Plan
 from manyfest.build.request import AUTO, NATIVE
 from manyfest.errors import BuildError
@@ -24,27 +26,41 @@ def assign(plans: Sequence[Plan], name: str, environ: Mapping[str, str]) -> list
     programs = [program for plan in plans for program in plan.runs]
     if name == NATIVE or (name == AUTO and not programs):
         return [None] * len(plans)
-    backend = find_backend(name, environ, where=str(programs[0].place) if programs else "")
+    where = str(programs[0].place) if programs else ""
+    backend = find_backend(name, environ, plans[0].dockerfile, where=where)
     return [backend if plan.runs or name != AUTO else None for plan in plans]
 
 
-def find_backend(name: str, environ: Mapping[str, str], *, where: str = "") -> Backend:
-    """The back end that ``name`` names; with ``auto`` the first that is here. ``where`` is the
-    line that needs it, if that is known.
+def find_backend(
+    name: str, environ: Mapping[str, str], dockerfile: Dockerfile, *, where: str = ""
+) -> Backend:
+    """The back end that ``name`` names; with ``auto`` the first that is here and reads the
+    Dockerfile. ``where`` is the line that needs it, if that is known.
 
     Raises :class:`~manyfest.errors.BuildError`.
     """
     wanted = [name] if name != AUTO else list(_FINDERS)
-    for each in wanted:
-        found = _FINDERS[each](environ)
-        if found is not None:
-            return found
+    here = [found for each in wanted if (found := _FINDERS[each](environ))]
+    for backend in here:
+        if backend.reads(dockerfile):
+            return backend
+    if here:
+        raise _cannot_read(here[0], dockerfile)
     if name != AUTO:
         raise BuildError(f"the back end {name} is not here", where=where, mend=_MENDS[name])
     raise BuildError(
         "RUN needs a builder that runs programs, and there is none",
         where=where,
         mend="install buildah, or docker with buildx, or buildctl and set BUILDKIT_HOST",
+    )
+
+
+def _cannot_read(backend: Backend, dockerfile: Dockerfile) -> BuildError:
+    heredoc = first_heredoc(dockerfile)
+    return BuildError(
+        f"the {backend.name} that is here does not know here-documents",
+        where=str(heredoc.place) if heredoc else dockerfile.file,
+        mend="use docker with buildx, or buildah 1.35 or newer",
     )
 
 

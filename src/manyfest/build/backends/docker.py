@@ -15,7 +15,9 @@ from functools import cached_property
 
 from manyfest.build.backends.backend import Given, Job
 from manyfest.build.backends.emulation import require_emulation
+from manyfest.build.backends.heredocs import first_heredoc
 from manyfest.build.backends.running import Runner, output
+from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.errors import BuildError, InvalidPlatform
 from manyfest.oci.platform import Platform
 from manyfest.stores.archives.store import ArchiveStore
@@ -35,6 +37,11 @@ class Docker:
         self._program = program
         self._environ = environ
         self._has_buildx = has_buildx
+
+    def reads(self, dockerfile: Dockerfile) -> bool:
+        """The older client's daemon needs to be told to fetch a newer front end."""
+        told = self._has_buildx or bool(dockerfile.directives.syntax)
+        return told or first_heredoc(dockerfile) is None
 
     def require(self, platforms: Sequence[Platform]) -> None:
         if self._has_buildx:
