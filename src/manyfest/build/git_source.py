@@ -2,9 +2,9 @@
 
 git is run without the settings of this machine and user, so that what it makes depends on nothing
 but the commit: no conversion of line ends, no filters, no hooks. It asks nobody for a password; the
-keys of ssh are those of ssh's agent and settings. It speaks https and ssh, and plain http only to
-this machine; a submodule's address may be nothing else either. As little of the history as
-possible is fetched.
+keys of ssh are those of ssh's agent and settings. It speaks https and ssh, for submodules too, and
+plain http only where the repository itself is on this machine. As little of the history as possible
+is fetched.
 """
 
 from __future__ import annotations
