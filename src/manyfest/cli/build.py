@@ -115,7 +115,6 @@ def command(
     """
     from manyfest.build.builder import plan
     from manyfest.cli.build_request import read_job
-    from manyfest.release.building import make_output_folder
     from manyfest.stores.open import tags_of
 
     if check:  # nothing is built, so whatever the version is will do
@@ -130,6 +129,8 @@ def command(
         session.out(str(plan(job.request)))
         return
     if output is None:
+        from manyfest.release.building import make_output_folder
+
         make_output_folder(Path(where.path).parent)
     digest = _build(session, job, where, tags)
     tell = session.say if where.is_stream else session.out  # the image itself went to stdout

@@ -52,9 +52,9 @@ class Job:
 
         Raises :class:`~manyfest.errors.ReleaseError`.
         """
-        from manyfest.release.before import run_before
-
         if self.config is not None and self.config.build.before:
+            from manyfest.release.before import run_before
+
             run_before(self.config, self.version, self.request.platforms, progress)
 
 
@@ -69,8 +69,7 @@ def read_job(
     """Options are stronger than the configuration. That is read if it was named, or if it is in
     this folder and no CONTEXT was named: another folder is another project."""
     from manyfest.cli.project import load_config
-    from manyfest.release.building import project_request
-    from manyfest.release.config import FILE_NAME
+    from manyfest.release import FILE_NAME
     from manyfest.release.version import version_if_known
 
     here = Path(FILE_NAME)
@@ -80,7 +79,7 @@ def read_job(
     folder = _folder(context or (config.root if config else Path()))
     version = version_if_known(config.root if config else folder, told)
     wanted = parse_platforms(platforms)
-    request = project_request(config, version) if config else _plain(folder, version, wanted)
+    request = _project(config, version) if config else _plain(folder, version, wanted)
     given = _given(context=context, platforms=wanted, **options)
     return Job(request=_changed(request, **given), version=version, config=config)
 
@@ -91,6 +90,12 @@ def _folder(path: Path) -> Path:
     if not path.is_dir():
         raise UsageError("there is no such folder", where=str(path))
     return path
+
+
+def _project(config: Config, version: Version) -> BuildRequest:
+    from manyfest.release.building import project_request
+
+    return project_request(config, version)
 
 
 def _plain(context: Path, version: Version, platforms: tuple[Platform, ...]) -> BuildRequest:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from manyfest.release import FILE_NAME
+
 if TYPE_CHECKING:
     from manyfest.release.config import Config
 
@@ -21,7 +23,7 @@ def config_option(function: F) -> F:
         "--config",
         "config_file",
         type=click.Path(path_type=Path),
-        default=Path("manyfest.yaml"),
+        default=Path(FILE_NAME),
         show_default=True,
         help="The project's configuration.",
     )(function)
@@ -36,6 +38,6 @@ def version_option(function: F) -> F:
 
 def load_config(path: Path) -> Config:
     """Read ``manyfest.yaml``; a folder stands for the file in it."""
-    from manyfest.release.config import FILE_NAME, load
+    from manyfest.release.config import load
 
     return load(path / FILE_NAME if path.is_dir() else path)

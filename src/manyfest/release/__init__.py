@@ -1,0 +1,3 @@
+"""A project's releases: from ``manyfest.yaml`` and git to published tags."""
+
+FILE_NAME = "manyfest.yaml"

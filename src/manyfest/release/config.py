@@ -17,12 +17,11 @@ from manyfest.build.duration import Duration
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_repository, is_tag
+from manyfest.release import FILE_NAME
 from manyfest.release.template import Template, values
 
 if TYPE_CHECKING:
     from manyfest.release.version import Version
-
-FILE_NAME = "manyfest.yaml"
 
 NAME_PATTERN = r"^[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*$"
 """One component of a repository's name (distribution specification, "Pulling manifests")."""

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from manyfest.errors import ConfigError, UsageError
 from manyfest.oci.reference import is_repository
-from manyfest.release import git
-from manyfest.release.config import FILE_NAME
+from manyfest.release import FILE_NAME, git
 
 _DOCKERFILES = ("Dockerfile", "docker/Dockerfile", "Containerfile", "build/Dockerfile")
 
