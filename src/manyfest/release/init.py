@@ -80,6 +80,9 @@ build:
   # TARGETVARIANT, TARGETPLATFORM, VERSION and REVISION in its environment:
   # before: make build-$TARGETARCH
 
+# What the images say of themselves; version, commit and source are filled in from git:
+# metadata: {{description: What it is, licenses: MIT}}
+
 # {{{{version}}}} names one release for good. The others move from release to release, the last one
 # last, and no pre-release takes them.
 tags:
