@@ -16,6 +16,12 @@ def test_a_workspace_can_be_written_to_and_is_gone_afterwards(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_in_it_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.fsync", lambda _: pytest.fail("something was synced"))
+    with workspace(tmp_path) as room:
+        images.make(room, "index")
+
+
 def test_it_is_gone_after_a_failure_too(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), workspace(tmp_path):
         raise KeyboardInterrupt

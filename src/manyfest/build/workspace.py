@@ -29,7 +29,7 @@ def workspace(folder: Path | None = None) -> Iterator[LayoutStore]:
     room, lock = _begin(place)
     try:
         # The lock is on the folder around it: a layout locks its own when its index changes.
-        yield LayoutStore(room / "layout")
+        yield LayoutStore(room / "layout", lasting=False)
     finally:
         # Whatever a thread still writes after Ctrl-C is of no use to anybody.
         shutil.rmtree(room, ignore_errors=True)

@@ -16,9 +16,11 @@ from manyfest.stores.files import new_file, open_file
 
 @dataclass(frozen=True, slots=True)
 class BlobFolder:
-    """Nothing gets a digest for a name here unless it was hashed on the way in."""
+    """Nothing gets a digest for a name here unless it was hashed on the way in. Unless it is
+    ``lasting``, a crash of the machine may leave anything."""
 
     root: Path
+    lasting: bool = True
 
     def path(self, digest: Digest) -> Path:
         """Where the content with this digest lies, or would."""
@@ -51,6 +53,6 @@ class BlobFolder:
             return
         path = self.path(content.descriptor.digest)
         reader = VerifyingReader(content.open(), content.descriptor, where=str(path.parent))
-        with closing(reader), new_file(path) as file:
+        with closing(reader), new_file(path, lasting=self.lasting) as file:
             while chunk := reader.read(CHUNK_SIZE):
                 file.write(chunk)

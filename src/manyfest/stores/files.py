@@ -56,15 +56,15 @@ def unnamed_file(folder: Path, *, mode: int = 0o644) -> Iterator[Unnamed]:
 
 
 @contextmanager
-def new_file(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, mode: int = 0o644, lasting: bool = True) -> Iterator[BinaryIO]:
     """A file to write that takes the name ``path`` when the block ends, and vanishes if it raises.
 
-    It is synced before it is renamed, and its folder after, so that a crash at any instant leaves
-    the old file or the whole new one. Missing folders are made.
+    If it is to be ``lasting``, it is synced before it is renamed, and its folder after, so that a
+    crash at any instant leaves the old file or the whole new one. Missing folders are made.
     """
     with unnamed_file(path.parent, mode=mode) as unnamed:
         yield unnamed.file
-        unnamed.name(path)
+        unnamed.name(path, lasting=lasting)
 
 
 def _begin(folder: Path, mode: int) -> tuple[Path, int]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from manyfest.errors import (
     DigestMismatch,
@@ -57,13 +57,15 @@ _EMPTY = Index(schema_version=2, media_type=OCI_INDEX, manifests=())
 
 
 class LayoutStore:
-    """A layout at ``path``; it is made by the first write, and reading needs one to be there."""
+    """A layout at ``path``; it is made by the first write, and reading needs one to be there. One
+    that is not ``lasting`` need not survive a crash of the machine: nothing waits for the disk."""
 
     local = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lasting: bool = True) -> None:
         self.path = path
-        self.blobs = BlobFolder(path / "blobs")
+        self._lasting = lasting
+        self.blobs = BlobFolder(path / "blobs", lasting=lasting)
         self.top = TopFile(path / "index.json", where=self.label)
         self._named = NamedReferrers(self._read)
         self._guard = threading.Lock()
@@ -161,7 +163,7 @@ class LayoutStore:
                     f"it has {MAX_DESCRIPTORS} names and can have no more", where=self.label
                 )
             if changed != before:
-                with new_file(self.path / "index.json") as file:
+                with self._new_file("index.json") as file:
                     file.write(json.dumps(changed))
 
     def close(self) -> None:
@@ -258,10 +260,13 @@ class LayoutStore:
             ) from None
         with self._locked():
             if not (self.path / "index.json").exists():
-                with new_file(self.path / "oci-layout") as file:
+                with self._new_file("oci-layout") as file:
                     file.write(LAYOUT_FILE)
-                with new_file(self.path / "index.json") as file:
+                with self._new_file("index.json") as file:
                     file.write(json.dumps(_EMPTY))
+
+    def _new_file(self, name: str) -> AbstractContextManager[BinaryIO]:
+        return new_file(self.path / name, lasting=self._lasting)
 
     def _sweep(self, folder: Path) -> None:
         """Clear up after runs that were killed, once."""
