@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -126,6 +127,11 @@ def test_what_is_not_cleared_up_is_said(bench: Bench) -> None:
     ]
 
 
-def test_a_builder_that_cannot_be_started(bench: Bench) -> None:
-    with pytest.raises(BuildError, match="no-such-program cannot be started: "):
+@pytest.mark.parametrize("has_setpriv", [True, False])
+def test_a_builder_that_cannot_be_started(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, has_setpriv: bool
+) -> None:
+    if not has_setpriv:
+        monkeypatch.setattr(shutil, "which", lambda _name: None)
+    with pytest.raises(BuildError, match=r"no-such-program.*: .*No such file or directory"):
         bench.runner().run(["no-such-program"])

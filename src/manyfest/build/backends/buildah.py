@@ -13,7 +13,7 @@ from manyfest.build.backends.backend import Given, Job
 from manyfest.build.backends.emulation import require_emulation
 from manyfest.build.backends.heredocs import first_heredoc
 from manyfest.build.backends.registries import write_access
-from manyfest.build.backends.running import Runner, output
+from manyfest.build.backends.running import Runner, dying_with_us, output
 from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.oci.platform import Platform
 from manyfest.stores.archives.store import ArchiveStore
@@ -105,6 +105,6 @@ class Buildah:
     def _prefix(self) -> list[str]:
         """What it is run by. As another user than root we must be one in a namespace to have
         namespaces; some containers have none at all."""
-        inside = [] if os.geteuid() == 0 else [self._program, "unshare"]
+        inside = [] if os.geteuid() == 0 else [self._program, "unshare", *dying_with_us()]
         alone = [*inside, *_ALONE]
         return alone if output([*alone, "true"]) is not None else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
@@ -62,7 +63,10 @@ class Runner:
         Raises :class:`~manyfest.errors.BuildError` if it fails, takes too long or is stopped.
         """
         process = Process(
-            command, folder=self._folder, environment=environment or {}, timeout=self._left()
+            [*dying_with_us(), *command],
+            folder=self._folder,
+            environment=environment or {},
+            timeout=self._left(),
         )
         self._process = process
         if self._stopped.is_set():
@@ -129,6 +133,13 @@ class Runner:
 def _text(program: Run) -> str:
     """The instruction as builders show it."""
     return " ".join(program.original.split())
+
+
+def dying_with_us() -> list[str]:
+    """What a program is run by so that the kernel ends it when we are killed; nothing where that
+    cannot be."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig=KILL"] if setpriv else []
 
 
 def output(command: Sequence[str]) -> str | None:
