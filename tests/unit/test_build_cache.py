@@ -21,7 +21,7 @@ from manyfest.oci.digest import Digest
 from manyfest.progress import NoProgress, Outcome
 from manyfest.stores.layout import LayoutStore
 from manyfest.threads import workers
-from tests.unit.building import Bench, bench_with_base, write
+from tests.unit.building import Bench, Sealed, bench_with_base, write
 
 DOCKERFILE = """\
 FROM scratch
@@ -280,6 +280,19 @@ def test_files_of_an_image_are_told_by_the_digests_of_its_layers(tmp_path: Path)
         "done",
         "present",
     ]
+
+
+def test_a_layer_of_a_base_image_that_must_be_read_is_fetched_once(tmp_path: Path) -> None:
+    base = "FROM scratch\nCOPY passwd /etc/\n"
+    bench = bench_with_base(tmp_path, base, {"passwd": "app:x:7:8::/:/bin/sh"})
+    kept = Kept(bench, tmp_path / "cache")
+    dockerfile = "FROM base:1\nCOPY --chown=app <<x /srv/\nx\n"
+    first, _ = kept.build(dockerfile)
+    store = bench.bases["docker.io/library/base:1"]
+    assert isinstance(store, Sealed)
+    store.sealed = {str(layer_digests(first)[0])}
+    second, _ = kept.build(dockerfile)
+    assert layer_digests(second) == layer_digests(first)
 
 
 def test_without_a_cache_nothing_is_kept(kept: Kept) -> None:

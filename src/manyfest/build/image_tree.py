@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from manyfest.build.bases import BaseImage
+from manyfest.build.cache import BuildCache
 from manyfest.build.files import File, directory
 from manyfest.build.stretch import slice_of
 from manyfest.build.xattrs import kept
@@ -111,13 +112,15 @@ def _plain(entry: Entry, name: str) -> Entry:
 def read_image(
     image: BaseImage,
     room: LayoutStore,
+    cache: BuildCache | None,
     scratch: Path,
     *,
     keep: Callable[[Entry], bool],
     rest: Callable[[], ImageTree],
 ) -> ImageTree:
-    """Read all layers of ``image``. Files for which ``keep`` holds are kept in ``scratch`` to be
-    opened later, and the others are found in ``rest``.
+    """Read all layers of ``image``, which are taken from the ``cache`` if they are there. Files for
+    which ``keep`` holds are kept in ``scratch`` to be opened later, and the others are found in
+    ``rest``.
 
     Raises :class:`~manyfest.errors.BuildError` for a layer that lies elsewhere,
     :class:`~manyfest.errors.InvalidArchive` for a damaged one, and what the stores raise.
@@ -127,7 +130,7 @@ def read_image(
     layers: list[Tree[_File]] = []
     with kept.open("xb") as store:
         for descriptor in image.layers:
-            with closing(_fetched(image, descriptor, room)) as blob:
+            with closing(_fetched(image, descriptor, room, cache)) as blob:
                 compression = Compression.of_media_type(descriptor.media_type)
                 tar = decompress(blob, compression, where=str(descriptor.digest))
                 noted = _noted(read_entries(tar, where=str(descriptor.digest)), store, owners, keep)
@@ -144,10 +147,15 @@ def _digest(image: BaseImage) -> str:
     ).hexdigest()
 
 
-def _fetched(image: BaseImage, descriptor: Descriptor, room: LayoutStore) -> Reader:
+def _fetched(
+    image: BaseImage, descriptor: Descriptor, room: LayoutStore, cache: BuildCache | None
+) -> Reader:
     if is_foreign(descriptor.media_type):
         raise BuildError(f"the files of {image.name} cannot be read: it has a foreign layer")
+    kept = cache is not None and not room.has(descriptor) and cache.take(descriptor, room.blobs)
     room.put(Content(descriptor, lambda: image.source.open(descriptor)))
+    if cache is not None and not kept:
+        cache.keep(descriptor, room.blobs)
     return room.open(descriptor)
 
 

@@ -78,6 +78,7 @@ def build_natively(
             scratch=Path(scratch),
             progress=progress,
             epoch=request.epoch,
+            cache=cache,
         )
         return _build_all(plans, workshop, request)
 

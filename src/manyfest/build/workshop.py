@@ -9,6 +9,7 @@ from pathlib import Path
 
 from manyfest.build.archives import spool
 from manyfest.build.bases import BaseImage, Bases
+from manyfest.build.cache import BuildCache
 from manyfest.build.context import Context
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.files import File, Tree
@@ -36,6 +37,7 @@ class Workshop:
     scratch: Path
     progress: Progress
     epoch: int
+    cache: BuildCache | None = None
     stop: threading.Event = field(default_factory=threading.Event)
     _archives: Once[Hashable, Path] = field(default_factory=Once)
     _trees: Once[Hashable, ImageTree] = field(default_factory=Once)
@@ -63,7 +65,7 @@ class Workshop:
 
         def read() -> ImageTree:
             self.progress.say(f"reading the layers of {image.name} for {image.config.platform}")
-            return read_image(image, self.room, self.scratch, keep=keep, rest=rest)
+            return read_image(image, self.room, self.cache, self.scratch, keep=keep, rest=rest)
 
         layers = tuple(layer.digest for layer in image.layers)
         return self._trees.get((layers, which), read)
