@@ -48,7 +48,7 @@ class Stores:
         warn: Callable[[str], None] | None = None,
     ) -> None:
         self._plain_http = plain_http
-        self._ca_file = ca_file
+        self.ca_file = ca_file
         self._log = log
         self._warn = warn
         self._registries: Registries | None = None
@@ -89,7 +89,7 @@ class Stores:
         """What fetches files that lie in no registry; whoever asks for it closes it."""
         from manyfest.stores.registry.web import download_transport
 
-        return download_transport(ca_file=str(self._ca_file or ""))
+        return download_transport(ca_file=str(self.ca_file or ""))
 
     def kept(self, reference: Reference) -> Store:
         """The place that ``reference`` leads to, to change what is there.
@@ -113,7 +113,7 @@ class Stores:
 
             self._registries = Registries(
                 plain_http=self._plain_http,
-                ca_file=self._ca_file,
+                ca_file=self.ca_file,
                 log=self._log,
                 warn=self._warn,
             )

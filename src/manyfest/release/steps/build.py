@@ -7,6 +7,7 @@ check finds a fault, whatever had that name stays.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from manyfest.build.builder import build
@@ -35,9 +36,10 @@ def _check(release: Release) -> str:
 
 def _run(release: Release) -> str:
     make_output_folder(release.archive.parent)
+    request = project_request(release.config, release.version)
     with workspace(release.archive.parent) as room:
         built = build(
-            project_request(release.config, release.version),
+            replace(request, ca_file=release.stores.ca_file),
             workspace=room,
             open_image=release.stores.registry,
             open_web=release.stores.web,
