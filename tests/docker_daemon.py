@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ DOCKERD, DOCKER = "/usr/sbin/dockerd", "/usr/bin/docker"
 
 
 @contextmanager
-def running_daemon(folder: Path, *options: str, program: str = DOCKERD) -> Iterator[str]:
+def running_daemon(
+    folder: Path, *options: str, program: str = DOCKERD, **environment: str
+) -> Iterator[str]:
     """``dockerd`` with everything in ``folder``; what to set ``DOCKER_HOST`` to.
 
     The folder's path must be short: that of a socket has at most 107 characters.
@@ -28,7 +31,7 @@ def running_daemon(folder: Path, *options: str, program: str = DOCKERD) -> Itera
             [program, "--iptables=false", "--bridge=none", "--storage-driver=vfs",
              f"--data-root={folder}/data", f"--exec-root={folder}/exec",
              f"--pidfile={folder}/pid", f"--host={address}", *options],
-            stdout=log, stderr=log,
+            stdout=log, stderr=log, env={**os.environ, **environment},
         )  # fmt: skip
         try:
             real.wait_until(lambda: _answers(address), "dockerd", 60)

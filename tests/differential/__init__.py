@@ -1,0 +1,1 @@
+"""The native builder against real ones: the same Dockerfile, the same image."""
