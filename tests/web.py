@@ -14,12 +14,15 @@ from pathlib import Path
 
 @dataclass
 class Page:
-    """An answer; ``claimed`` is the Content-Length if it is not the true one."""
+    """An answer; ``claimed`` is the Content-Length if it is not the true one. It comes once
+    ``ready`` is set, or after 40 seconds; ``answered`` says that it came."""
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     claimed: int | None = None
+    ready: threading.Event | None = None
+    answered: bool = False
 
 
 @dataclass
@@ -40,6 +43,9 @@ def serving_pages() -> Iterator[Site]:
         def do_GET(self) -> None:
             site.asked.append((self.path, dict(self.headers.items())))
             page = site.pages.get(self.path.partition("?")[0], Page(status=404))
+            if page.ready is not None:
+                page.ready.wait(40)
+            page.answered = True
             self.send_response(page.status)
             for name, value in page.headers.items():
                 self.send_header(name, value)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from manyfest.errors import BuildError, ManyfestError
+from manyfest.errors import BuildError, DockerfileError, ManyfestError
 from manyfest.stores.registry.web import download_transport
 from tests import real
-from tests.unit.building import Bench, image_files, layer_files
+from tests.unit.building import Bench, image_files, layer_files, write
 from tests.web import Page, Site, serving_git, serving_pages
 
 pytestmark = pytest.mark.real
@@ -76,6 +77,22 @@ def test_a_file_that_cannot_be_had(bench: Bench, site: Site, page: Page, message
     assert str(caught.value).startswith(start)
     assert message in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["/slow", "/slow.git"])
+def test_a_build_that_has_failed_waits_for_nobody(bench: Bench, site: Site, path: str) -> None:
+    real.need_programs("git")
+    ready = threading.Event()
+    slow = Page(ready=ready)
+    site.pages["/slow"] = site.pages["/slow.git/info/refs"] = slow
+    write(bench.context, {"amd64": ""})
+    dockerfile = f"FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /\nADD {site.address}{path} /\n"
+    try:
+        with pytest.raises(DockerfileError, match="'arm64' is not in the build context"):
+            bench.build(dockerfile, "linux/amd64", "linux/arm64")
+        assert not slow.answered
+    finally:
+        ready.set()
 
 
 def git(folder: Path, *arguments: str) -> str:

@@ -133,6 +133,14 @@ def test_what_is_not_repeatable_is_sent_once(outcome: Response | ConnectionFaile
     assert len(network.inner.requests) == 1
 
 
+def test_what_was_given_up_is_not_sent_again() -> None:
+    network = Network(ConnectionFailed("it was given up"))
+    request = Request(method="GET", url="https://ghcr.io/v2/", given_up=lambda: True)
+    with pytest.raises(ConnectionFailed):
+        network.transport.send(request)
+    assert len(network.inner.requests) == 1
+
+
 def test_a_body_is_opened_anew_for_each_attempt() -> None:
     opened: list[BytesReader] = []
 

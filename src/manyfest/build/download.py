@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,13 +58,20 @@ def check_trust(url: str, *, has_checksum: bool) -> None:
         )
 
 
-def download(url: str, transport: Transport, folder: Path, *, limit: int = LARGEST) -> Download:
-    """Fetch the file at ``url`` into ``folder``.
+def download(
+    url: str,
+    transport: Transport,
+    folder: Path,
+    *,
+    given_up: Callable[[], bool] = lambda: False,
+    limit: int = LARGEST,
+) -> Download:
+    """Fetch the file at ``url`` into ``folder``; it ends early once ``given_up`` says yes.
 
     Raises :class:`~manyfest.errors.BuildError` if it cannot be had, or is larger than ``limit``.
     """
     path = folder / f"fetched-{os.urandom(8).hex()}"
-    request = Request(method="GET", url=url.partition("#")[0], bulk=True)
+    request = Request(method="GET", url=url.partition("#")[0], bulk=True, given_up=given_up)
     try:
         with transport.send(request) as response, path.open("xb") as file:
             if response.status != 200:

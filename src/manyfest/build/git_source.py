@@ -13,7 +13,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from manyfest.stores.registry.http import Origin, show_url
 
 LONGEST = 3600
 """Seconds that one command may take."""
+
+_LOOK = 0.2
 
 _SETTINGS = """\
 [core]
@@ -97,20 +100,29 @@ def check_commit(checkout: Checkout, repository: Repository, wanted: str) -> Non
         )
 
 
-def clone(repository: Repository, room: Path, *, keep_git_dir: bool) -> Checkout:
-    """Check out what ``repository`` names into a new folder in ``room``.
+def clone(
+    repository: Repository,
+    room: Path,
+    *,
+    keep_git_dir: bool,
+    given_up: Callable[[], bool] = lambda: False,
+) -> Checkout:
+    """Check out what ``repository`` names into a new folder in ``room``; it ends early once
+    ``given_up`` says yes.
 
     With ``keep_git_dir`` the folder has a ``.git``, whose bytes depend on the commit alone.
     Raises :class:`~manyfest.errors.BuildError` if it cannot be had.
     """
-    return _Clone(repository, room / f"git-{os.urandom(8).hex()}").make(keep_git_dir=keep_git_dir)
+    own = room / f"git-{os.urandom(8).hex()}"
+    return _Clone(repository, own, given_up).make(keep_git_dir=keep_git_dir)
 
 
 class _Clone:
     """One clone under way. ``room`` has the files, and beside them what git needs."""
 
-    def __init__(self, repository: Repository, room: Path) -> None:
+    def __init__(self, repository: Repository, room: Path, given_up: Callable[[], bool]) -> None:
         self._repository = repository
+        self._given_up = given_up
         self._files = room / "files"
         self._home = room / "home"
 
@@ -193,24 +205,40 @@ class _Clone:
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         try:
-            return subprocess.run(
+            process = subprocess.Popen(
                 ["git", "--no-pager", *arguments],
                 cwd=self._files,
                 env=self._environment(os.environ),
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 encoding="utf-8",
                 errors="replace",
-                check=False,
-                timeout=LONGEST,
                 umask=0o022,
             )
         except FileNotFoundError:
             raise self._failure("git is not installed", mend="install git") from None
         except OSError as error:
             raise self._failure(f"git cannot be run: {error.strerror}") from None
-        except subprocess.TimeoutExpired:
-            raise self._failure(f"git took longer than {LONGEST} seconds") from None
+        with process:
+            try:
+                told, faults = self._wait(process)
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(arguments, process.returncode, told, faults)
+
+    def _wait(self, process: subprocess.Popen[str]) -> tuple[str, str]:
+        """What it prints until it ends, on stdout and on stderr."""
+        latest = time.monotonic() + LONGEST
+        while True:
+            try:
+                return process.communicate(timeout=_LOOK)
+            except subprocess.TimeoutExpired:
+                if self._given_up():
+                    raise self._failure("it was given up") from None
+                if time.monotonic() > latest:
+                    raise self._failure(f"git took longer than {LONGEST} seconds") from None
 
     def _environment(self, ours: Mapping[str, str]) -> dict[str, str]:
         is_plain = self._repository.address.lower().startswith("http://")

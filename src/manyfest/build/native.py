@@ -8,6 +8,7 @@ the same bytes on any machine, in any folder, at any time and under any user.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -53,13 +54,13 @@ def build_natively(
     cannot be built, and what the stores of base images raise.
     """
     _refuse_programs(plans)
-    context = open_context(request)
+    context, stop = open_context(request), threading.Event()
     with (
         TemporaryDirectory(
             prefix="scratch-", dir=workspace.path, ignore_cleanup_errors=True
         ) as scratch,
         closing(
-            Remotes(Path(scratch), progress, mtime=request.epoch, open_web=open_web)
+            Remotes(Path(scratch), progress, mtime=request.epoch, open_web=open_web, stop=stop)
         ) as remotes,
     ):
         layers = LayerMaker(
@@ -79,6 +80,7 @@ def build_natively(
             progress=progress,
             epoch=request.epoch,
             cache=cache,
+            stop=stop,
         )
         return _build_all(plans, workshop, request)
 

@@ -31,7 +31,7 @@ _FILE_MODE = 0o600
 class Remotes:
     """Threads may share it. What is fetched lies in ``folder``; ``open_web`` is called when the
     first file is wanted, and :meth:`close` closes what it gives. ``mtime`` is the time of all
-    files, in seconds since 1970."""
+    files, in seconds since 1970. Once ``stop`` is set, what is under way ends early."""
 
     def __init__(
         self,
@@ -40,11 +40,13 @@ class Remotes:
         *,
         mtime: int,
         open_web: Callable[[], Transport],
+        stop: threading.Event,
     ) -> None:
         self._folder = folder
         self._progress = progress
         self._mtime = mtime
         self._open_web = open_web
+        self._stop = stop
         self._web: Transport | None = None
         self._lock = threading.Lock()
         self._files: Once[str, Download] = Once()
@@ -89,7 +91,7 @@ class Remotes:
 
     def _download(self, url: str) -> Download:
         self._progress.say(f"fetching {show_url(url)}")
-        return download(url, self._connected(), self._folder)
+        return download(url, self._connected(), self._folder, given_up=self._stop.is_set)
 
     def _repository(self, repository: Repository, add: ins.Add) -> tuple[Tree, str]:
         check_repository(repository)
@@ -106,6 +108,8 @@ class Remotes:
 
     def _clone(self, repository: Repository, keep_git_dir: bool) -> tuple[Checkout, Context]:  # noqa: FBT001
         self._progress.say(f"fetching {show_url(repository.address)}")
-        checkout = clone(repository, self._folder, keep_git_dir=keep_git_dir)
+        checkout = clone(
+            repository, self._folder, keep_git_dir=keep_git_dir, given_up=self._stop.is_set
+        )
         label = show_url(repository.address)
         return checkout, Context(checkout.folder, Ignore(), mtime=self._mtime, label=label)

@@ -144,7 +144,8 @@ class RetryTransport:
     def _delay(
         self, request: Request, attempt: int, outcome: Response | ConnectionFailed
     ) -> float | None:
-        if not request.repeatable:
+        is_given_up = request.given_up is not None and request.given_up()
+        if not request.repeatable or is_given_up:
             return None
         return retry_delay(
             attempt, outcome, now=self._clock(), jitter=self._jitter(), policy=self._policy
