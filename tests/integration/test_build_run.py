@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import signal
@@ -17,7 +19,8 @@ from manyfest.stores.base import read_all
 from manyfest.stores.layout import LayoutStore
 from tests import debian, real
 from tests.docker_daemon import DOCKER
-from tests.integration.conftest import MANYFEST
+from tests.integration.conftest import MANYFEST, running_registry
+from tests.integration.test_login import HTPASSWD
 from tests.unit.building import layer_entries
 
 pytestmark = pytest.mark.real
@@ -43,18 +46,21 @@ def busyboxes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def base(docker_registry: str, busyboxes: Path, tmp_path: Path) -> str:
     """A small system for two processors in a registry; its name."""
-    context = tmp_path / "base"
+    return put_base(f"{docker_registry}/busybox:1", busyboxes, tmp_path)
+
+
+def put_base(name: str, busyboxes: Path, folder: Path, *options: str) -> str:
+    context = folder / "base"
     (context / "links").mkdir(parents=True)
-    for name in ("sh", "cat", "echo", "sleep", "uname"):
-        (context / "links" / name).symlink_to("busybox")
+    for link in ("sh", "cat", "echo", "sleep", "uname"):
+        (context / "links" / link).symlink_to("busybox")
     for architecture in ("amd64", "arm64"):
         shutil.copy(busyboxes / architecture, context / architecture)
     (context / "Dockerfile").write_text(
         "FROM scratch\nARG TARGETARCH\nCOPY --chmod=755 $TARGETARCH /bin/busybox\n"
         'COPY links /bin/\nCMD ["/bin/sh"]\n'
     )
-    name = f"{docker_registry}/busybox:1"
-    done = run("build", str(context), "--platform", BOTH, "-o", name, folder=tmp_path)
+    done = run("build", "base", "--platform", BOTH, "-o", name, *options, folder=folder)
     assert done.returncode == 0, done.stderr
     return name
 
@@ -70,6 +76,24 @@ def buildkit(docker_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("DOCKER_HOST", docker_host)
     monkeypatch.setenv("PATH", f"{Path(DOCKER).parent}{os.pathsep}{os.environ['PATH']}")
     return docker_host
+
+
+@pytest.fixture
+def private_registry(
+    certificates: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A registry that knows Ada only, and shows a certificate that no system trusts."""
+    monkeypatch.setenv("REGISTRY_HTTP_TLS_CERTIFICATE", str(certificates / "cert.pem"))
+    monkeypatch.setenv("REGISTRY_HTTP_TLS_KEY", str(certificates / "key.pem"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    users = tmp_path / "htpasswd"
+    users.write_text(HTPASSWD)
+    settings = f"auth: {{htpasswd: {{realm: test, path: {users}}}}}\n"
+    with running_registry(tmp_path / "registry", settings) as address:
+        (tmp_path / ".docker").mkdir()
+        login = {"auths": {address: {"auth": base64.b64encode(b"ada:swordfish").decode()}}}
+        (tmp_path / ".docker/config.json").write_text(json.dumps(login))
+        yield address
 
 
 def run(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -165,6 +189,20 @@ def test_the_base_s_layers_stay_what_they_are_in_the_registry(base: str, tmp_pat
         built(tmp_path / "base"), built(tmp_path / "out"), strict=True
     ):
         assert image.image.layers[:-1] == below.image.layers
+
+
+@pytest.mark.usefixtures("buildah")
+def test_buildah_reads_bases_with_our_credentials_and_certificates(
+    private_registry: str, busyboxes: Path, certificates: Path, tmp_path: Path
+) -> None:
+    trust = ("--ca-file", str(certificates / "ca.pem"))
+    base = put_base(f"{private_registry}/team/busybox:1", busyboxes, tmp_path, *trust)
+    project(tmp_path / "app", base, "RUN uname > /system")
+    done = run(
+        "build", "app", "--platform", "linux/amd64", *trust, "-o", "oci:out:v1", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "swordfish" not in done.stderr
 
 
 @pytest.mark.usefixtures("buildah")

@@ -259,24 +259,6 @@ def test_load_hands_images_to_podman(
     ]
 
 
-@pytest.fixture
-def certificates(tmp_path: Path) -> Path:
-    """A folder with an authority, and a certificate of it for this machine and for us."""
-    real.need_programs("openssl")
-    folder = tmp_path / "certificates"
-    folder.mkdir()
-    new = "openssl req -newkey rsa:2048 -nodes -subj /CN=localhost"
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-    for command in (
-        f"{new} -x509 -days 2 -keyout ca-key.pem -out ca.pem",
-        f"{new} -keyout key.pem -out request.pem",
-        "openssl x509 -req -in request.pem -CA ca.pem -CAkey ca-key.pem -CAcreateserial"
-        " -days 2 -extfile names -out cert.pem",
-    ):
-        subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
-    return folder
-
-
 def test_a_daemon_is_reached_by_tls(
     certificates: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
