@@ -193,6 +193,23 @@ def test_a_server_that_only_has_files(bench: Bench, tmp_path: Path, work: Path) 
         assert bench.files(f"FROM scratch\nADD {site.address}/r.git#v1 /\n") == FIRST
 
 
+@pytest.mark.parametrize("address", ["git@host.example:{}", "ssh://git@host.example{}"])
+def test_a_repository_by_ssh(
+    bench: Bench, tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    publish(work, tmp_path / "served/r.git")
+    ssh = tmp_path / "ssh"
+    ssh.write_text(
+        f'#!/bin/sh\necho "$*" >> {tmp_path}/asked\nfor last; do :; done\nexec sh -c "$last"\n'
+    )
+    ssh.chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", str(ssh))
+    source = address.format(tmp_path / "served/r.git")
+
+    assert bench.files(f"FROM scratch\nADD {source}#v1 /\n") == FIRST
+    assert "git@host.example git-upload-pack" in (tmp_path / "asked").read_text()
+
+
 def test_the_flags_apply(bench: Bench, served: str) -> None:
     flags = "--chown=5 --chmod=u=rwX,go= --exclude=docs --exclude=.git*"
 
