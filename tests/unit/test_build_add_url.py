@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.build.builder import plan
 from manyfest.build.download import download
 from manyfest.errors import BuildError, ConnectionFailed, DockerfileError
 from manyfest.stores.registry.headers import Headers
@@ -84,6 +85,16 @@ def test_it_is_fetched_once_for_all_platforms(bench: Bench, web: FunctionTranspo
 
     assert [request.url for request in web.requests] == ["https://example.org/a"] * 2
     assert len({each.manifest.image.layers for each in built.platforms}) == 1
+
+
+def test_a_plan_fetches_nothing(bench: Bench, web: FunctionTransport) -> None:
+    dockerfile = "FROM scratch\nADD https://a.org/b /x\nADD https://a.org/b dir/one /y/\n"
+
+    assert str(plan(bench.request(dockerfile, args={}))).splitlines()[2:] == [
+        "    ADD https://a.org/b /x  (fetched)",
+        "    ADD https://a.org/b dir/one /y/  (1 files, 1 bytes)",
+    ]
+    assert web.requests == []
 
 
 def test_no_credentials_go_along(bench: Bench, web: FunctionTransport) -> None:

@@ -15,6 +15,7 @@ from manyfest.build.dockerfile.plan import Plan, PlannedStage
 from manyfest.build.files import File
 from manyfest.build.filesystem import Empty, FileSystem
 from manyfest.build.history import created_by
+from manyfest.build.remote import is_remote
 from manyfest.build.stage import blamed
 from manyfest.layers.entry import EntryType
 from manyfest.oci.platform import Platform
@@ -117,14 +118,20 @@ def _step(
     text = created_by(instruction).removesuffix(" # buildkit")
     if isinstance(instruction, ins.Copy) and instruction.from_name:
         return Step(f"{text}  (from {instruction.from_name})")
+    if isinstance(instruction, ins.Add) and _is_fetched(instruction):
+        return Step(f"{text}  (fetched)")
     with blamed(instruction):
         files = _files(instruction, context, epoch)
     return Step(text, len(files), sum(file.entry.size for file in files))
 
 
+def _is_fetched(add: ins.Add) -> bool:
+    return all(map(is_remote, add.sources)) and not add.inline
+
+
 def _files(instruction: ins.Copy | ins.Add, context: Context, epoch: int) -> list[File]:
-    """What is taken from the context. Who owns it there takes the image to know, and an archive
-    counts as the one file it is."""
+    """What is taken from the context, and not from elsewhere. Who owns it there takes the image to
+    know, and an archive counts as the one file it is."""
     nobody = replace(instruction, chown="", link=False)
     change = copy(nobody, context, FileSystem(Empty(), {}), "/", None, mtime=epoch)
     return [file for file in change.layer() if file.entry.type is not EntryType.DIR]
