@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -95,3 +97,30 @@ def test_written_json_is_compact_and_ordered() -> None:
         b'{"b":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",'
         b'"a":[1,"\xf0\x9f\x90\x8b"]}'
     )
+
+
+FIRST_IN_SEVERAL_THREADS = """\
+import sys
+from threading import Barrier, Thread
+from manyfest.oci.parse import parse_config, parse_manifest
+
+def run():
+    start.wait()
+    parse_config(b'{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}')
+    parse_manifest(b'{"schemaVersion":2,"manifests":[]}')
+
+sys.setswitchinterval(1e-6)
+start = Barrier(8)
+threads = [Thread(target=run) for _ in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("attempt", range(4))
+def test_threads_may_read_the_first_documents_of_a_process_together(attempt: int) -> None:
+    """Without preparation every third such process is killed by a segmentation fault."""
+    del attempt
+    subprocess.run([sys.executable, "-c", FIRST_IN_SEVERAL_THREADS], check=True)

@@ -52,6 +52,9 @@ class Note(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since: int
 
 
+json.prepare(Note)
+
+
 class BuildCache:
     """What is kept in ``folder``, readable for nobody else, together about ``limit`` bytes; what
     was not used for the longest time goes first.

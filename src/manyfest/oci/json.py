@@ -63,8 +63,19 @@ def loads(raw: bytes, what: str) -> dict[str, Any]:
     return document
 
 
+def prepare(*types: type) -> None:
+    """Have msgspec look through types for :func:`convert`, when the module with them is loaded.
+
+    Otherwise it does so at the first document, and two threads that have one each at that moment
+    crash the process: one uses what the other has not finished (msgspec 0.22).
+    """
+    for type_ in types:
+        msgspec.json.Decoder(type_)
+
+
 def convert(document: object, type_: type[T], what: str) -> T:
-    """``document`` as a ``type_``; keys it does not know are ignored.
+    """``document`` as a ``type_``, which was given to :func:`prepare`; keys it does not know are
+    ignored.
 
     Raises :class:`~manyfest.errors.InvalidManifest` with the JSON path of the first fault.
     """

@@ -16,6 +16,8 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.mediatypes import IMAGES, INDEXES, MANIFESTS, OCI_INDEX, OCI_MANIFEST
 
+json.prepare(Image, Index, ImageConfig)
+
 _DOCKER_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 
 

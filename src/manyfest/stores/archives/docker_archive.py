@@ -38,6 +38,9 @@ class _Listed(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     layers: Annotated[tuple[str, ...], msgspec.Meta(max_length=MAX_DESCRIPTORS)] = ()
 
 
+json.prepare(_Listed)
+
+
 @dataclass(frozen=True, slots=True)
 class DockerImage:
     """An image of the list: its names, and the files its parts are in."""
