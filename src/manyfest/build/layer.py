@@ -126,17 +126,19 @@ class LayerMaker:
 
 
 class _Tar:
-    """A layer's tar, as often as it is wanted; ``size`` leaves out long headers and the end."""
+    """A layer's tar, as often as it is wanted; ``size`` leaves out long headers, directories that
+    are added, and the end."""
 
     def __init__(self, files: list[File], mtime: int) -> None:
-        self._contents = {file.entry.name: file.content for file in files}
-        self._entries = arrange((file.entry for file in files), mtime=mtime)
-        self.size = sum(BLOCK + -(-entry.size // BLOCK) * BLOCK for entry in self._entries)
+        self._files = files
+        self._mtime = mtime
+        self.size = sum(BLOCK + -(-file.entry.size // BLOCK) * BLOCK for file in files)
 
     def write(self, sink: Sink) -> None:
+        contents = {file.entry.name: file.content for file in self._files}
         tar = TarWriter(sink)
-        for entry in self._entries:
-            tar.add(entry, self._contents.get(entry.name))
+        for entry in arrange((file.entry for file in self._files), mtime=self._mtime):
+            tar.add(entry, contents.get(entry.name))
         tar.close()
 
     def digest(self) -> Digest:
