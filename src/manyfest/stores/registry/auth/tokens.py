@@ -33,6 +33,10 @@ class _Answer(msgspec.Struct):
     expires_in: float | None = None
 
 
+_ANSWERS = msgspec.json.Decoder(_Answer)
+"""Made here and not by the first of several threads: see :func:`manyfest.oci.json.prepare`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """``grants`` is what was asked for; whether the registry agrees shows when it is used.
@@ -50,7 +54,7 @@ def parse_token(body: bytes, scopes: Iterable[str], *, now: float, where: str) -
     expire on its way. Raises :class:`RegistryError` if there is none that can be used.
     """
     try:
-        answer = msgspec.json.decode(body, type=_Answer)
+        answer = _ANSWERS.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # The reason is left out: it might quote the token.
         raise RegistryError(
