@@ -6,6 +6,7 @@ import gzip
 import json
 import tarfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +57,39 @@ _TRIGGERS: dict[str, Any] = {
     "Env": ["PATH=/bin"],
     "OnBuild": ["COPY a.txt /triggered/", "ENV TRIGGERED=yes", "LABEL by=$TRIGGERED"],
 }
-_BARE: dict[str, Any] = {}
+_MADE = (
+    "RUN /bin/sh -c mkdir -p /home/app /data /srv/www && ln -s usr/bin /bin && ln -s srv/www /www"
+    " && ln -s data/old /current && ln -s nowhere/else /dangling # buildkit"
+)
+_COPIED = "COPY rootfs / # buildkit"
+_PLATFORM = "COPY platform /etc/platform # buildkit"
 
-_CONFIGS = {"BASE": _RUN, "TRIGGERS": _TRIGGERS, "BARE": _BARE}
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """How an image is run, and what its history says of each layer: the files, if there are
+    two, and ``/etc/platform``."""
+
+    run: Mapping[str, Any]
+    history: tuple[str, ...] = (_MADE, _PLATFORM)
+
+
+_BASES = {
+    "BASE": Base(_RUN),
+    "TRIGGERS": Base(_TRIGGERS),
+    "UNTOLD": Base({}, (_COPIED, _PLATFORM)),
+    "BARE": Base({}, (_PLATFORM,)),
+}
+"""What stands for each in the Dockerfiles."""
 
 
 def push_bases(folder: Path, registry: str) -> Mapping[str, str]:
     """Put every base into the registry. What stands for each in a Dockerfile, and its name."""
     names: dict[str, str] = {}
     with LayoutStore(folder) as layout:
-        for word, run in _CONFIGS.items():
+        for word, base in _BASES.items():
             tag = word.lower()
-            layout.tag(tag, images.content_of(_index(layout, run)))
+            layout.tag(tag, images.content_of(_index(layout, base)))
             names[word] = f"{registry}/bases:{tag}"
             real.output_of(
                 "skopeo", "copy", "--all", "--dest-tls-verify=false",
@@ -76,23 +98,23 @@ def push_bases(folder: Path, registry: str) -> Mapping[str, str]:
     return names
 
 
-def _index(layout: LayoutStore, run: Mapping[str, Any]) -> Manifest:
-    made = [(name, _image(layout, name, run)) for name in PLATFORMS]
+def _index(layout: LayoutStore, base: Base) -> Manifest:
+    made = [(name, _image(layout, name, base)) for name in PLATFORMS]
     return images.index(layout, [images.entry(image, name) for name, image in made])
 
 
-def _image(layout: LayoutStore, platform: str, run: Mapping[str, Any]) -> Manifest:
+def _image(layout: LayoutStore, platform: str, base: Base) -> Manifest:
     told = archive([member("etc/", kind=_DIR, mode=0o755), member("etc/platform", platform)])
-    tars = [told] if run is _BARE else [archive(_FILES), told]
+    tars = [archive(_FILES), told][-len(base.history) :]
     parsed = Platform.parse(platform)
     config = {
         "created": "2001-02-03T04:05:06Z",
         "os": parsed.os,
         "architecture": parsed.architecture,
         "variant": parsed.variant,
-        "config": run,
+        "config": base.run,
         "rootfs": {"type": "layers", "diff_ids": [str(Digest.of(tar)) for tar in tars]},
-        "history": [{"created_by": f"made by hand, {number}"} for number, _ in enumerate(tars)],
+        "history": [{"created_by": text} for text in base.history],
     }
     image = Image(
         schema_version=2,

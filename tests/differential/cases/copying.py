@@ -408,6 +408,14 @@ ONTO_LINKS = (
         TREE,
     ),
     Case(
+        "Through a link of a base whose history does not speak of it",
+        """
+        FROM UNTOLD
+        COPY a.txt /www/
+        """,
+        TREE,
+    ),
+    Case(
         "Programs into a /bin that is a link",
         """
         FROM BASE
