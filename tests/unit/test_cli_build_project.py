@@ -206,3 +206,13 @@ def test_clones_by_ssh_and_https_give_the_same_digest(manyfest: Manyfest, tmp_pa
     assert labels(manyfest, "oci:image:v1")["org.opencontainers.image.source"] == (
         "https://github.com/a/b"
     )
+
+
+def test_only_what_concerns_the_build_must_be_supported(manyfest: Manyfest, tmp_path: Path) -> None:
+    config = tmp_path / "manyfest.yaml"
+    config.write_text(f"{CONFIG}sign: {{key: env:KEY}}\n")
+    assert manyfest("build", "-o", "oci:image:v1").code == 0
+    config.write_text(f"{CONFIG}layers: {{optimize: true}}\n")
+    built = manyfest("build", "-o", "oci:image:v2")
+    assert built.code == 2
+    assert "manyfest.yaml:7: manyfest 0.1.0 does not do 'layers.optimize'" in built.err
