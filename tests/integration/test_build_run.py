@@ -181,6 +181,23 @@ def test_run_is_carried_out_for_each_platform(base: str, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("buildah")
+def test_a_stage_may_run_on_the_machine_that_builds(base: str, tmp_path: Path) -> None:
+    project(
+        tmp_path / "app",
+        "scratch AS nothing",
+        f"FROM --platform=$BUILDPLATFORM {base} AS build",
+        "ARG TARGETARCH",
+        "RUN echo $TARGETARCH on $(uname -m) > /made",
+        f"FROM {base}",
+        "COPY --from=build /made /made",
+    )
+    done = run("build", "app", "--platform", "linux/arm64", "-o", "oci:out:v1", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    machine = os.uname().machine.encode()
+    assert [files["made"] for _, files in built(tmp_path / "out")] == [b"arm64 on %b\n" % machine]
+
+
+@pytest.mark.usefixtures("buildah")
 def test_the_base_s_layers_stay_what_they_are_in_the_registry(base: str, tmp_path: Path) -> None:
     project(tmp_path / "app", base, "RUN uname > /system")
     run("copy", base, "oci:base:v1", folder=tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import platform as this
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -246,6 +247,16 @@ def test_only_platforms_that_run_programs_go_to_a_builder(bench: Bench, maker: M
         ["b 644 =b"],
         ["made 644 =x"],
     )
+
+
+def test_a_stage_for_the_machine_that_builds_needs_no_emulator(
+    bench: Bench, maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(this, "machine", lambda: "x86_64")
+    dockerfile = "FROM --platform=$BUILDPLATFORM base:1 AS build\nRUN make\nFROM base:1\n"
+    dockerfile += "COPY --from=build /made /made\n"
+    bench.run(request(bench, dockerfile, "linux/arm64", "linux/amd64"))
+    assert maker.required == ["linux/amd64"]
 
 
 def test_a_plan_says_who_builds_what(bench: Bench, maker: Maker) -> None:

@@ -3,6 +3,7 @@ and give an image."""
 
 from __future__ import annotations
 
+import platform as this
 import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from manyfest.build.bases import BaseImage
 from manyfest.build.dockerfile.parse import parse_dockerfile
 from manyfest.build.request import BuildRequest
 from manyfest.build.secrets import BuildSecret
-from manyfest.errors import BuildError
+from manyfest.errors import BuildError, ConnectionFailed
 from manyfest.oci.config import ImageConfig, RootFS
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
@@ -29,7 +30,7 @@ from manyfest.stores.registry.http import FunctionTransport
 from manyfest.stores.registry.store import RegistryStore
 from tests import images
 from tests.scripts import answer
-from tests.unit.building import Bench
+from tests.unit.building import Bench, bench_with_base
 
 WORKERS = (
     '[{"platforms":[{"os":"linux","architecture":"amd64"},{"os":"linux","architecture":"new"}]}]'
@@ -167,19 +168,16 @@ def test_buildx_with_a_builder_of_its_own_writes_an_archive(
 def test_the_daemon_s_name_for_an_image_goes_away_even_if_reading_it_fails(
     programs: Programs, tmp_path: Path
 ) -> None:
-    programs.add("docker", 'test "$1" = buildx && exit 1; test "$1" = version && echo 20.10.24')
-    programs.monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
+    programs.add("docker", 'case "$1" in buildx) exit 1;; version) echo 20.10.24;; esac')
+    programs.monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    programs.monkeypatch.setattr(this, "machine", lambda: "x86_64")
     bench = Bench(tmp_path / "bench")
-    with pytest.raises(BuildError):
+    with pytest.raises(ConnectionFailed):
         bench.run(asked(bench, "docker"))
-    calls = (programs.folder / "called").read_text().splitlines()
-    (name,) = {
-        word.removeprefix("--tag=")
-        for call in calls
-        for word in call.split()
-        if word.startswith("--tag=manyfest-build:")
-    }
-    assert f"image inspect {name}" in calls
+    built = programs.called("--progress=plain")
+    (name,) = (word.removeprefix("--tag=") for word in built if word.startswith("--tag="))
+    assert name.startswith("manyfest-build:")
+    assert programs.called("rm") == ["image", "rm", name]
 
 
 @pytest.mark.parametrize(
@@ -258,6 +256,36 @@ def test_buildah_builds_in_a_store_of_its_own(programs: Programs, tmp_path: Path
     assert words[-1] == str(bench.context)
     assert "hush" not in (programs.folder / "called").read_text()
     assert list(work.glob("builder-*")) == []
+
+
+def test_buildah_is_told_the_platform_of_every_base(programs: Programs, tmp_path: Path) -> None:
+    programs.add(
+        "buildah",
+        f"""for word; do case $word in
+        --file=*) cp "${{word#--file=}}" {programs.folder}/given;;
+        build) failed=1;;
+        esac; done; exit $failed""",
+    )
+    programs.monkeypatch.setattr(buildah_module, "_ALONE", ("env",))
+    programs.monkeypatch.setenv("STORAGE_DRIVER", "vfs")
+    programs.monkeypatch.setattr(this, "machine", lambda: "x86_64")
+    bench = bench_with_base(tmp_path / "bench", "FROM scratch\nUSER 1\n", {})
+    dockerfile = (
+        "FROM --platform=$BUILDPLATFORM base:1 AS build\nARG BUILDARCH\nRUN make\n"
+        "from base:1 as last\nFROM last\nFROM scratch\nFROM last\nCOPY --from=build /a /a\n"
+    )
+    request = bench.request(dockerfile, "linux/arm64", args={})
+    with pytest.raises(BuildError):
+        bench.run(replace(request, backend="buildah"))
+    assert (programs.folder / "given").read_text() == (
+        "FROM --platform=linux/amd64 base:1 AS build\nARG BUILDARCH\nRUN make\n"
+        "from --platform=linux/arm64 base:1 as last\nFROM last\nFROM scratch\nFROM last\n"
+        "COPY --from=build /a /a\n"
+    )
+    words = programs.called("--format=docker")
+    assert [word for word in words if word.startswith("--build-arg=")] == [
+        "--build-arg=BUILDARCH=amd64"
+    ]
 
 
 def base(name: str, source: Source) -> BaseImage:

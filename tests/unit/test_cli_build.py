@@ -9,8 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 
+from manyfest.build.request import BACKENDS
+from manyfest.cli.build import command
 from tests.unit.cli import Manyfest, runner
 
 DOCKERFILE = "FROM scratch\nCOPY file /file\nLABEL a=dockerfile\n"
@@ -126,3 +129,9 @@ def test_a_builder_that_is_not_here_is_one_line(
         assert (refused.code, refused.out, refused.err.count("\n")) == (1, "", 1)
         assert "install" in refused.err
     assert not (tmp_path / "out").exists()
+
+
+def test_every_back_end_can_be_named() -> None:
+    (option,) = (each for each in command.params if each.name == "backend")
+    assert isinstance(option.type, click.Choice)
+    assert tuple(option.type.choices) == BACKENDS

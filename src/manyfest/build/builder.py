@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from manyfest.build.assemble import write_index
 from manyfest.build.backends.choose import assign, find_backend
+from manyfest.build.backends.origins import run_on
 from manyfest.build.bases import Bases
 from manyfest.build.built import Built, BuiltPlatform
 from manyfest.build.cache import BuildCache
@@ -136,7 +137,7 @@ def _build_shares(
         shares.setdefault(backend, []).append(plan)
     for backend, share in shares.items():
         if backend is not None:
-            backend.require([plan.platform for plan in share])
+            backend.require(list(dict.fromkeys(p for plan in share for p in run_on(plan))))
     built = {
         image.platform: image
         for backend, share in shares.items()

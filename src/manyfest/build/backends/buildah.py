@@ -14,7 +14,9 @@ from manyfest.build.backends.emulation import require_emulation
 from manyfest.build.backends.heredocs import first_heredoc
 from manyfest.build.backends.registries import write_access
 from manyfest.build.backends.running import Runner, dying_with_us, output
+from manyfest.build.dockerfile.instructions import FromImage
 from manyfest.build.dockerfile.parse import Dockerfile
+from manyfest.build.dockerfile.plan import Plan
 from manyfest.oci.platform import Platform
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.registry.auth.credentials import default_credential_store
@@ -27,6 +29,8 @@ _HEREDOCS = (1, 35)
 """The version that reads here-documents."""
 
 _VERSION = re.compile(r"buildah version ([0-9]+)\.([0-9]+)")
+
+_FROM = re.compile(r"^(\s*FROM\s+)(?:--platform=\S+\s+)?", re.IGNORECASE)
 
 
 class Buildah:
@@ -74,11 +78,12 @@ class Buildah:
         request = job.request
         arguments = ["build", "--format=docker", "--layers=false", "--identity-label=false"]
         arguments += [f"--platform={job.platform}", f"--timestamp={request.epoch}"]
-        arguments += [f"--file={job.dockerfile}", f"--ignorefile={job.ignore}"]
+        arguments += [f"--file={_explicit(job)}", f"--ignorefile={job.ignore}"]
         arguments += [f"--iidfile={job.folder / 'id'}"]
         if "BUILDAH_ISOLATION" not in self._environ and request.network != "none":
             arguments.append("--isolation=chroot")  # which has no network of its own to cut off
-        arguments += [f"--build-arg={key}={value}" for key, value in request.build_args.items()]
+        given = {**_of_this_machine(job.plan), **request.build_args}
+        arguments += [f"--build-arg={key}={value}" for key, value in given.items()]
         arguments += [f"--secret=id={name},src={path}" for name, path in job.secrets]
         if request.network:
             arguments.append(f"--network={request.network}")
@@ -108,3 +113,27 @@ class Buildah:
         inside = [] if os.geteuid() == 0 else [self._program, "unshare", *dying_with_us()]
         alone = [*inside, *_ALONE]
         return alone if output([*alone, "true"]) is not None else []
+
+
+def _explicit(job: Job) -> Path:
+    """A Dockerfile that names the platform of every image that a stage starts from: older versions
+    do not know BUILDPLATFORM there, and take a stage's platform for those after it too."""
+    lines = job.plan.dockerfile.text.split("\n")
+    for planned in job.plan.stages:
+        if isinstance(planned.base, FromImage):
+            number = planned.stage.base.place.line - 1
+            lines[number] = _FROM.sub(rf"\1--platform={planned.platform} ", lines[number])
+    path = job.folder / "Dockerfile"
+    path.write_text("\n".join(lines))
+    return path
+
+
+def _of_this_machine(plan: Plan) -> dict[str, str]:
+    """BUILDPLATFORM and its parts, as far as the Dockerfile asks for them: they are not known of
+    themselves either."""
+    values = plan.global_values.items()
+    return {
+        key: value
+        for key, value in values
+        if key.startswith("BUILD") and key in plan.dockerfile.text
+    }

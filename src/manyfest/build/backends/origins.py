@@ -1,4 +1,4 @@
-"""The images that a build reads."""
+"""The images that a build reads, and the platforms whose programs it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from manyfest.build.dockerfile.instructions import (
     Origin,
     Run,
 )
-from manyfest.build.dockerfile.plan import Plan, resolve_origin
+from manyfest.build.dockerfile.plan import Plan, PlannedStage, resolve_origin, stage_triggers
+from manyfest.oci.platform import Platform
 
 
 def root_of(plan: Plan) -> Origin:
@@ -27,6 +28,20 @@ def images_of(plan: Plan) -> list[FromImage]:
     """Every image that is started from, copied from or mounted, once."""
     found = [origin for origin in _origins(plan) if isinstance(origin, FromImage)]
     return list(dict.fromkeys(found))
+
+
+def run_on(plan: Plan) -> list[Platform]:
+    """The platforms of the stages that run programs. A stage for the machine that builds, with a
+    cross-compiler in it, needs no emulator. If none is known to run any, it is the target's."""
+    found = [planned.platform for planned in plan.needed if _runs(planned, plan)]
+    return list(dict.fromkeys(found)) or [plan.platform]
+
+
+def _runs(planned: PlannedStage, plan: Plan) -> bool:
+    instructions = list(planned.stage.instructions)
+    if isinstance(planned.base, FromStage):
+        instructions += stage_triggers(plan.dockerfile.stages[planned.base.index])
+    return any(isinstance(instruction, Run) for instruction in instructions)
 
 
 def _origins(plan: Plan) -> Iterator[Origin]:
