@@ -11,7 +11,6 @@ from importlib.util import find_spec
 
 from manyfest.build.files import File
 from manyfest.layers.compression import Compression
-from manyfest.oci.digest import Digest
 
 RECENT = 2_000_000_000
 """Nanoseconds within which a file may change once more and look the same: file systems keep time
@@ -61,8 +60,6 @@ def _described(file: File) -> tuple[object, ...]:
 
 def _identity(file: File) -> object:
     """``file.identity``, as far as it means the same tomorrow."""
-    if isinstance(file.identity, Digest):
-        return str(file.identity)
     is_told = file.content is None or file.identity is not None
     return file.identity if is_told else object()
 
