@@ -284,7 +284,8 @@ def test_buildah_is_told_the_platform_of_every_base(programs: Programs, tmp_path
     )
     words = programs.called("--format=docker")
     assert [word for word in words if word.startswith("--build-arg=")] == [
-        "--build-arg=BUILDARCH=amd64"
+        "--build-arg=BUILDPLATFORM=linux/amd64",
+        "--build-arg=BUILDARCH=amd64",
     ]
 
 
