@@ -69,7 +69,7 @@ def test_every_verb_has_help(manyfest: Manyfest, verb: str, option: str) -> None
         (["ls"], "missing argument 'PLACE'; see: manyfest ls --help"),
         (["copy", "a"], "missing argument 'TARGET'; see: manyfest copy --help"),
         (["ls", "a", "b"], "got unexpected extra argument (b); see: manyfest ls --help"),
-        (["build"], "missing option '-o' / '--output'; see: manyfest build --help"),
+        (["build", "a", "b"], "got unexpected extra argument (b); see: manyfest build --help"),
         (
             ["completion", "tcsh"],
             "invalid value for 'SHELL': 'tcsh' is not one of 'bash', 'zsh', 'fish';"
