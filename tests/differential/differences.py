@@ -281,3 +281,10 @@ DIFFERENCES: dict[tuple[str, Judge], Difference] = {
         ),
     ),
 }
+
+STRICTER = {
+    "--chown by a name that nobody has": "BuildKit takes it for root, which nobody can have meant",
+    "A wildcard for several files, to one name": "BuildKit leaves one of them there",
+    "Names that mean something in a layer": "in BuildKit's layer they delete, and are not there",
+}
+"""Cases that we refuse and BuildKit builds, and why."""

@@ -253,6 +253,15 @@ WILDCARDS = (
         judges=DOCKERS,
     ),
     Case(
+        "A wildcard for several files, to one name",
+        """
+        FROM scratch
+        COPY *.txt /name
+        """,
+        TREE,
+        judges=DOCKERS,
+    ),
+    Case(
         "A wildcard for one file, to a name",
         """
         FROM scratch
@@ -347,6 +356,15 @@ FILES = (
         COPY bin /bin
         """,
         {"bin/ping": file("ping", 0o755, security_capability=CAPABLE)},
+    ),
+    Case(
+        "Names that mean something in a layer",
+        """
+        FROM scratch
+        COPY d /d
+        """,
+        {"d/.wh.gone": "x", "d/here": "x"},
+        judges=DOCKERS,
     ),
     Case(
         "Symbolic links in a directory stay links",
@@ -679,6 +697,15 @@ FLAGS = (
         TREE,
         judges=RECENT,
         expected=("'/to/a.txt' 644 0:0 file 'a'", r"'/to/EOF' 644 0:0 file 'inline\n'"),
+    ),
+    Case(
+        "--chown by a name that nobody has",
+        """
+        FROM BASE
+        COPY --chown=nobody a.txt /
+        """,
+        TREE,
+        judges=DOCKERS,
     ),
     Case(
         "A flag that does not exist is refused",
