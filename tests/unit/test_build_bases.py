@@ -271,6 +271,16 @@ def test_they_are_read_for_places_of_which_the_base_speaks(
         bench.build(f"FROM base:1\n{instruction}\n")
 
 
+@pytest.mark.parametrize("step", ["COPY x /", "COPY x /opt/", "ADD x /opt"])
+def test_they_are_read_for_places_into_which_the_base_copied_something(
+    tmp_path: Path, step: str
+) -> None:
+    bench = sealed_base(tmp_path, f"FROM scratch\nCOPY x /usr/x\n{step}\n", {"x": "x"})
+
+    with pytest.raises(AssertionError, match="a layer of the base was opened"):
+        bench.build("FROM base:1\nCOPY app /opt/app\n")
+
+
 @pytest.mark.parametrize(
     "instruction",
     [

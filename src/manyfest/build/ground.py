@@ -5,9 +5,9 @@ To put a file at ``/usr/local/bin/app`` takes no look into the base: what matter
 are taken for granted. A name at the top, in ``/opt``, ``/srv``, ``/tmp`` or ``/usr/local`` is taken
 to be new, because packages put nothing there (Filesystem Hierarchy Standard 3.0, sections 3.13,
 3.17, 3.18 and 4.9), if the base's history has a text for each of its layers and none speaks of the
-name. The layers are read for everything else: what packages may have put there, names that the
-base's configuration or history mentions, home directories, ``/bin`` and others that are links in
-some images, and user names.
+name, nor of a copy right into that directory. The layers are read for everything else: what
+packages may have put there, names that the base's configuration or history mentions, home
+directories, ``/bin`` and others that are links in some images, and user names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from manyfest.build.bases import BaseImage
-from manyfest.build.files import File, Tree, ancestors, directory, parent
+from manyfest.build.files import File, Tree, ancestors, directory, parent, rooted
 from manyfest.oci.config import ImageConfig
 
 PEOPLE = frozenset({"etc/passwd", "etc/group"})
@@ -53,7 +53,7 @@ class BaseGround:
         self, image: BaseImage, read: Callable[[], Tree], *, mtime: int, copied_from: bool = False
     ) -> None:
         self._copied_from = copied_from
-        self._is_told = _tells_all(image.config)
+        self._local = _local(image.config)
         self._mentioned = frozenset(_mentioned(image.config))
         self._read = read
         self._mtime = mtime
@@ -74,10 +74,10 @@ class BaseGround:
 
     def _is_new(self, name: str) -> bool:
         """Whether it, or a directory that it would be in, is taken not to be there."""
-        if self._copied_from or not self._is_told:
+        if self._copied_from:
             return False
         usual = _PLAIN | _SPECIAL.keys()
-        return any(parent(path) in _LOCAL and path not in usual for path in _upwards(name))
+        return any(parent(path) in self._local and path not in usual for path in _upwards(name))
 
     def _known(self) -> Tree:
         if self._tree is None:
@@ -103,6 +103,22 @@ def _tells_all(config: ImageConfig) -> bool:
     """Whether the history has a text for each layer."""
     told = [step for step in config.history if not step.empty_layer and step.created_by]
     return len(told) == len(config.rootfs.diff_ids)
+
+
+def _local(config: ImageConfig) -> frozenset[str]:
+    """The directories in which a name of which the base says nothing is new."""
+    filled = frozenset(_filled(config))
+    return _LOCAL - filled if _tells_all(config) and "." not in filled else frozenset()
+
+
+def _filled(config: ImageConfig) -> Iterator[str]:
+    """The directories into which something was copied whose name the history does not tell. What
+    an image begins with by ADD is a distribution's root, in which packages put things."""
+    steps = [step.created_by for step in config.history if not step.empty_layer]
+    for number, step in enumerate(steps):
+        words = step.removesuffix("# buildkit").split()
+        if {"COPY", "ADD"} & set(words) and not (number == 0 and "ADD" in words):
+            yield rooted(words[-1])
 
 
 def _mentioned(config: ImageConfig) -> Iterator[str]:

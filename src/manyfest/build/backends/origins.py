@@ -49,7 +49,7 @@ def _origins(plan: Plan) -> Iterator[Origin]:
         yield planned.base
         for instruction in planned.stage.instructions:
             for name in _source_names(instruction):
-                yield resolve_origin(name, plan.dockerfile, plan.platform)
+                yield resolve_origin(name, plan.dockerfile, planned.index, plan.platform)
 
 
 def _source_names(instruction: Instruction) -> tuple[str, ...]:

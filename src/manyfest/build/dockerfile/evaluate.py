@@ -122,7 +122,12 @@ def _(instruction: ins.Label, scope: _Scope) -> ins.Label:
 def _(instruction: ins.Copy, scope: _Scope) -> ins.Copy:
     origin: ins.Origin | None = None
     if instruction.from_name:
-        origin = resolve_origin(instruction.from_name, scope.plan.dockerfile, scope.plan.platform)
+        origin = resolve_origin(
+            instruction.from_name,
+            scope.plan.dockerfile,
+            scope.planned.index,
+            scope.plan.platform,
+        )
     return replace(
         instruction,
         origin=origin,

@@ -13,10 +13,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from manyfest.build.dockerfile.expand import expand_word
 from manyfest.build.dockerfile.instructions import (
@@ -125,7 +124,7 @@ def plan_build(
         build_args=build_args,
         global_values=values,
         stages=tuple(stages),
-        needed=tuple(stages[index] for index in needed),
+        needed=tuple(stages[index] for index in sorted(needed)),
     )
 
 
@@ -154,12 +153,10 @@ def default_values(dockerfile: Dockerfile) -> dict[str, str]:
 
 
 def resolve_origin(
-    name: str, dockerfile: Dockerfile, platform: Platform
+    name: str, dockerfile: Dockerfile, before: int, platform: Platform
 ) -> FromStage | FromImage | Scratch:
-    """What ``COPY --from=NAME`` means: a stage by name or index, also a later one, or an image.
-
-    Raises :class:`~manyfest.errors.DockerfileError` without a place.
-    """
+    """What ``COPY --from=NAME`` in stage ``before`` means: an earlier stage by name or index, or
+    an image. Raises :class:`~manyfest.errors.DockerfileError` without a place."""
     found = [stage.index for stage in dockerfile.stages if stage.name == name.lower()]
     if name.isascii() and name.isdigit():
         if len(name) > 9 or int(name) >= len(dockerfile.stages):
@@ -168,7 +165,14 @@ def resolve_origin(
             )
         found = [int(name)]
     if found:
-        return FromStage(index=found[-1])  # of two stages of one name the later, as in BuildKit
+        # Two stages of one name: the later one counts, as in BuildKit.
+        if found[-1] >= before:
+            raise DockerfileError(
+                f"stage {shown(name)} is not built before this one",
+                mend="move it up, or copy from another stage",
+                word=name,
+            )
+        return FromStage(index=found[-1])
     if name == "scratch":
         return Scratch()
     return FromImage(reference=name, platform=platform)
@@ -248,9 +252,9 @@ def _platform(text: str, written: str) -> Platform:
 
 def _needed(
     target: int, dockerfile: Dockerfile, stages: list[PlannedStage], platform: Platform
-) -> list[int]:
-    """The target and what it is made from, each stage after those that it uses."""
-    uses = [dict(_uses(planned, dockerfile, platform)) for planned in stages]
+) -> set[int]:
+    """The target and what it is made from. Stages only use earlier ones, so sorting orders them."""
+    uses = [set(_uses(planned, dockerfile, platform)) for planned in stages]
     needed: set[int] = set()
     waiting = [target]
     while waiting:
@@ -258,51 +262,20 @@ def _needed(
         if index not in needed:
             needed.add(index)
             waiting.extend(uses[index])
-    return [index for index in _in_order(uses, stages) if index in needed]
+    return needed
 
 
-def _in_order(uses: Sequence[Mapping[int, Instruction]], stages: list[PlannedStage]) -> list[int]:
-    """All stages, each after those that it uses; in the order of the file where that is free."""
-    order: dict[int, None] = {}
-    left = list(range(len(stages)))
-    while left:
-        ready = next((index for index in left if uses[index].keys() <= order.keys()), None)
-        if ready is None:
-            raise _circle(uses, stages, set(left))
-        order[ready] = None
-        left.remove(ready)
-    return list(order)
-
-
-def _circle(
-    uses: Sequence[Mapping[int, Instruction]], stages: list[PlannedStage], left: set[int]
-) -> DockerfileError:
-    """The error for stages of which each uses another one that is ``left``. In a circle one of
-    them must use a later one, or itself: that is where it is told."""
-    path = [min(left)]
-    while len(set(path)) == len(path):
-        path.append(min(uses[path[-1]].keys() & left))
-    circle = path[path.index(path[-1]) :]
-    user, used = next((a, b) for a, b in pairwise(circle) if a <= b)
-    title = stages[used].stage.title
-    what = f"stage {shown(title)} is itself made from this one"
-    return uses[user][used].fault(what, "copy from another stage", title)
-
-
-def _uses(
-    planned: PlannedStage, dockerfile: Dockerfile, platform: Platform
-) -> Iterator[tuple[int, Instruction]]:
-    """The stages that one is made from, and the instructions that say so."""
+def _uses(planned: PlannedStage, dockerfile: Dockerfile, platform: Platform) -> Iterator[int]:
     instructions = list(planned.stage.instructions)
     if isinstance(planned.base, FromStage):
-        yield planned.base.index, planned.stage.base
+        yield planned.base.index
         instructions += stage_triggers(dockerfile.stages[planned.base.index])
     for instruction in instructions:
         for name in _source_names(instruction, dockerfile.directives.escape):
             with blamed_on(instruction.place, instruction.keyword):
-                origin = resolve_origin(name, dockerfile, platform)
+                origin = resolve_origin(name, dockerfile, planned.index, platform)
             if isinstance(origin, FromStage):
-                yield origin.index, instruction
+                yield origin.index
 
 
 def stage_triggers(stage: Stage) -> list[Instruction]:
