@@ -23,24 +23,15 @@ BY_NAME = {case.name: case for case in CASES}
 BUILT = [case for case in CASES if not case.fails and case.name not in STRICTER]
 IN_CI = {Judge.DOCKER, Judge.BUILDAH}
 
-FAULTS: dict[str, str] = {}
-"""Cases in which we are wrong, and why."""
-
 
 def judged(*, fails: bool) -> list[object]:
     """Each case with each of its judges."""
     return [
-        pytest.param(judge, case, id=f"{judge}-{case.slug}", marks=faults(case))
+        pytest.param(judge, case, id=f"{judge}-{case.slug}")
         for judge in Judge
         for case in (CASES if fails else BUILT)
         if judge in case.judges and case.fails is fails
     ]
-
-
-def faults(case: Case) -> list[pytest.MarkDecorator]:
-    if case.name not in FAULTS:
-        return []
-    return [pytest.mark.xfail(strict=True, reason=FAULTS[case.name])]
 
 
 def slug(case: Case) -> str:
