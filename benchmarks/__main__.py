@@ -34,7 +34,7 @@ def main() -> int:
             print("\n".join(named))
             return 0
         wanted = [options.profile] if options.profile else options.job
-        chosen = [name for name in named if not wanted or name.startswith(tuple(wanted))]
+        chosen = _chosen(list(named), wanted)
         if not chosen:
             print(f"no job is named {', '.join(wanted)}; --list lists them", file=sys.stderr)
             return 2
@@ -46,6 +46,13 @@ def main() -> int:
             print(f"{name} …", file=sys.stderr, flush=True)
             results.append(_measured(named[name](bench), bench))
         return _finish(results, bench, options)
+
+
+def _chosen(names: list[str], wanted: list[str]) -> list[str]:
+    """The jobs that are named, or whose names begin so where there is none of that name."""
+    exact = [word for word in wanted if word in names]
+    begun = tuple(word for word in wanted if word not in names)
+    return [name for name in names if not wanted or name in exact or name.startswith(begun)]
 
 
 def _measured(job: Job, bench: Bench) -> Result:
@@ -78,7 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="pairs with each peer")
     parser.add_argument(
         "--job", action="append", default=[], metavar="NAME",
-        help="only the jobs whose names begin so; may be repeated",
+        help="only this job, or the jobs whose names begin so; may be repeated",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the jobs")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page of the docs")
