@@ -62,6 +62,19 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 30) -> Non
         time.sleep(0.05)
 
 
+def running(line: str) -> list[str]:
+    """Processes whose command line ends so."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+        if words.endswith(line):
+            found.append(words)
+    return found
+
+
 def is_listening(port: int) -> bool:
     """Whether something accepts connections on this port of loopback."""
     with socket.socket() as probe:

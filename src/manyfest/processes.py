@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 GRACE = 3.0
 """Seconds that a program has to end in when it is asked to, before it is killed."""
@@ -60,7 +61,8 @@ class Process:
         not blank, and ``idle`` is called every moment in between. The exit status, negative for a
         signal, or ``None`` if it was stopped.
 
-        Raises ``OSError`` or ``ValueError`` if it cannot be started.
+        Raises ``OSError`` or ``ValueError`` if it cannot be started, or nobody can tell how it
+        ended.
         """
         process = self._start()
         if process is None or process.stdout is None:
@@ -74,7 +76,7 @@ class Process:
                 self._stop_if_late(started)
                 self._kill_if_overdue(process)
         finally:
-            _signal(process, signal.SIGKILL)
+            signal_group(process, signal.SIGKILL)
             status = process.wait()
             with process.stdout:
                 lines.drain()
@@ -86,7 +88,7 @@ class Process:
             self._stopped_at = self._stopped_at or time.monotonic()
             process = self._process
         if process is not None and process.returncode is None:
-            _signal(process, signal.SIGTERM)
+            signal_group(process, signal.SIGTERM)
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         with self._lock:
@@ -112,7 +114,7 @@ class Process:
 
     def _kill_if_overdue(self, process: subprocess.Popen[bytes]) -> None:
         if self._stopped_at and time.monotonic() > self._stopped_at + GRACE:
-            _signal(process, signal.SIGKILL)
+            signal_group(process, signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +216,15 @@ class _Lines:
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether the program has ended. It is left to be waited for: until then its number, which is
-    its group's, belongs to nobody else, and the group can be signalled."""
-    try:
-        ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:  # whoever started us ignores SIGCHLD
-        return True
-    return ended is not None
+    its group's, belongs to nobody else, and the group can be signalled.
+
+    Raises ``ChildProcessError`` if SIGCHLD is ignored: then nobody is told how it ended.
+    """
+    options = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, process.pid, options) is not None
 
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def signal_group(process: subprocess.Popen[Any], number: signal.Signals) -> None:
+    """Send a signal to a program that leads a group, and to all that is in it."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.build.git_source import clone
+from manyfest.build.remote import Repository
 from manyfest.errors import BuildError, DockerfileError, ManyfestError
 from manyfest.stores.registry.web import download_transport
 from tests import real
@@ -91,6 +93,19 @@ def test_a_build_that_has_failed_waits_for_nobody(bench: Bench, site: Site, path
         with pytest.raises(DockerfileError, match="'arm64' is not in the build context"):
             bench.build(dockerfile, "linux/amd64", "linux/arm64")
         assert not slow.answered
+    finally:
+        ready.set()
+
+
+def test_of_a_clone_that_is_given_up_no_program_is_left(site: Site, tmp_path: Path) -> None:
+    real.need_programs("git")
+    ready = threading.Event()
+    site.pages["/slow.git/info/refs"] = Page(ready=ready)
+    repository = Repository(f"{site.address}/slow.git")
+    try:
+        with pytest.raises(BuildError, match="it was given up"):
+            clone(repository, tmp_path, keep_git_dir=False, given_up=lambda: bool(site.asked))
+        real.wait_until(lambda: not real.running(repository.address), "the end of git")
     finally:
         ready.set()
 

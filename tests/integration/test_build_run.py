@@ -143,21 +143,8 @@ def built(layout: Path, tag: str = "v1") -> list[tuple[Manifest, dict[str, bytes
     return found
 
 
-def running(line: str) -> list[str]:
-    """Processes whose command line ends so."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-        except OSError:
-            continue
-        if words.endswith(line):
-            found.append(words)
-    return found
-
-
 def assert_nothing_left(folder: Path) -> None:
-    real.wait_until(lambda: not running(HANGS), "the end of what RUN started")
+    real.wait_until(lambda: not real.running(HANGS), "the end of what RUN started")
     assert list((folder / "tmp").iterdir()) == []
     assert str(folder) not in Path("/proc/self/mountinfo").read_text()
 
@@ -280,10 +267,10 @@ def test_a_build_that_is_ended_leaves_no_process(
             start_new_session=True,
         )
     real.wait_until(lambda: told.read_text().count(f"RUN {HANGS}") == 2, "both RUN")
-    real.wait_until(lambda: bool(running(HANGS)), "a program of RUN")
+    real.wait_until(lambda: bool(real.running(HANGS)), "a program of RUN")
     process.send_signal(number)
     assert process.wait(30) == (130 if number is signal.SIGINT else -9)
-    real.wait_until(lambda: not running(HANGS), "the end of what RUN started")
+    real.wait_until(lambda: not real.running(HANGS), "the end of what RUN started")
     # What a killed build left on disk, the next one removes.
     run("build", "base", "--platform", BOTH, "-o", "oci:other:v1", folder=tmp_path)
     assert_nothing_left(tmp_path)
@@ -367,4 +354,4 @@ def test_a_release_builds_what_has_run(base: str, docker_registry: str, tmp_path
 @pytest.fixture(autouse=True)
 def _no_stray_processes() -> Iterator[None]:
     yield
-    assert running(HANGS) == []
+    assert real.running(HANGS) == []

@@ -46,3 +46,22 @@ def test_a_failure_is_the_same_for_all() -> None:
         once.get("a", lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         once.get("a", lambda: 1)
+
+
+def test_what_was_begun_can_be_waited_for_though_it_fails() -> None:
+    once: Once[str, int] = Once()
+    begun, go = threading.Event(), threading.Event()
+
+    def work() -> int:
+        begun.set()
+        assert go.wait(10)
+        return 1 // 0
+
+    with ThreadPoolExecutor(2) as pool:
+        failing = pool.submit(once.get, "a", work)
+        assert begun.wait(10)
+        settling = pool.submit(once.settle)
+        go.set()
+        settling.result(10)
+
+        assert isinstance(failing.exception(10), ZeroDivisionError)

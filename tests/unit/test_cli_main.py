@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from manyfest import errors
 from manyfest.cli import ls
 from manyfest.cli.commands import COMMANDS
+from manyfest.cli.main import main
 from tests.unit.cli import Manyfest, make_layout, runner
 
 
@@ -177,3 +179,13 @@ def test_quiet_and_verbose_are_every_verbs(manyfest: Manyfest, tmp_path: Path) -
     make_layout(tmp_path / "layout", "v1")
     for option in ("-q", "--quiet", "-v", "--verbose"):
         assert manyfest("ls", option, f"oci:{tmp_path}/layout") == (0, "v1\n", "")
+
+
+def test_how_programs_end_is_seen_whatever_the_caller_ignores() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(SystemExit):
+            main(["--version"])
+        assert signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGCHLD, before)

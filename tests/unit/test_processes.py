@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def test_a_program_that_was_stopped_before_never_starts(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         Process(["no-such-program"], folder=tmp_path, environment={}).run(lambda _line: None)
+
+
+def test_it_is_an_error_if_nobody_can_tell_how_a_program_ended(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(ChildProcessError):
+            Process(["false"], folder=tmp_path, environment={}).run(lambda _line: None)
+    finally:
+        signal.signal(signal.SIGCHLD, before)

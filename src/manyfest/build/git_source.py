@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from pathlib import Path
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.remote import Repository
 from manyfest.errors import BuildError, DockerfileError
+from manyfest.processes import signal_group
 from manyfest.stores.registry.addresses import Place, place_of
 from manyfest.stores.registry.http import Origin, show_url
 
@@ -215,6 +217,7 @@ class _Clone:
                 encoding="utf-8",
                 errors="replace",
                 umask=0o022,
+                start_new_session=True,
             )
         except FileNotFoundError:
             raise self._failure("git is not installed", mend="install git") from None
@@ -224,7 +227,8 @@ class _Clone:
             try:
                 told, faults = self._wait(process)
             except BaseException:
-                process.kill()
+                # With what it has started: git does not end that when it is killed.
+                signal_group(process, signal.SIGKILL)
                 raise
         return subprocess.CompletedProcess(arguments, process.returncode, told, faults)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -32,6 +32,12 @@ class Once(Generic[K, V]):
                 result.set_exception(error)
                 raise
         return result.result()
+
+    def settle(self) -> None:
+        """Wait until all that was begun has ended."""
+        with self._lock:
+            begun = list(self._results.values())
+        wait(begun)
 
     def found(self, key: K) -> V | None:
         """The result for ``key`` if it was made already, and did not fail."""

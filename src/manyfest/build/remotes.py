@@ -65,7 +65,9 @@ class Remotes:
         return self._repository(repository, add)
 
     def close(self) -> None:
-        """End the connections."""
+        """End the connections, and wait for the clones under way: their programs end with us."""
+        self._stop.set()
+        self._clones.settle()
         with self._lock:
             if self._web is not None:
                 self._web.close()

@@ -6,6 +6,7 @@ import gc
 import importlib
 import io
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import cast
@@ -71,6 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit: 0 done, 1 failed, 2 wrong usage, 3 no, 130 interrupted."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what the locale cannot write is shown
+    # Whoever started us may ignore it, and then every program that we run seems to succeed.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     code = run(arguments)
     if code == EXIT_INTERRUPTED:
         # Python would wait for threads, and those may be waiting for a network for minutes.
