@@ -44,9 +44,7 @@ def write_access(
         certificates.mkdir(mode=0o700)
         shutil.copyfile(ca_file, certificates / "ca.crt")
         options += ["--cert-dir", str(certificates)]
-    plain = sorted(
-        {Name.parse(image.full_name).registry for image in images if _is_plain(image.source)}
-    )
+    plain = sorted({_registry(image) for image in images if _is_plain(image.source)})
     if not plain:
         return Access(options=tuple(options), environment={})
     registries = folder / "registries.conf"
