@@ -234,6 +234,14 @@ def test_a_base_that_only_the_builder_has(tmp_path: Path, maker: Maker) -> None:
     assert [job.has_others for job in maker.jobs] == [True]
 
 
+def test_images_that_onbuild_in_a_stage_copies_from_are_told_too(
+    bench: Bench, maker: Maker
+) -> None:
+    stages = "FROM scratch AS first\nONBUILD COPY --from=base:1 /a /b\nFROM first\nRUN make\n"
+    bench.run(request(bench, stages))
+    assert [image.name for image in maker.jobs[0].images] == ["base:1"]
+
+
 def test_only_platforms_that_run_programs_go_to_a_builder(bench: Bench, maker: Maker) -> None:
     dockerfile = (
         "FROM base:1 AS for-amd64\nRUN make\nFROM base:1 AS for-arm64\nCOPY b /b\n"

@@ -47,7 +47,6 @@ class StageBuilder:
     def __init__(self, plan: Plan, workshop: Workshop) -> None:
         self._plan = plan
         self._shop = workshop
-        self._begun: set[int] = set()
         self._built: dict[int, StageImage] = {}
 
     def build(self, planned: PlannedStage) -> StageImage:
@@ -57,17 +56,13 @@ class StageBuilder:
         :class:`~manyfest.errors.BuildError`, both with file and line, and what the stores raise.
         """
         if planned.index not in self._built:
-            self._begun.add(planned.index)
             self._built[planned.index] = self._make(planned)
         return self._built[planned.index]
 
     def _stage(self, index: int) -> StageImage:
-        """A stage that another one uses. The plan has it built before, unless it is ONBUILD in a
-        base image that asks for it."""
-        planned = self._plan.stages[index]
-        if index in self._begun - self._built.keys():
-            raise DockerfileError(f"stage {planned.stage.title} is itself made from this one")
-        return self.build(planned)
+        """An earlier stage that another one uses. The plan has it built before, unless it is
+        ONBUILD in a base image that asks for it."""
+        return self.build(self._plan.stages[index])
 
     def _make(self, planned: PlannedStage) -> StageImage:
         with blamed(planned.stage.base):

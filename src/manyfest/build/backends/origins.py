@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manyfest.build.dockerfile.instructions import (
-    Copy,
-    FromImage,
-    FromStage,
-    Instruction,
-    Origin,
-    Run,
+from manyfest.build.dockerfile.instructions import FromImage, FromStage, Origin, Run
+from manyfest.build.dockerfile.plan import (
+    Plan,
+    PlannedStage,
+    instructions_of,
+    resolve_origin,
+    source_names,
 )
-from manyfest.build.dockerfile.plan import Plan, PlannedStage, resolve_origin, stage_triggers
 from manyfest.oci.platform import Platform
 
 
@@ -38,24 +37,12 @@ def run_on(plan: Plan) -> list[Platform]:
 
 
 def _runs(planned: PlannedStage, plan: Plan) -> bool:
-    instructions = list(planned.stage.instructions)
-    if isinstance(planned.base, FromStage):
-        instructions += stage_triggers(plan.dockerfile.stages[planned.base.index])
-    return any(isinstance(instruction, Run) for instruction in instructions)
+    return any(isinstance(each, Run) for each in instructions_of(planned, plan.dockerfile))
 
 
 def _origins(plan: Plan) -> Iterator[Origin]:
     for planned in plan.needed:
         yield planned.base
-        for instruction in planned.stage.instructions:
-            for name in _source_names(instruction):
+        for instruction in instructions_of(planned, plan.dockerfile):
+            for name in source_names(instruction, plan.dockerfile.directives.escape):
                 yield resolve_origin(name, plan.dockerfile, planned.index, plan.platform)
-
-
-def _source_names(instruction: Instruction) -> tuple[str, ...]:
-    if isinstance(instruction, Run):
-        # Mounts know no indexes: a number would be an image's name.
-        return tuple(name for name in instruction.mount_sources if name and not name.isdigit())
-    if isinstance(instruction, Copy) and instruction.from_name:
-        return (instruction.from_name,)
-    return ()

@@ -81,11 +81,8 @@ class Plan:
 
         Triggers that a base image brings along are not known yet and not among them.
         """
-        stages = [planned.stage for planned in self.needed]
-        bases = [p.base.index for p in self.needed if isinstance(p.base, FromStage)]
-        triggers = [t for index in bases for t in stage_triggers(self.dockerfile.stages[index])]
-        instructions = [*(i for stage in stages for i in stage.instructions), *triggers]
-        return [i for i in instructions if isinstance(i, Run)]
+        stages = (instructions_of(planned, self.dockerfile) for planned in self.needed)
+        return [i for instructions in stages for i in instructions if isinstance(i, Run)]
 
     def unused_build_args(self) -> list[str]:
         """Build arguments that no ARG declares: most likely misspelt."""
@@ -266,16 +263,23 @@ def _needed(
 
 
 def _uses(planned: PlannedStage, dockerfile: Dockerfile, platform: Platform) -> Iterator[int]:
-    instructions = list(planned.stage.instructions)
     if isinstance(planned.base, FromStage):
         yield planned.base.index
-        instructions += stage_triggers(dockerfile.stages[planned.base.index])
-    for instruction in instructions:
-        for name in _source_names(instruction, dockerfile.directives.escape):
+    for instruction in instructions_of(planned, dockerfile):
+        for name in source_names(instruction, dockerfile.directives.escape):
             with blamed_on(instruction.place, instruction.keyword):
                 origin = resolve_origin(name, dockerfile, planned.index, platform)
             if isinstance(origin, FromStage):
                 yield origin.index
+
+
+def instructions_of(planned: PlannedStage, dockerfile: Dockerfile) -> list[Instruction]:
+    """What a stage carries out: its own instructions, and what the stage that it starts from asks
+    for by ONBUILD."""
+    own = planned.stage.instructions
+    if not isinstance(planned.base, FromStage):
+        return list(own)
+    return [*stage_triggers(dockerfile.stages[planned.base.index]), *own]
 
 
 def stage_triggers(stage: Stage) -> list[Instruction]:
@@ -283,7 +287,8 @@ def stage_triggers(stage: Stage) -> list[Instruction]:
     return [i.trigger for i in stage.instructions if isinstance(i, OnBuild)]
 
 
-def _source_names(instruction: Instruction, escape: str) -> list[str]:
+def source_names(instruction: Instruction, escape: str) -> list[str]:
+    """The stages and images that an instruction takes files from, as it names them."""
     if isinstance(instruction, Run):
         # Mounts know no indexes: a number would be an image's name.
         return [name for name in instruction.mount_sources if name and not name.isdigit()]
