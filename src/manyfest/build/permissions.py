@@ -81,7 +81,7 @@ class Permissions:
 
 def parse_permissions(text: str) -> Permissions:
     """Read ``--chmod``. Raises :class:`~manyfest.errors.DockerfileError` without a place."""
-    if _OCTAL.fullmatch(text) and int(text[-20:], 8) <= 0o7777:
+    if _OCTAL.fullmatch(text) and int(text, 8) <= 0o7777:
         return Permissions(octal=int(text, 8))
     clauses = [_CLAUSE.fullmatch(clause) for clause in text.split(",")]
     if text[:1].isdigit() or None in clauses:
