@@ -83,6 +83,10 @@ class DockerfileError(UsageError):
         self.word = word
 
 
+class MissingSource(DockerfileError):
+    """What COPY or ADD names is not there."""
+
+
 class ContentError(ManyfestError):
     """Bytes are not what their name or their type says."""
 

@@ -166,6 +166,25 @@ def test_a_dry_run_runs_nothing(manyfest: Manyfest, tmp_path: Path) -> None:
     assert not (tmp_path / "dist").exists()
 
 
+def test_a_dry_run_knows_that_the_command_before_makes_files(
+    manyfest: Manyfest, tmp_path: Path
+) -> None:
+    config = tmp_path / "manyfest.yaml"
+    config.write_text("name: app\nbuild: {platforms: [amd64], before: make}\n")
+    planned = manyfest("build", "--dry-run", "--version", "1.0.0")
+    assert planned == (
+        0,
+        "linux/amd64 by native\n"
+        "  stage 0 from scratch\n"
+        "    COPY out/linux/amd64/app /  (not there yet: 'before' may make it)\n",
+        "",
+    )
+    config.write_text("name: app\nbuild: {platforms: [amd64]}\n")
+    refused = manyfest("build", "--dry-run", "--version", "1.0.0")
+    assert (refused.code, refused.out) == (2, "")
+    assert "'out/linux/amd64/app' is not in the build context" in refused.err
+
+
 @pytest.mark.parametrize(
     ("key", "message"),
     [

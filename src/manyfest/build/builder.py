@@ -102,9 +102,10 @@ def build(
     )
 
 
-def plan(request: BuildRequest) -> Outline:
-    """What :func:`build` would do, as far as it can be told without the base images: ``str``
-    makes text of it. Nothing is written, and no registry is asked. Raises as ``build`` does."""
+def plan(request: BuildRequest, *, has_before: bool = False) -> Outline:
+    """What :func:`build` would do as far as it can be told without the base images: ``str``
+    makes text of it. Nothing is written, and no registry is asked. Raises as ``build`` does, but
+    not for missing files if a command runs first that may make them."""
     from manyfest.build.outline import outline
 
     plans = plan_platforms(request, read_dockerfile(request))
@@ -114,6 +115,7 @@ def plan(request: BuildRequest) -> Outline:
         [backend.name if backend else "native" for backend in backends],
         open_context(request),
         epoch=request.epoch,
+        has_before=has_before,
     )
 
 

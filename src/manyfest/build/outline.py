@@ -17,6 +17,7 @@ from manyfest.build.filesystem import Empty, FileSystem
 from manyfest.build.history import created_by
 from manyfest.build.remote import is_remote
 from manyfest.build.stage import blamed
+from manyfest.errors import MissingSource
 from manyfest.layers.entry import EntryType
 from manyfest.oci.platform import Platform
 
@@ -71,29 +72,45 @@ class Outline:
 
 
 def outline(
-    plans: Sequence[Plan], backends: Sequence[str], context: Context, *, epoch: int
+    plans: Sequence[Plan],
+    backends: Sequence[str],
+    context: Context,
+    *,
+    epoch: int,
+    has_before: bool = False,
 ) -> Outline:
     """The outline of a build for ``plans``, each by the back end of this name.
 
     Variables that only a base image sets are empty in it. Raises what a build would raise for
-    the Dockerfile and for files that are missing from the context.
+    the Dockerfile and for files that are missing from the context, unless a command that runs
+    first, ``has_before``, may make them.
     """
+    look = _Look(context, epoch, has_before)
     return Outline(
         tuple(
             PlatformOutline(
                 plan.platform,
                 backend,
-                tuple(_stage(plan, planned, context, epoch) for planned in plan.needed),
+                tuple(_stage(plan, planned, look) for planned in plan.needed),
             )
             for plan, backend in zip(plans, backends, strict=True)
         )
     )
 
 
-def _stage(plan: Plan, planned: PlannedStage, context: Context, epoch: int) -> StageOutline:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Where files are looked for: the context, before the command that may make some of them."""
+
+    context: Context
+    epoch: int
+    has_before: bool
+
+
+def _stage(plan: Plan, planned: PlannedStage, look: _Look) -> StageOutline:
     evaluated = evaluate(plan, planned, {})
     steps = [
-        _step(instruction, context, epoch)
+        _step(instruction, look)
         for instruction in evaluated.instructions
         if isinstance(instruction, ins.Copy | ins.Add | ins.Workdir | ins.Run)
     ]
@@ -108,9 +125,7 @@ def _base(plan: Plan, planned: PlannedStage) -> str:
     return f"{planned.base.reference} for {planned.base.platform}"
 
 
-def _step(
-    instruction: ins.Copy | ins.Add | ins.Workdir | ins.Run, context: Context, epoch: int
-) -> Step:
+def _step(instruction: ins.Copy | ins.Add | ins.Workdir | ins.Run, look: _Look) -> Step:
     if isinstance(instruction, ins.Run):
         return Step(instruction.original)
     if isinstance(instruction, ins.Workdir):
@@ -120,8 +135,13 @@ def _step(
         return Step(f"{text}  (from {instruction.from_name})")
     if isinstance(instruction, ins.Add) and _is_fetched(instruction):
         return Step(f"{text}  (fetched)")
-    with blamed(instruction):
-        files = _files(instruction, context, epoch)
+    try:
+        with blamed(instruction):
+            files = _files(instruction, look.context, look.epoch)
+    except MissingSource:
+        if not look.has_before:
+            raise
+        return Step(f"{text}  (not there yet: 'before' may make it)")
     return Step(text, len(files), sum(file.entry.size for file in files))
 
 

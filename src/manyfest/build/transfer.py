@@ -33,7 +33,7 @@ from manyfest.build.filesystem import Change
 from manyfest.build.gomatch import has_wildcards, match
 from manyfest.build.ownership import ROOT, Owner
 from manyfest.build.permissions import Permissions
-from manyfest.errors import BuildError, DockerfileError
+from manyfest.errors import BuildError, MissingSource
 from manyfest.layers.entry import EntryType
 
 
@@ -123,7 +123,7 @@ def make_directories(change: Change, name: str, rules: Rules) -> None:
 def transfer(tree: Tree, source: str, change: Change, target: Destination, rules: Rules) -> int:
     """Copy what is at ``source`` in ``tree`` to ``target``. How many names were copied.
 
-    Raises :class:`~manyfest.errors.DockerfileError` if there is no such source, and
+    Raises :class:`~manyfest.errors.MissingSource` if there is no such source, and
     :class:`~manyfest.errors.BuildError` if something is in the way.
     """
     followed = resolve(tree, source)
@@ -157,7 +157,7 @@ def _put(change: Change, placed: Placed) -> None:
     change.put(file)
 
 
-def missing(tree: Tree, source: str) -> DockerfileError:
+def missing(tree: Tree, source: str) -> MissingSource:
     """What to tell who asked for a source that is not there."""
     mend = tree.why_missing(source)
     if not mend:
@@ -165,7 +165,7 @@ def missing(tree: Tree, source: str) -> DockerfileError:
         wrong = source if above == "." else source.removeprefix(f"{above}/")
         close = get_close_matches(wrong.split("/")[0], tree.names(above), n=1)
         mend = f"did you mean {join(above, close[0])}?" if close else ""
-    return DockerfileError(f"{shown(source)} is not in {tree.label}", mend=mend, word=source)
+    return MissingSource(f"{shown(source)} is not in {tree.label}", mend=mend, word=source)
 
 
 def _contents(tree: Tree, source: str, name: str, rules: Rules) -> tuple[Placed, ...]:

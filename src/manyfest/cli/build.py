@@ -126,7 +126,7 @@ def command(
     where = job.output(output)
     tags = tags_of(where)
     if dry_run:
-        session.out(str(plan(job.request)))
+        session.out(str(plan(job.request, has_before=job.has_before)))
         return
     if output is None:
         from manyfest.release.building import make_output_folder

@@ -47,12 +47,17 @@ class Job:
         path = self.config.archive_path(self.version)
         return Reference("oci-archive", path=str(path), name=self.version.text)
 
+    @property
+    def has_before(self) -> bool:
+        """Whether the project has a command of its own before the build."""
+        return self.config is not None and bool(self.config.build.before)
+
     def run_before(self, progress: Progress) -> None:
         """Run the project's own command, if it has one, for each platform.
 
         Raises :class:`~manyfest.errors.ReleaseError`.
         """
-        if self.config is not None and self.config.build.before:
+        if self.config is not None and self.has_before:
             from manyfest.release.before import run_before
 
             run_before(self.config, self.version, self.request.platforms, progress)
