@@ -272,15 +272,16 @@ def test_buildah_is_told_the_platform_of_every_base(programs: Programs, tmp_path
     bench = bench_with_base(tmp_path / "bench", "FROM scratch\nUSER 1\n", {})
     dockerfile = (
         "FROM --platform=$BUILDPLATFORM base:1 AS build\nARG BUILDARCH\nRUN make\n"
-        "from base:1 as last\nFROM last\nFROM scratch\nFROM last\nCOPY --from=build /a /a\n"
+        "from \\\n  --platform=$TARGETPLATFORM \\\n  base:1 as last\n"
+        "FROM last\nFROM scratch\nFROM last\nCOPY --from=build /a /a\n"
     )
     request = bench.request(dockerfile, "linux/arm64", args={})
     with pytest.raises(BuildError):
         bench.run(replace(request, backend="buildah"))
     assert (programs.folder / "given").read_text() == (
         "FROM --platform=linux/amd64 base:1 AS build\nARG BUILDARCH\nRUN make\n"
-        "from --platform=linux/arm64 base:1 as last\nFROM last\nFROM scratch\nFROM last\n"
-        "COPY --from=build /a /a\n"
+        "from --platform=linux/arm64 \\\n  \\\n  base:1 as last\n"
+        "FROM last\nFROM scratch\nFROM last\nCOPY --from=build /a /a\n"
     )
     words = programs.called("--format=docker")
     assert [word for word in words if word.startswith("--build-arg=")] == [

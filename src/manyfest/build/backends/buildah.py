@@ -30,7 +30,8 @@ _HEREDOCS = (1, 35)
 
 _VERSION = re.compile(r"buildah version ([0-9]+)\.([0-9]+)")
 
-_FROM = re.compile(r"^(\s*FROM\s+)(?:--platform=\S+\s+)?", re.IGNORECASE)
+_FROM = re.compile(r"^(\s*FROM\s+)", re.IGNORECASE)
+_PLATFORM = re.compile(r"(?<!\S)--platform=\S+\s*")
 
 
 class Buildah:
@@ -121,8 +122,10 @@ def _explicit(job: Job) -> Path:
     lines = job.plan.dockerfile.text.split("\n")
     for planned in job.plan.stages:
         if isinstance(planned.base, FromImage):
-            number = planned.stage.base.place.line - 1
-            lines[number] = _FROM.sub(rf"\1--platform={planned.platform} ", lines[number])
+            place = planned.stage.base.place
+            first, end = place.line - 1, place.end_line
+            lines[first:end] = [_PLATFORM.sub("", line) for line in lines[first:end]]
+            lines[first] = _FROM.sub(rf"\1--platform={planned.platform} ", lines[first])
     path = job.folder / "Dockerfile"
     path.write_text("\n".join(lines))
     return path
