@@ -34,7 +34,8 @@ class Process:
 
     The run is over when the program ends. What it leaves in the background is killed then, so a
     command that starts a server cannot hold up a release, nor outlive it. ``environment`` is added
-    to ours. After ``timeout`` seconds the program is stopped, and ``timed_out`` is true.
+    to ours. After ``timeout`` seconds the program is stopped, and ``timed_out`` is true. What is
+    ``hidden`` is in no line that is shown.
     """
 
     def __init__(
@@ -44,12 +45,14 @@ class Process:
         folder: Path,
         environment: Mapping[str, str],
         timeout: float | None = None,
+        hidden: Sequence[bytes] = (),
     ) -> None:
         self.timed_out = False
         self._command = command
         self._folder = folder
         self._environment = environment
         self._timeout = timeout
+        self._hidden = hidden
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped_at: float | None = None
         self._lock = threading.Lock()
@@ -68,7 +71,7 @@ class Process:
         if process is None or process.stdout is None:
             return None
         started = time.monotonic()
-        lines = _Lines(process.stdout.fileno(), show)
+        lines = _Lines(process.stdout.fileno(), show, self._hidden)
         try:
             while not _has_ended(process):
                 lines.take(wait=_LOOK)
@@ -178,9 +181,12 @@ class _Lines:
     """A pipe's lines. One end of the pipe may stay open for ever, so reading never waits for the
     other to be closed."""
 
-    def __init__(self, pipe: int, show: Callable[[str], None]) -> None:
+    def __init__(self, pipe: int, show: Callable[[str], None], hidden: Sequence[bytes]) -> None:
         self._pipe = pipe
         self._show = show
+        self._hidden = sorted(hidden, key=len, reverse=True)
+        # A line is cut only where what is hidden would be whole before the cut, or all after it.
+        self._longest = MAX_LINE + max(map(len, hidden), default=0)
         self._rest = b""
         self._poll = select.poll()
         self._poll.register(pipe, select.POLLIN)
@@ -196,10 +202,16 @@ class _Lines:
         *whole, self._rest = (self._rest + portion).replace(b"\r", b"\n").split(b"\n")
         for line in whole:
             self._say(line)
-        while len(self._rest) > MAX_LINE:
+        self._cut()
+        return True
+
+    def _cut(self) -> None:
+        """Show the beginning of a line that is too long to be waited for."""
+        if len(self._rest) > self._longest:
+            self._rest = self._without_hidden(self._rest)
+        while len(self._rest) > self._longest:
             self._say(self._rest[:MAX_LINE])
             self._rest = self._rest[MAX_LINE:]
-        return True
 
     def drain(self) -> None:
         """Show what is there already, and a last line that has no end."""
@@ -209,9 +221,14 @@ class _Lines:
         self._say(self._rest)
 
     def _say(self, line: bytes) -> None:
-        text = line.decode(errors="replace").rstrip()
+        text = self._without_hidden(line).decode(errors="replace").rstrip()
         if text:
             self._show(text)
+
+    def _without_hidden(self, line: bytes) -> bytes:
+        for part in self._hidden:
+            line = line.replace(part, b"***")
+        return line
 
 
 def _has_ended(process: subprocess.Popen[bytes]) -> bool:

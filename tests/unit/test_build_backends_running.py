@@ -26,7 +26,7 @@ class Bench:
         self.folder = folder
         self.said: list[str] = []
 
-    def runner(self, *, timeout: float | None = None, hidden: tuple[str, ...] = ()) -> Runner:
+    def runner(self, *, timeout: float | None = None, hidden: tuple[bytes, ...] = ()) -> Runner:
         dockerfile = parse_dockerfile(DOCKERFILE, "Dockerfile")
         plan = plan_build(dockerfile, platform=ARM64, build_platform=ARM64)
         return Runner(
@@ -55,7 +55,7 @@ def test_each_line_is_said_with_its_platform(bench: Bench) -> None:
 
 
 def test_a_secret_is_never_said(bench: Bench) -> None:
-    runner = bench.runner(hidden=("hush", "hush hush"))
+    runner = bench.runner(hidden=(b"hush", b"hush hush"))
     with pytest.raises(BuildError) as caught:
         runner.run(["sh", "-c", "echo it is hush hush; exit 1"])
     assert bench.said == ["linux/arm64 | it is ***"]

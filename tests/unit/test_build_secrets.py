@@ -27,8 +27,8 @@ def test_a_secret_shows_itself_to_nobody() -> None:
 
 def test_every_line_of_it_is_hidden_unless_that_would_hide_everything() -> None:
     assert BuildSecret(id="t", value=b" first line \n}\n\nsecond\n").hidden == (
-        "first line",
-        "second",
+        b"first line",
+        b"second",
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.processes import Ending, Process, run_aloud
+from manyfest.processes import MAX_LINE, Ending, Process, run_aloud
 
 
 def test_each_line_is_said_after_the_prefix(tmp_path: Path) -> None:
@@ -55,3 +55,21 @@ def test_it_is_an_error_if_nobody_can_tell_how_a_program_ended(tmp_path: Path) -
             Process(["false"], folder=tmp_path, environment={}).run(lambda _line: None)
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+@pytest.mark.parametrize("length", [7, MAX_LINE + 7, 3 * MAX_LINE])
+@pytest.mark.parametrize("start", [0, 1, MAX_LINE - 3, MAX_LINE, 2 * MAX_LINE - 1])
+def test_what_is_hidden_is_not_shown_where_a_long_line_is_cut(
+    tmp_path: Path, start: int, length: int
+) -> None:
+    hidden = "s" * length
+    (tmp_path / "output").write_text("a" * start + hidden + "b" * 9 * MAX_LINE)
+    process = Process(
+        ["dd", "if=output", "bs=997", "status=none"],
+        folder=tmp_path,
+        environment={},
+        hidden=[hidden.encode()],
+    )
+    lines: list[str] = []
+    assert process.run(lines.append) == 0
+    assert "".join(lines) == "a" * start + "***" + "b" * 9 * MAX_LINE

@@ -13,7 +13,7 @@ _LARGEST = 500 * 1024
 """Bytes that BuildKit takes of a secret, too."""
 
 _SHORTEST_HIDDEN = 4
-"""Characters that a line of a secret needs to be hidden in output: less would hide everything."""
+"""Bytes that a line of a secret needs to be hidden in output: less would hide everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +41,9 @@ class BuildSecret:
         return cls(id=name, value=_read(folder / file) if file else _get(variable or name, environ))
 
     @property
-    def hidden(self) -> tuple[str, ...]:
+    def hidden(self) -> tuple[bytes, ...]:
         """The parts of it that no output may show."""
-        lines = map(str.strip, self.value.decode(errors="replace").splitlines())
+        lines = map(bytes.strip, self.value.splitlines())
         return tuple(line for line in lines if len(line) >= _SHORTEST_HIDDEN)
 
 

@@ -42,14 +42,14 @@ class Runner:
         folder: Path,
         say: Callable[[str], None],
         timeout: float | None,
-        hidden: Sequence[str],
+        hidden: Sequence[bytes],
         programs: Sequence[Run],
     ) -> None:
         self._platform = platform
         self._folder = folder
         self._say = say
         self._timeout = timeout
-        self._hidden = sorted(hidden, key=len, reverse=True)
+        self._hidden = hidden
         self._programs = programs
         self._began: float | None = None
         self._process: Process | None = None
@@ -67,6 +67,7 @@ class Runner:
             folder=self._folder,
             environment=environment or {},
             timeout=self._left(),
+            hidden=self._hidden,
         )
         self._process = process
         if self._stopped.is_set():
@@ -108,8 +109,6 @@ class Runner:
         return None if self._timeout is None else max(0.0, self._timeout - (now - self._began))
 
     def _take(self, line: str) -> None:
-        for secret in self._hidden:
-            line = line.replace(secret, "***")
         words = " ".join(line.split())
         self._running = next(
             (run for run in self._programs if _text(run) in words),
