@@ -110,6 +110,7 @@ def test_buildctl_is_asked_for_an_archive(programs: Programs, tmp_path: Path) ->
         "--opt=platform=linux/amd64",
         "--opt=target=two",
         "--opt=force-network-mode=none",
+        "--secret=id=token,src=../secret-0",
         "--no-cache",
         "--output=type=oci,dest=image.tar",
     } <= set(words)

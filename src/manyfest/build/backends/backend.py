@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -37,6 +38,15 @@ class Job:
     def ignore(self) -> Path:
         """The ignore file, under the name by which BuildKit finds it."""
         return self.dockerfile.with_name(f"{self.dockerfile.name}.dockerignore")
+
+    @property
+    def secret_options(self) -> list[str]:
+        """The secrets as all builders take them, which run in ``folder``: its own path may have a
+        comma in it, and these words may not."""
+        return [
+            f"--secret=id={name},src={os.path.relpath(path, self.folder)}"
+            for name, path in self.secrets
+        ]
 
     @property
     def platform(self) -> Platform:

@@ -85,7 +85,7 @@ class Buildah:
             arguments.append("--isolation=chroot")  # which has no network of its own to cut off
         given = {**_of_this_machine(job.plan), **request.build_args}
         arguments += [f"--build-arg={key}={value}" for key, value in given.items()]
-        arguments += [f"--secret=id={name},src={path}" for name, path in job.secrets]
+        arguments += job.secret_options
         if request.network:
             arguments.append(f"--network={request.network}")
         if request.target:

@@ -57,7 +57,7 @@ class Buildctl:
         if request.network:
             options["force-network-mode"] = request.network
         command += [f"--opt={key}={value}" for key, value in options.items()]
-        command += [f"--secret=id={name},src={path}" for name, path in job.secrets]
+        command += job.secret_options
         if request.no_cache:
             command.append("--no-cache")
         return command

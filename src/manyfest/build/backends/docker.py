@@ -75,7 +75,7 @@ class Docker:
         command = [self._program, *(["buildx"] if self._has_buildx else []), "build"]
         command += ["--progress=plain", f"--platform={job.platform}", f"--file={job.dockerfile}"]
         command += [f"--build-arg={key}={value}" for key, value in request.build_args.items()]
-        command += [f"--secret=id={name},src={path}" for name, path in job.secrets]
+        command += job.secret_options
         if self._has_buildx:
             command += ["--provenance=false", "--sbom=false"]
         if request.target:
