@@ -8,7 +8,7 @@ import pytest
 
 from manyfest.errors import BuildError, InvalidManifest
 from manyfest.oci import json
-from manyfest.oci.config import ImageConfig, RootFS
+from manyfest.oci.config import History, ImageConfig, RootFS
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Index, Manifest
@@ -301,7 +301,7 @@ def test_they_are_read_for_places_where_packages_put_things(
 
 
 def test_a_base_that_does_not_tell_how_it_was_made_is_read(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, {"docker.io/library/base:1": without_history(tmp_path / "base")})
+    bench = Bench(tmp_path, {"docker.io/library/base:1": base_with_link(tmp_path / "base", ".")})
     write(bench.context, {"app": "bin"})
 
     files = bench.files("FROM base:1\nCOPY app /link/app\n")
@@ -309,17 +309,37 @@ def test_a_base_that_does_not_tell_how_it_was_made_is_read(tmp_path: Path) -> No
     assert files == ["link -> real", "real/ 700", "real/app 644 =bin"]
 
 
-def without_history(folder: Path) -> MemoryStore:
-    """A base in which ``/link`` leads to ``/real``, and no history to tell of it."""
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ["RUN apt-get install -y browser # buildkit"],
+        ["/bin/sh -c #(nop) ADD file:0 in / ", "/bin/sh -c apt-get install -y browser"],
+    ],
+)
+def test_a_base_for_which_a_program_ran_is_read_for_opt(tmp_path: Path, steps: list[str]) -> None:
+    base = base_with_link(tmp_path / "base", "opt", *steps)
+    bench = Bench(tmp_path, {"docker.io/library/base:1": base})
+    write(bench.context, {"app": "bin"})
+
+    files = bench.files("FROM base:1\nCOPY app /opt/link/app\n")
+
+    assert files == ["opt/ 755", "opt/link -> real", "opt/real/ 700", "opt/real/app 644 =bin"]
+
+
+def base_with_link(folder: Path, place: str, *steps: str) -> MemoryStore:
+    """A base in which ``link`` leads to ``real`` in the directory ``place``, with a layer for each
+    of the ``steps`` that its history tells of, or one."""
     made = Bench(folder)
-    write(made.context, {"root/real/.keep": ""})
-    (made.context / "root/real/.keep").unlink()
-    (made.context / "root/real").chmod(0o700)
-    (made.context / "root/link").symlink_to("real")
-    built = made.build("FROM scratch\nCOPY root /\n", "linux/amd64")
+    real = made.context / "root" / place / "real"
+    real.mkdir(parents=True)
+    real.chmod(0o700)
+    real.with_name("link").symlink_to("real")
+    copies = "COPY root /\n" * max(1, len(steps))
+    built = made.build(f"FROM scratch\n{copies}", "linux/amd64")
     store = stored(built, "1")
     (platform,) = built.platforms
-    config = msgspec.structs.replace(platform.config, history=())
+    history = tuple(History(created_by=step) for step in steps)
+    config = msgspec.structs.replace(platform.config, history=history)
     image = msgspec.structs.replace(
         platform.manifest.image, config=put(store, json.dumps(config), OCI_CONFIG)
     )

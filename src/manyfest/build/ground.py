@@ -5,7 +5,8 @@ To put a file at ``/usr/local/bin/app`` takes no look into the base: what matter
 are taken for granted. A name at the top, in ``/opt``, ``/srv``, ``/tmp`` or ``/usr/local`` is taken
 to be new, because packages put nothing there (Filesystem Hierarchy Standard 3.0, sections 3.13,
 3.17, 3.18 and 4.9), if the base's history has a text for each of its layers and none speaks of the
-name, nor of a copy right into that directory. The layers are read for everything else: what
+name, nor of a copy right into that directory; in ``/opt`` only if no program was run for the base,
+which may have installed a package from elsewhere. The layers are read for everything else: what
 packages may have put there, names that the base's configuration or history mentions, home
 directories, ``/bin`` and others that are links in some images, and user names.
 """
@@ -112,13 +113,17 @@ def _local(config: ImageConfig) -> frozenset[str]:
 
 
 def _filled(config: ImageConfig) -> Iterator[str]:
-    """The directories into which something was copied whose name the history does not tell. What
-    an image begins with by ADD is a distribution's root, in which packages put things."""
+    """The directories into which something was put whose name the history does not tell. What an
+    image begins with is a distribution's root, in which packages put things; those that a program
+    installed later may be others' packages, which belong into ``/opt``."""
     steps = [step.created_by for step in config.history if not step.empty_layer]
     for number, step in enumerate(steps):
         words = step.removesuffix("# buildkit").split()
-        if {"COPY", "ADD"} & set(words) and not (number == 0 and "ADD" in words):
-            yield rooted(words[-1])
+        if {"COPY", "ADD"} & set(words):
+            if number or "ADD" not in words:
+                yield rooted(words[-1])
+        elif "WORKDIR" not in words and (number or "RUN" in words):
+            yield "opt"
 
 
 def _mentioned(config: ImageConfig) -> Iterator[str]:
