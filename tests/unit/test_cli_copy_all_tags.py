@@ -12,16 +12,7 @@ from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.referrers import as_referrer
 from tests.images import artifact, content_of, image
-from tests.unit.cli import Manyfest, make_layout, reach, runner
-
-
-@pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return runner(capsys)
+from tests.unit.cli import Manyfest, make_layout, reach
 
 
 @pytest.fixture

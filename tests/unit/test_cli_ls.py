@@ -11,19 +11,10 @@ from manyfest.stores.layout import LayoutStore
 from manyfest.stores.registry.http import Request, Response
 from tests.images import content_of, image, make
 from tests.quirks import Between, Send, said
-from tests.unit.cli import Manyfest, make_layout, reach, runner
+from tests.unit.cli import Manyfest, make_layout, reach
 
 TAGS = ("v1.10.0", "latest", "v1.9.0", "v1.10.0-rc.1", "edge", "v2.0.0")
 SORTED = ["edge", "latest", "v1.9.0", "v1.10.0-rc.1", "v1.10.0", "v2.0.0"]
-
-
-@pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return runner(capsys)
 
 
 @pytest.fixture

@@ -11,19 +11,10 @@ from manyfest.stores.registry.http import Request, Response
 from tests.images import content_of, image, make, platforms
 from tests.quirks import Between, Send, said
 from tests.referring import sign
-from tests.unit.cli import Manyfest, make_layout, reach, runner
+from tests.unit.cli import Manyfest, make_layout, reach
 
 APP = "localhost:5000/team/app"
 UNKNOWN = f"sha256:{'0' * 64}"
-
-
-@pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return runner(capsys)
 
 
 @pytest.fixture

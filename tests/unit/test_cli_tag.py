@@ -8,16 +8,7 @@ import pytest
 from manyfest.stores.layout import LayoutStore
 from tests.images import content_of, image, make, single
 from tests.quirks import Between
-from tests.unit.cli import Manyfest, make_layout, reach, runner
-
-
-@pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return runner(capsys)
+from tests.unit.cli import Manyfest, make_layout, reach
 
 
 @pytest.fixture

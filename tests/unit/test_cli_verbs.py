@@ -15,17 +15,8 @@ from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.platform import Platform
 from manyfest.stores.layout import LayoutStore
 from tests import images
-from tests.unit.cli import Manyfest, make_layout, runner
+from tests.unit.cli import Manyfest, make_layout
 from tests.unit.releases import make_project
-
-
-@pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return runner(capsys)
 
 
 @pytest.fixture
