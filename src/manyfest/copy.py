@@ -13,9 +13,10 @@ import io
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+
+from msgspec import Struct
 
 from manyfest.errors import (
     AccessDenied,
@@ -58,8 +59,7 @@ JOBS = 8
 """Transfers at the same time. The registry client has its own limit for each host."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class Item(Struct, frozen=True, kw_only=True):
     """A graph to copy and the names that it gets.
 
     With a ``subject`` it is something that refers to that manifest, to be found from there. Items
@@ -72,8 +72,7 @@ class Item:
     accompanies: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Struct, frozen=True):
     """What a copy did: bytes that were moved, and how many things were not, as they were there
     already or came from a neighbouring repository. ``root`` is what was copied; of several, the
     last."""

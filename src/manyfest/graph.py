@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.errors import InvalidManifest, ManyfestError
 from manyfest.oci.config import ImageConfig
@@ -23,8 +25,7 @@ MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 """Bytes of all manifests below one root, which are in memory together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """What is below ``root``, each manifest and each blob once, however many point at it.
 
     ``manifests`` has parents before children, the root first.

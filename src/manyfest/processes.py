@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 GRACE = 3.0
 """Seconds that a program has to end in when it is asked to, before it is killed."""
@@ -120,8 +121,7 @@ class Process:
             signal_group(process, signal.SIGKILL)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """How a program ended: its exit status, ``None`` if it was stopped, and its last line."""
 
     status: int | None

@@ -4,10 +4,10 @@ it is on the disk, before as after."""
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.layers.compression import Compression
 from manyfest.layers.decompress import decompress

@@ -6,10 +6,11 @@ import io
 import platform as this
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.build.backends import choose
 from manyfest.build.backends.backend import Given, Job

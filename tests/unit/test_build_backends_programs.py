@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import platform as this
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.build.backends import buildah as buildah_module
 from manyfest.build.backends.choose import find_backend

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.errors import BuildError, DockerfileError
 from tests.unit.building import Bench, bench_with_base, image_files, stored, write

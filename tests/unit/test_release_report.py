@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import json as plain_json
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from manyfest.oci import json
 from manyfest.oci.reference import Reference

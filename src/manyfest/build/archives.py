@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import File, base, join, parent, resolve
@@ -123,8 +125,7 @@ def _place(change: Change, into: str, name: str) -> str:
     return join(join(into, above), base(name))
 
 
-@dataclass(frozen=True, slots=True)
-class _Below:
+class _Below(Struct, frozen=True):
     """What is below a directory, seen as a root of its own: no link leads out of it, as in
     BuildKit, which unpacks an archive with its destination as the root."""
 

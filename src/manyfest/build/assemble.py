@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace as changed
 
 from manyfest.build.metadata import Metadata, index_annotations
@@ -20,8 +20,7 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.base import Content, Target
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformImage:
+class PlatformImage(Struct, frozen=True):
     """One platform's image, written."""
 
     platform: Platform

@@ -7,7 +7,8 @@ its tag moves meanwhile. Layers are not read here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.instructions import FromImage
 from manyfest.build.once import Once
@@ -44,8 +45,7 @@ _OLDER: dict[str, tuple[str, ...]] = {
 """Variants, each of which runs what is built for those after it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseImage:
+class BaseImage(Struct, frozen=True, kw_only=True):
     """An image for one platform, to start from. ``layers`` have OCI's media types.
 
     ``name`` is as the Dockerfile has it, ``full_name`` with its registry and tag. ``digest`` is
@@ -60,8 +60,7 @@ class BaseImage:
     layers: tuple[Descriptor, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(Struct, frozen=True):
     name: Name
     source: Source
     top: Manifest

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from manyfest.build.assemble import PlatformImage
 from manyfest.graph import Graph
 from manyfest.stores.base import Source
 
 
-@dataclass(frozen=True, slots=True)
-class BuiltPlatform(PlatformImage):
+class BuiltPlatform(PlatformImage, frozen=True):
     """One platform's image, and how long it took."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(Struct, frozen=True):
     """An index and what is below it. ``source`` has all of it as long as the workspace and the
     stores of the base images are there."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import singledispatch
 
+from msgspec import Struct
+from msgspec.structs import replace
 from msgspec.structs import replace as changed
 
 from manyfest.build.dockerfile import instructions as ins
@@ -21,8 +22,7 @@ COMMENT = "manyfest"
 _SHELL = ("/bin/sh", "-c")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """A stage's configuration so far. ``created`` is the time of its steps, RFC 3339;
     ``has_cmd`` tells whether this stage has had a CMD."""
 

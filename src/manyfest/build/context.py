@@ -12,8 +12,9 @@ import os
 import stat
 import threading
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore, Verdict
@@ -147,8 +148,7 @@ class Context:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(Struct, frozen=True):
     files: dict[str, File]
     verdict: Verdict | None
 
@@ -167,8 +167,7 @@ def _state(status: os.stat_result) -> State:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Pinned:
+class Pinned(Struct, frozen=True):
     """Opens the file at ``path`` as long as it is in the state in which it was found."""
 
     path: str

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.archives import is_archive, unpack
 from manyfest.build.dockerfile import instructions as ins
@@ -93,8 +95,7 @@ def _rules(instruction: ins.Copy | ins.Add, change: Change) -> Rules:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """One thing to copy: a name in a tree, and with ``--parents`` the pattern below it.
     ``unpack`` is whether it is unpacked if it is an archive."""
 
@@ -105,8 +106,7 @@ class _Source:
     unpack: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(Struct, frozen=True):
     """One instruction under way."""
 
     instruction: ins.Copy | ins.Add

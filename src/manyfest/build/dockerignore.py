@@ -14,16 +14,16 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.words import SPACES
 from manyfest.build.gomatch import match, translate
 from manyfest.errors import ConfigError, UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What is known of one path. ``prune`` is set for an excluded directory below which nothing
     can be taken back, so that it need not be entered. ``hits`` tells which patterns matched."""
 
@@ -32,8 +32,7 @@ class Verdict:
     hits: tuple[bool, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(Struct, frozen=True):
     text: str
     negated: bool
     regex: re.Pattern[str]

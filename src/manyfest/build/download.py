@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.errors import BuildError, DockerfileError, InvalidDigest, RegistryError, StoreError
@@ -25,8 +26,7 @@ LARGEST = 32 * 1024**3
 """Bytes that a file may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(Struct, frozen=True):
     """A file that was fetched, and lies at ``path``; ``size`` is in bytes."""
 
     path: Path

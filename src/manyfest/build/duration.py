@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.values import parse_duration
 from manyfest.errors import DockerfileError, UsageError
@@ -11,8 +12,7 @@ from manyfest.errors import DockerfileError, UsageError
 _NANOSECONDS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True):
     """A time of some length, more than none."""
 
     seconds: float

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from manyfest.build.once import Once
 from manyfest.errors import DockerfileError
@@ -20,8 +21,7 @@ MAX_LINKS = 255
 """Symbolic links that one path may lead through: BuildKit's limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class File:
+class File(Struct, frozen=True, kw_only=True, eq=False):
     """One name in a tree. Two are compared by being the same object, which is cheap.
 
     ``identity`` tells ``content`` from other bytes: two files with equal identities hold the same.
@@ -73,8 +73,7 @@ class Tree(Lookup, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A file under the name and with the owner and mode that it gets in an image. A directory is
     ``implied`` if it is only there for what lies below it; ``mode`` is what it had in its tree."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import File, ancestors, base, directory, join, parent
@@ -38,8 +39,7 @@ class Empty:
         return ()
 
 
-@dataclass(frozen=True)
-class FileSystem:
+class FileSystem(Struct, frozen=True, dict=True):
     """The made files over their ground. Not changed once it is made."""
 
     ground: Ground

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from manyfest.errors import UsageError
 
@@ -57,8 +58,7 @@ def translate(pattern: str) -> str:
     return "".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     source: str
     regex: str
     wild: bool = False

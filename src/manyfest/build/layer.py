@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.cache import BuildCache, Note
 from manyfest.build.files import File
@@ -24,8 +26,7 @@ from manyfest.stores.blobs import BlobFolder
 from manyfest.stores.files import unnamed_file
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """A layer: what points at its blob, and the digest of its tar."""
 
     descriptor: Descriptor

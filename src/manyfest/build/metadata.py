@@ -9,15 +9,15 @@ stronger than all of these.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from manyfest.build.bases import BaseImage
 
 PREFIX = "org.opencontainers.image."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metadata:
+class Metadata(Struct, frozen=True, kw_only=True):
     """``facts`` are labels and annotations where nobody else says anything. ``labels`` are set in
     every image's configuration, ``annotations`` on the manifests and the index, whatever else is
     said."""

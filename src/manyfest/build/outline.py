@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from manyfest.build.context import Context
@@ -22,8 +22,7 @@ from manyfest.layers.entry import EntryType
 from manyfest.oci.platform import Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """An instruction that makes a layer. ``files`` and ``size`` (in bytes) are what it takes from
     the context; ``None`` where it takes nothing from there."""
 
@@ -37,8 +36,7 @@ class Step:
         return f"{self.text}  ({self.files} files, {self.size} bytes)"
 
 
-@dataclass(frozen=True, slots=True)
-class StageOutline:
+class StageOutline(Struct, frozen=True):
     """A stage, what it starts from, and its layers."""
 
     title: str
@@ -46,8 +44,7 @@ class StageOutline:
     steps: tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformOutline:
+class PlatformOutline(Struct, frozen=True):
     """The stages of one platform's build, in order, and the back end that builds them."""
 
     platform: Platform
@@ -55,8 +52,7 @@ class PlatformOutline:
     stages: tuple[StageOutline, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
+class Outline(Struct, frozen=True):
     """A build, for people: ``str`` gives a few lines for each platform."""
 
     platforms: tuple[PlatformOutline, ...]
@@ -98,8 +94,7 @@ def outline(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(Struct, frozen=True):
     """Where files are looked for: the context, before the command that may make some of them."""
 
     context: Context

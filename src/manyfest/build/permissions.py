@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.errors import DockerfileError
@@ -18,8 +19,7 @@ _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[ugo]|[rwxXst]*))+)")
 _ACTION = re.compile(r"([-+=])([ugo]|[rwxXst]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Action:
+class _Action(Struct, frozen=True):
     who: str
     sign: str
     what: str
@@ -57,8 +57,7 @@ class _Action:
         return bits & self._reach()
 
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+class Permissions(Struct, frozen=True):
     """What becomes of a mode: ``octal``, or what the ``actions`` make of it."""
 
     octal: int | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import rooted
@@ -26,8 +27,7 @@ UNNAMED = "__unnamed__"
 """What BuildKit calls a file whose address has no name in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(Struct, frozen=True):
     """A git repository, a branch, tag or commit of it, and a folder in that.
 
     Without ``ref`` it is the default branch; ``folder`` is a name as in a tree.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import platform as this
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from manyfest.build.context import Context
 from manyfest.build.dockerfile.parse import Dockerfile, parse_dockerfile
@@ -25,8 +26,7 @@ LARGEST = 16 * 1024 * 1024
 """Bytes of a Dockerfile, or of an ignore file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildRequest:
+class BuildRequest(Struct, frozen=True, kw_only=True):
     """What to build, from what, for which platforms.
 
     ``epoch``, in seconds since 1970, is the time of everything that is made (SOURCE_DATE_EPOCH).

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from msgspec import Struct
 
 from manyfest.errors import UsageError
 
@@ -16,12 +17,14 @@ _SHORTEST_HIDDEN = 4
 """Bytes that a line of a secret needs to be hidden in output: less would hide everything."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildSecret:
+class BuildSecret(Struct, frozen=True, kw_only=True):
     """What a RUN that mounts the secret ``id`` reads. ``value`` is in no ``repr``."""
 
     id: str
-    value: bytes = field(repr=False)
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"BuildSecret(id={self.id!r})"
 
     @classmethod
     def parse(cls, text: str, environ: Mapping[str, str], *, folder: Path = Path()) -> Self:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.bases import BaseImage
 from manyfest.build.configure import Settings, begin, configure, from_scratch, moment
@@ -28,8 +30,7 @@ from manyfest.errors import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageImage:
+class StageImage(Struct, frozen=True, kw_only=True):
     """An image as far as it is made. ``layers`` has the base's first; ``triggers`` are what
     ONBUILD in its base image asks for; ``variables`` are those that instructions see."""
 

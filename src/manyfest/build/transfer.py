@@ -12,8 +12,10 @@ The rules are those of BuildKit's copy (tonistiigi/fsutil, ``copy/copy.go``):
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore, Verdict
@@ -37,8 +39,7 @@ from manyfest.errors import BuildError, MissingSource
 from manyfest.layers.entry import EntryType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
+class Rules(Struct, frozen=True, kw_only=True):
     """What the flags of an instruction ask for. ``owner`` and ``permissions`` are ``None`` when
     files keep theirs. ``include`` and ``exclude`` are patterns for what is in a directory; without
     ``include`` everything is. ``where`` is the instruction's file and line."""
@@ -47,7 +48,7 @@ class Rules:
     permissions: Permissions | None = None
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    where: str = field(default="", compare=False)
+    where: str = ""
 
     @property
     def directory_mode(self) -> int:
@@ -64,8 +65,7 @@ class Rules:
         return replace(file, entry=copied, inode=inode)
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """A path in the image; ``is_directory`` when it was written with a slash at its end."""
 
     path: str
@@ -179,8 +179,7 @@ def _contents(tree: Tree, source: str, name: str, rules: Rules) -> tuple[Placed,
     return walk()
 
 
-@dataclass(slots=True)
-class _Pending:
+class _Pending(Struct):
     """A directory that is implied as soon as something below it is copied."""
 
     file: File
@@ -189,8 +188,7 @@ class _Pending:
     placed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(Struct, frozen=True):
     """One name on the way through a source; ``below`` is its path in it."""
 
     source: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from manyfest.build.archives import spool
 from manyfest.build.bases import BaseImage, Bases
@@ -23,8 +24,7 @@ from manyfest.progress import Progress
 from manyfest.stores.layout import LayoutStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
+class Workshop(Struct, frozen=True, kw_only=True):
     """Threads may share it. ``room`` takes what is made, ``scratch`` what is needed only during
     the build. ``epoch`` is the time of everything made, in seconds since 1970; ``stop`` is set when
     the build has failed and is to end."""

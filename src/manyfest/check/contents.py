@@ -7,7 +7,9 @@ of it is reported, so what cannot be read is noted and the rest is read on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from manyfest.check.reading import Key, Reading, key_of
 from manyfest.check.report import Finding
@@ -26,8 +28,7 @@ from manyfest.oci.validate_config import validate_config
 from manyfest.stores.base import read_all
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A descriptor, and the index that lists it; no index lists the root."""
 
     descriptor: Descriptor
@@ -43,8 +44,7 @@ class Entry:
         return _name(self.descriptor.platform) or "image"
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformImage:
+class PlatformImage(Struct, frozen=True):
     """An image for a platform; without ``config`` if that could not be read."""
 
     entry: Entry
@@ -63,8 +63,7 @@ class PlatformImage:
         return _name(self.platform) or "image"
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(Struct):
     """``lost`` are entries whose manifest could not be read, or was not. ``blobs`` belong to no
     image; each comes with the label of what it belongs to."""
 

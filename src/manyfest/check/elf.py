@@ -17,8 +17,9 @@ Sources: System V ABI, "ELF Header", and its processor supplements.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from manyfest.check.arm_attributes import Window, arm_variant
 from manyfest.errors import ContentError
@@ -74,8 +75,7 @@ class _Header(NamedTuple):
     section_count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Elf:
+class Elf(Struct, frozen=True, kw_only=True):
     """What an ELF header says about where its file runs.
 
     ``architecture`` is empty for a machine that no platform names. ``variant`` is the least ARM

@@ -8,7 +8,8 @@ interpreter.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.check.elf import Elf
 from manyfest.check.programs import Program, Script
@@ -25,8 +26,7 @@ _MAX_SCRIPTS = 5
 _MAKE_EXECUTABLE = "copy it with --chmod=0755, or make it executable before"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """Why the entrypoint cannot run: at which path, what, and how to mend it."""
 
     path: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from manyfest.check.contents import PlatformImage, content_finding
 from manyfest.check.elf import Elf, runs_on
@@ -25,16 +26,14 @@ _BUILT_ELSEWHERE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What was found, and what the image is."""
 
     findings: tuple[Finding, ...]
     summary: PlatformSummary
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """A layer's place in an image: its number from the bottom, and the digest that the
     configuration promises of its tar."""
 

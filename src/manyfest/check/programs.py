@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from manyfest.check.elf import Elf, read_elf
 from manyfest.errors import ContentError
@@ -14,15 +15,13 @@ _HEAD_SIZE = 256
 """What Linux reads of a file to know how to run it (BINPRM_BUF_SIZE)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """A file that begins with ``#!``, and the program that runs it; empty if none is named."""
 
     interpreter: str
 
 
-@dataclass(frozen=True, slots=True)
-class Damaged:
+class Damaged(Struct, frozen=True):
     """A file that begins as an ELF file and is none; ``what`` says why."""
 
     what: str

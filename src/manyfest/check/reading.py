@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
+
+from msgspec import Struct, field
 
 from manyfest.check.programs import Program, read_program
 from manyfest.copy import ReportedReader
@@ -34,8 +35,7 @@ B = TypeVar("B")
 Key: TypeAlias = tuple[Digest, int, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class Layer(Struct, frozen=True, kw_only=True):
     """What a layer turned out to be: its tar's digests and size in bytes, and its files."""
 
     diff_ids: frozenset[Digest]
@@ -43,8 +43,7 @@ class Layer:
     tree: Tree[Program]
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(Struct):
     """A blob that will be read; unpacked if ``algorithms`` name how its tar is to be hashed."""
 
     descriptor: Descriptor

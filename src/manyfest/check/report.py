@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from manyfest.errors import CheckFailed
 from manyfest.oci.descriptor import Descriptor
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One fault. ``platform`` is the one it concerns, empty if it is not one's own; ``where`` is
     the blob, or the path in the image; ``mend`` says what can be done, and may be empty."""
 
@@ -30,8 +30,7 @@ class Finding:
         return f"{line}; {self.mend}" if self.mend else line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlatformSummary:
+class PlatformSummary(Struct, frozen=True, kw_only=True):
     """One platform's image. ``size`` is the bytes of its manifest, configuration and layers as
     they are stored, ``unpacked`` the bytes of its layers' tars, ``files`` the regular files that a
     container sees. What could not be read is not counted. ``command`` is what a container runs:
@@ -48,8 +47,7 @@ class PlatformSummary:
     unchecked: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """All findings, and all platforms in the order of the index. No findings: all holds."""
 
     findings: tuple[Finding, ...]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.cli.platforms import parse_platforms
 
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
     from manyfest.release.version import Version
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One build: the request, the version and, in a project, its configuration."""
 
     request: BuildRequest

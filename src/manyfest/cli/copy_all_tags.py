@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from manyfest.cli.session import Session
 from manyfest.cli.text import one_line, size
@@ -47,8 +47,7 @@ def copy_all_tags(
         names.raise_failures(here.label)
 
 
-@dataclass(frozen=True, slots=True)
-class _Names:
+class _Names(Struct, frozen=True):
     """The tags to copy, and why others could not be."""
 
     tags: list[str] = field(default_factory=list)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.cli.index_text import differences
 from manyfest.cli.platforms import parse_platforms
@@ -29,8 +30,7 @@ Decide = Callable[[Held, Sequence[Part]], Manifest]
 """What becomes of an index, given images that were read for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """The new ``index`` for a tag, which meant ``before`` until now; that was the index ``old``, if
     it is one that is changed. ``parts`` are new in it, or may be."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct, field
 
 from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import one_line, table
@@ -80,8 +80,7 @@ def command(
     listing.raise_failures()
 
 
-@dataclass(frozen=True, slots=True)
-class _Listing:
+class _Listing(Struct, frozen=True):
     """What is printed: names of a ``kind`` in ``where``, and what tags mean as far as asked."""
 
     where: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct, field
 
 from manyfest.cli.text import one_line, seconds, size, tell
 from manyfest.progress import NoProgress, Outcome
@@ -19,8 +20,7 @@ MOMENT = 1.0
 """Seconds."""
 
 
-@dataclass
-class _Group:
+class _Group(Struct):
     """The items of one label, a platform's layers, in one round of work on them."""
 
     started: float

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.cli.progress import Board, Lines, Quiet, Terminal
 from manyfest.cli.text import tell
@@ -16,8 +17,7 @@ from manyfest.oci import json
 from manyfest.stores.open import Stores
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
+class Session(Struct, frozen=True, kw_only=True):
     """One run of a verb."""
 
     quiet: bool

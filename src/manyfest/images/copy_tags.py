@@ -8,7 +8,8 @@ know its referrers without one: what it names is attached there.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from manyfest.copy import Item, copy_graphs, means
 from manyfest.errors import ContentError, ManyfestError, NotFound, RegistryError
@@ -29,8 +30,7 @@ BATCH = 32
 """Images whose manifests are in memory together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Differences:
+class Differences(Struct, frozen=True):
     """Which tags mean something else at the target, or nothing, and which are the same.
 
     ``unreadable`` could not be looked up at the source.
@@ -41,8 +41,7 @@ class Differences:
     unreadable: dict[str, ManyfestError] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
-class CopiedTags:
+class CopiedTags(Struct):
     """What came of it: the tags that were set, in order; why others could not be; bytes sent."""
 
     copied: list[str] = field(default_factory=list)
@@ -102,8 +101,7 @@ def copy_tags(
     return run.result
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(Struct, frozen=True):
     """Something to copy at one go, and the tags that fail with it."""
 
     tags: tuple[str, ...]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.images.attached import Attachment
 from manyfest.images.kinds import kinds_of
@@ -71,8 +71,7 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     attached: tuple[Attachment, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundImage:
+class FoundImage(Struct, frozen=True):
     """An image as its index names it; its manifest if it is there, and its configuration if it
     can be run."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Self
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.copy import meaning, point
 from manyfest.errors import NotFound, StoreError, Unsupported, UsageError
@@ -20,8 +20,7 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.base import Reader, Source, Target
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Images from one source, for an index: what points at them, and all that they consist of."""
 
     source: Source

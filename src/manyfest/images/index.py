@@ -11,9 +11,9 @@ OCI's. The other way round nothing changes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.errors import Unsupported, UsageError
 from manyfest.images.selection import not_there
@@ -25,16 +25,14 @@ from manyfest.oci.parse import parse_manifest
 from manyfest.oci.platform import Platform
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """An entry for an index, and ``where`` it comes from, for people."""
 
     entry: Descriptor
     where: str
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """An index as it is, ``where`` it is, and each image in it with its platform, those of inner
     indexes too."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import repeat
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidManifest, NotFound
 from manyfest.graph import MAX_MANIFEST_BYTES, READERS, read_config, read_graph, read_manifest
@@ -61,8 +62,7 @@ def inspect(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Outline:
+class _Outline(Struct, frozen=True):
     """The root, and below an index what its entries are."""
 
     root: Manifest

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.errors import ContentError, NotFound, StoreError, Unsupported
 from manyfest.oci.descriptor import Descriptor
@@ -25,8 +27,7 @@ class Shrinking(Source, Deletes, Protocol):
     """A place from which things can be taken away."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removed:
+class Removed(Struct, frozen=True, kw_only=True):
     """What is gone: these tags, and the manifest if it was deleted. ``was`` is what a tag that was
     taken away alone meant, as far as that could be seen."""
 
@@ -35,8 +36,7 @@ class Removed:
     was: Digest | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """A tag that means a manifest, or an index that has it among its own."""
 
     tag: str

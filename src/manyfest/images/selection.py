@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.errors import NotFound
 from manyfest.graph import Graph, read_config, read_graph
@@ -21,8 +21,7 @@ _Entry = tuple[Platform | None, Descriptor]
 """An entry, and the platform that it is for; attestations and artifacts are for none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What was chosen below a root: ``entries`` point at it, and ``graph`` has it, with the
     indexes that lead there and nothing else."""
 

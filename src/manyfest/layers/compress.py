@@ -13,9 +13,10 @@ import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from manyfest.errors import UsageError
 from manyfest.layers.compression import Compression
@@ -32,8 +33,7 @@ _BLOCK_SIZES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerDigests:
+class LayerDigests(Struct, frozen=True, kw_only=True):
     """What identifies a layer: ``diff_id`` and ``uncompressed_size`` are of the tar, ``digest``
     and ``size`` (in bytes) of the blob."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct, field
 
 from manyfest.errors import InvalidArchive
 
@@ -23,8 +24,7 @@ class EntryType(StrEnum):
 NO_XATTRS: Mapping[str, bytes] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """What an archive says about one name.
 
     ``name`` is relative to the root, without a slash at either end (``clean_name``); the root

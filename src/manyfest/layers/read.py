@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidArchive
 from manyfest.layers import header as blocks
@@ -21,8 +22,7 @@ from manyfest.layers.header import BLOCK, ZEROS
 from manyfest.layers.streams import CHUNK, Reader, read_exactly
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Limits(Struct, frozen=True, kw_only=True):
     """What an archive may ask of its reader, far above what real ones do."""
 
     entries: int = 2_000_000

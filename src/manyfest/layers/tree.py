@@ -13,8 +13,9 @@ Sources: OCI image specification, "Applying Changesets" and "Whiteouts"; Linux, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Generic, TypeAlias, TypeGuard, TypeVar
+
+from msgspec import Struct, field
 
 from manyfest.errors import InvalidArchive
 from manyfest.layers.arrange import WHITEOUT
@@ -34,8 +35,7 @@ _OPAQUE = ".wh..wh..opq"
 Note = TypeVar("Note")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf(Generic[Note]):
+class Leaf(Struct, Generic[Note], frozen=True, kw_only=True):
     """Anything but a directory. ``target`` is a symbolic link's, ``note`` the caller's own. Names
     that are hard links of each other have one leaf."""
 
@@ -45,8 +45,7 @@ class Leaf(Generic[Note]):
     note: Note | None = None
 
 
-@dataclass(slots=True, kw_only=True)
-class Directory(Generic[Note]):
+class Directory(Struct, Generic[Note], kw_only=True):
     """A directory. ``mode`` is ``None`` if no entry tells it; ``hides`` names what is hidden of
     the directory below it in lower layers."""
 

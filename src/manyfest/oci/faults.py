@@ -11,8 +11,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidManifest
 from manyfest.oci.json import Members, decode
@@ -33,8 +34,7 @@ _NAMES: dict[type, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that is wrong: where, as a JSON path, and what, in one plain line."""
 
     path: str

@@ -7,10 +7,10 @@ never written anew from the parsed form.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.errors import InvalidManifest
 from manyfest.oci import json
@@ -63,8 +63,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
         return tuple(entry for entry in self.manifests if not entry.is_attestation)
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """A manifest's bytes, what points at them, and what they say."""
 
     raw: bytes

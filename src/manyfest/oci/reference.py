@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
 from typing import Literal, Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.errors import InvalidDigest, InvalidReference
 from manyfest.oci.digest import Digest
@@ -76,8 +78,7 @@ def is_repository(text: str) -> bool:
     return len(text) <= _MAX_REPOSITORY and _REPOSITORY.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A repository in a registry, and a tag, a digest, both or neither in it."""
 
     registry: str
@@ -149,8 +150,7 @@ class Name:
         return f"{self.place}{tag}{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A transport, the place it leads to, and a name there.
 
     For ``docker`` the place is a :class:`Name`. For an archive or a layout it is a path, and

@@ -265,10 +265,10 @@ def load(path: Path) -> Config:
 
     Raises :class:`~manyfest.errors.ConfigError`, with file, line and key, for the first fault.
     """
-    from manyfest.release.decode import decode
+    from manyfest.release.decode import Readers, decode
     from manyfest.release.document import read
 
-    readers = {
+    readers: Readers = {
         Duration: Duration.parse,
         Name: _repository,
         Platform: Platform.parse,

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import ReleaseError
 
@@ -26,8 +27,7 @@ _NOT_OURS = "dubious ownership"
 _NO_COMMIT = ("does not have any commits yet", "unknown revision", "Needed a single revision")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkout:
+class Checkout(Struct, frozen=True, kw_only=True):
     """The commit that is checked out, and the tags around it.
 
     ``revision`` is its full digest and ``commit_time`` its time in seconds since 1970. ``dirty``

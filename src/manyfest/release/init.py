@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import ConfigError, UsageError
 from manyfest.oci.reference import is_repository
@@ -21,8 +22,7 @@ _REMOTE = re.compile(
 """``https://[user@]host/path``, ``ssh://[user@]host[:port]/path`` and ``[user@]host:path``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Facts(Struct, frozen=True, kw_only=True):
     """What is known of a project: its name, its Dockerfile (empty if none was found), and the
     repository to publish to (empty if that cannot be guessed)."""
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from manyfest.errors import UsageError
 
@@ -46,8 +47,7 @@ _COMPARE: dict[str, Callable[[semver.Version, semver.Version], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """``>=1.2.0`` and the like."""
 
     operator: str
@@ -65,8 +65,7 @@ class Comparison:
         return f"{self.operator}{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """Versions that satisfy one of its ``sets``."""
 
     text: str
@@ -104,8 +103,7 @@ def _set(part: str, text: str) -> tuple[Comparison, ...]:
     return tuple(dict.fromkeys(found))
 
 
-@dataclass(frozen=True, slots=True)
-class _Partial:
+class _Partial(Struct, frozen=True):
     """A version of which the end may be left open: its numbers, three at most."""
 
     numbers: tuple[int, ...]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+from msgspec import Struct
 
 from manyfest.oci.reference import is_companion_tag
 from manyfest.release.ranges import Range
 from manyfest.release.version import parse_version
 
 
-@dataclass(frozen=True, slots=True)
-class TagFilter:
+class TagFilter(Struct, frozen=True):
     """Names that match one of ``globs``, if there are any, and that are versions in ``versions``,
     if that is given. With ``companions``, tags that are made from a digest, as those of signatures,
     may be among them."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct
 
 from manyfest.errors import ConfigError
 
@@ -18,8 +19,7 @@ VARIABLES = ("name", "version", "major", "minor", "patch", "sha", "short_sha")
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """A text, and the variables that stand in it."""
 
     text: str

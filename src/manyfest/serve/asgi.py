@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
+
+from msgspec import Struct, field
 
 from manyfest.errors import ConnectionFailed
 from manyfest.oci import json
@@ -117,8 +118,7 @@ class Request:
         raise Refusal("SIZE_INVALID", f"{what} may have {limit} bytes at most", status=413)
 
 
-@dataclass(frozen=True, slots=True)
-class FilePart:
+class FilePart(Struct, frozen=True):
     """Bytes of a file to send: all of it, or a range within."""
 
     path: Path
@@ -126,8 +126,7 @@ class FilePart:
     part: range | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True):
     """An answer. Its length is added when it is sent; HEAD sends all but the body."""
 
     status: int

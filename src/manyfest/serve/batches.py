@@ -6,15 +6,15 @@ Rewriting ``index.json`` costs the same for one tag as for twenty.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 T = TypeVar("T")
 
 
-@dataclass(slots=True, eq=False)
-class _Entry(Generic[T]):
+class _Entry(Struct, Generic[T], eq=False):
     item: T
     done: bool = False
     failure: BaseException | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing, suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from manyfest.errors import InvalidDigest
 from manyfest.oci.digest import Digest

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.serve.asgi import Request, Response
 from manyfest.serve.repository import Repository
@@ -11,8 +12,7 @@ from manyfest.serve.routes import Route
 from manyfest.serve.storage import Storage
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request, the route it takes, and the storage to answer it from."""
 
     storage: Storage

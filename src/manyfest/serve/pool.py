@@ -11,8 +11,9 @@ import errno
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import StoreError
 from manyfest.oci.digest import Digest
@@ -22,8 +23,7 @@ from manyfest.stores.files import sync_folder
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV})
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPool:
+class BlobPool(Struct, frozen=True):
     """``blobs`` has the shared names; ``aside`` is a folder beside it for files on their way."""
 
     blobs: BlobFolder

@@ -7,8 +7,9 @@ Everything is checked here, before any of it gets near the file system.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from manyfest.oci.reference import is_repository
 from manyfest.serve.errors import Refusal
@@ -36,8 +37,7 @@ _FIXED: dict[str, Endpoint] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """An endpoint, the repository it is asked of, and the item in it: a digest, tag or upload.
 
     The name is a valid repository's; the item is still as it was sent.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
@@ -20,8 +20,7 @@ from manyfest.stores.layout import LayoutStore
 from manyfest.stores.names import named, with_name, without_manifest
 
 
-@dataclass(frozen=True)
-class TagList:
+class TagList(Struct, frozen=True, dict=True):
     """What ``index.json`` said at one time."""
 
     top: Manifest
@@ -104,8 +103,7 @@ class Tags:
         self._layout.update(make_all)
 
 
-@dataclass(slots=True)
-class _Change:
+class _Change(Struct):
     """A change of ``index.json``, refused if it would have more entries than a reader takes."""
 
     make: Callable[[Index], Index]

@@ -15,10 +15,11 @@ import secrets
 import time
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Protocol, Self
+
+from msgspec import Struct
 
 from manyfest.oci.digest import Digest
 from manyfest.serve.errors import Refusal
@@ -42,8 +43,7 @@ class Hash(Protocol):
     def copy(self) -> Self: ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Progress:
+class _Progress(Struct, frozen=True):
     """A hash of a file's first ``size`` bytes, while nobody has written to it since ``changed``."""
 
     size: int

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
+
+from msgspec import Struct
 
 from manyfest.errors import DigestMismatch
 from manyfest.oci.descriptor import Descriptor
@@ -31,8 +32,7 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """Bytes that can be opened again and again, so that a failed transfer can start over."""
 
     descriptor: Descriptor

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidArchive, NotFound
 from manyfest.oci.descriptor import Descriptor
@@ -14,8 +15,7 @@ from manyfest.stores.base import CHUNK_SIZE, Content, VerifyingReader
 from manyfest.stores.files import new_file, open_file
 
 
-@dataclass(frozen=True, slots=True)
-class BlobFolder:
+class BlobFolder(Struct, frozen=True):
     """Nothing gets a digest for a name here unless it was hashed on the way in. Unless it is
     ``lasting``, a crash of the machine may leave anything."""
 

@@ -7,10 +7,11 @@ import os
 import platform as this
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from msgspec.structs import replace
 
 from manyfest.errors import UsageError
 from manyfest.oci.machine import platform_of_machine

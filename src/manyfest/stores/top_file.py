@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidArchive, NotFound
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
@@ -19,8 +20,7 @@ _YOUNG = 50_000_000
 Identity = tuple[int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     identity: Identity
     top: Manifest
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from manyfest.build.backends.running import Runner
 from manyfest.build.bases import BaseImage
@@ -19,8 +20,7 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(Struct, frozen=True, kw_only=True):
     """One platform's build. ``folder`` is its own, and gone afterwards. ``dockerfile`` holds what
     was planned, beside it lies its ignore file, and ``secrets`` are the files of the secrets.
     ``images`` are those of its images that registries have, and ``has_others`` tells whether there

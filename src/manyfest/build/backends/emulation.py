@@ -7,8 +7,9 @@ import platform as this
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import BuildError
 from manyfest.oci.machine import platform_of_machine
@@ -93,8 +94,7 @@ def _what_is_wrong(platform: Platform, formats: Path) -> str:
     return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Format:
+class _Format(Struct, frozen=True, kw_only=True):
     """One kind of program that the kernel gives to an interpreter.
 
     With the flag F the kernel holds the interpreter open since it was registered. Its file need

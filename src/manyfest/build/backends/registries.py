@@ -8,8 +8,9 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.build.bases import BaseImage
 from manyfest.oci.reference import Name
@@ -19,8 +20,7 @@ from manyfest.stores.registry.auth.secret import Credential
 from manyfest.stores.registry.store import RegistryStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(Struct, frozen=True, kw_only=True):
     """``options`` are for buildah's command line, ``environment`` is for its process."""
 
     options: tuple[str, ...]

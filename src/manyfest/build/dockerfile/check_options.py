@@ -6,7 +6,7 @@ instruction it holds for that instruction alone, and there ``error`` means nothi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.errors import DockerfileError
@@ -18,8 +18,7 @@ _BOOLEANS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckOptions:
+class CheckOptions(Struct, frozen=True, kw_only=True):
     """``skip`` and ``experimental`` are names of rules, or ``all``. ``error`` makes a build with
     warnings fail."""
 

@@ -9,9 +9,9 @@ B the old A. Only the arguments of one ARG see each other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from manyfest.build.dockerfile import instructions as ins
@@ -28,8 +28,7 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NOT_IN_ENVIRONMENT = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
+class Evaluated(Struct, frozen=True, kw_only=True):
     """A stage's instructions, expanded, its triggers first; and the variables at its end, which
     a stage that starts from it inherits."""
 

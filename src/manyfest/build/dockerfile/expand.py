@@ -10,7 +10,8 @@ Errors are :class:`~manyfest.errors.DockerfileError` without a place; callers ad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from manyfest.build.dockerfile.patterns import replace, trim_prefix, trim_suffix
 from manyfest.build.dockerfile.place import found_in, shown
@@ -50,8 +51,7 @@ def unquoted_words(text: str) -> list[str]:
     return _Expansion(text, {}, _Rules(keep_unset=True)).run().words
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rules:
+class _Rules(Struct, frozen=True, kw_only=True):
     escape: str = "\\"
     quotes: bool = True
     keep_quotes: bool = False
@@ -59,8 +59,7 @@ class _Rules:
     keep_unset: bool = False
 
 
-@dataclass(slots=True)
-class _Output:
+class _Output(Struct):
     """What was expanded so far, as one text and as words."""
 
     parts: list[str] = field(default_factory=list)

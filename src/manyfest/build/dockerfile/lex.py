@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile.check_options import parse_check_options
 from manyfest.build.dockerfile.expand import raw_words, unquoted_words
@@ -25,8 +27,7 @@ _MAY_BE_JSON = frozenset({"ADD", "CMD", "COPY", "ENTRYPOINT", "RUN", "SHELL", "V
 _MAY_HAVE_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Directives:
+class Directives(Struct, frozen=True, kw_only=True):
     """The comments at the very top that speak to the builder; empty when not given."""
 
     syntax: str = ""
@@ -34,8 +35,7 @@ class Directives:
     check: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class Statement(Struct, frozen=True, kw_only=True):
     """One instruction before its arguments mean anything.
 
     ``args`` follows the flags; ``json`` is its exec form, or ``None``. ``original`` is the whole

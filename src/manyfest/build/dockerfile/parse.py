@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.lex import Directives, lex
@@ -11,8 +12,7 @@ from manyfest.build.dockerfile.place import shown
 from manyfest.errors import DockerfileError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """One FROM and what follows it. ``index`` counts from 0; ``name`` is empty or in lower case."""
 
     index: int
@@ -29,8 +29,7 @@ class Stage:
         return self.name or str(self.index)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dockerfile:
+class Dockerfile(Struct, frozen=True, kw_only=True):
     """A parsed Dockerfile. ``text`` is the source, for messages that show a line of it;
     ``global_args`` stand before the first FROM."""
 

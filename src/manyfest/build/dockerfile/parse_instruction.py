@@ -8,8 +8,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import TypedDict
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.flags import Flags
@@ -49,8 +51,7 @@ def parse_instruction(statement: Statement, escape: str) -> ins.Instruction:
         return parser(_Reading(statement, Flags(statement), escape), head)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(Struct, frozen=True):
     """What the parsers below read from."""
 
     statement: Statement

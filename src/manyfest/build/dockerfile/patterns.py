@@ -7,7 +7,7 @@ theirs backtrack, and a pattern such as ``*a*a*a*b`` could then take hours.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from manyfest.build.dockerfile.place import shown
 from manyfest.errors import DockerfileError
@@ -16,8 +16,7 @@ _MOST_WORK = 4_000_000
 """Pattern length times text length; about a second of work."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(Struct, frozen=True):
     char: str
     wild: bool = False
 

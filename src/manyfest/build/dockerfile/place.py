@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from difflib import get_close_matches
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.excerpt import excerpt
 from manyfest.errors import DockerfileError
@@ -13,8 +14,7 @@ from manyfest.errors import DockerfileError
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A range of lines in a Dockerfile; lines count from 1 and ``end_line`` is included.
 
     ``lines`` are those of the instruction, as written, without heredocs.
@@ -23,7 +23,7 @@ class Place:
     file: str
     line: int
     end_line: int
-    lines: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

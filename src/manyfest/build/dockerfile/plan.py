@@ -15,7 +15,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile.expand import expand_word
 from manyfest.build.dockerfile.instructions import (
@@ -42,8 +44,7 @@ PREDEFINED_ARGS = frozenset(
 """Build arguments that RUN sees without ARG. They expand in other instructions only after ARG."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStage:
+class PlannedStage(Struct, frozen=True, kw_only=True):
     """A stage whose base is known. ``platform`` is the one its base is for, and it itself."""
 
     stage: Stage
@@ -55,8 +56,7 @@ class PlannedStage:
         return self.stage.index
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """A build for one platform.
 
     ``stages`` are all stages, by index. ``needed`` are those the target is made from, each after

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from manyfest.build.dockerfile.check_options import CheckOptions, parse_check_options
 from manyfest.build.dockerfile.parse import Dockerfile

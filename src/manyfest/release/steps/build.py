@@ -7,8 +7,9 @@ check finds a fault, whatever had that name stays.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from manyfest.build.builder import build
 from manyfest.build.built import Built

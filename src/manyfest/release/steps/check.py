@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from manyfest.check.image import check_image
 from manyfest.check.report import Report

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.copy import JOBS
 from manyfest.errors import NotFound, ReleaseError
@@ -17,8 +18,7 @@ from manyfest.stores.base import Store
 from manyfest.threads import workers
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """One tag in one repository: the manifest it is to point at, and the digest of the one it
     pointed at before, if there was such a tag."""
 

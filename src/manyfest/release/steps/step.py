@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from manyfest.check.report import PlatformSummary
 from manyfest.errors import ReleaseError
@@ -20,8 +21,7 @@ from manyfest.stores.base import Source
 from manyfest.stores.open import Stores
 
 
-@dataclass
-class Release:
+class Release(Struct):
     """One release under way: what was asked for, and what the steps have found out so far."""
 
     config: Config
@@ -63,8 +63,7 @@ class Release:
             self.image.source.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     """The image that is released, and where its parts are read from."""
 
     source: Source
@@ -85,8 +84,7 @@ class Step(NamedTuple):
     run: Callable[[Release], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How a step ended."""
 
     step: str

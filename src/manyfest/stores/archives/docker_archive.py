@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.errors import InvalidArchive, InvalidManifest, InvalidReference
 from manyfest.layers.entry import clean_name
@@ -41,8 +41,7 @@ class _Listed(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 json.prepare(_Listed)
 
 
-@dataclass(frozen=True, slots=True)
-class DockerImage:
+class DockerImage(Struct, frozen=True):
     """An image of the list: its names, and the files its parts are in."""
 
     config: str

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.errors import InvalidManifest
 from manyfest.oci.digest import Digest
@@ -31,8 +31,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     layers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(Struct, frozen=True):
     """What a configuration says that the list depends on: the platform, and how many layers."""
 
     platform: Platform
@@ -48,8 +47,7 @@ class Configured:
         return cls(config.platform.normalised(), len(config.rootfs.diff_ids))
 
 
-@dataclass(frozen=True, slots=True)
-class _Loadable:
+class _Loadable(Struct, frozen=True):
     """An image that Docker can load. A ``lone`` one is in no index."""
 
     digest: Digest

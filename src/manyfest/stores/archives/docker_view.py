@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.errors import DigestMismatch, InvalidArchive, InvalidManifest
 from manyfest.layers.compression import Compression
@@ -34,8 +35,7 @@ HASHERS = 4
 """Compressed layers that are read at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """``top`` is an index of all images with their names; ``members`` has the file in which each
     configuration and each layer lies."""
 
@@ -74,8 +74,7 @@ def _entries(image: DockerImage, manifest: Descriptor) -> list[Descriptor]:
     ] or [manifest]
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
+class _Layer(Struct, frozen=True):
     """A layer's file. What is plain has no ``digest`` of its own yet."""
 
     name: str

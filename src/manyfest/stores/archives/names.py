@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidReference
 from manyfest.layers.compression import Compression
@@ -19,8 +20,7 @@ _SUFFIXES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
+class Naming(Struct, frozen=True):
     """How Docker is to know the images of an archive.
 
     ``place`` is the repository that a bare tag belongs to: ``ghcr.io/team/app``. The image for
@@ -32,8 +32,7 @@ class Naming:
     platform: Platform | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveName:
+class ArchiveName(Struct, frozen=True):
     """A tag in an archive and, if it is one, the name that Docker has for it."""
 
     tag: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Self
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidArchive, InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
@@ -154,8 +155,7 @@ class ArchiveStore:
             return found
 
 
-@dataclass(frozen=True)
-class _Archive:
+class _Archive(Struct, frozen=True):
     """An open archive. ``made`` has what lies in no file of its own: ``index.json`` as a manifest,
     and manifests that were made; ``members`` the files of what lies elsewhere than a layout has
     it."""

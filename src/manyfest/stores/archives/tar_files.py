@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO, TypeAlias
+
+from msgspec import Struct
 
 from manyfest.errors import InvalidArchive, NotFound
 from manyfest.layers.entry import Entry, EntryType, clean_name
@@ -33,8 +34,7 @@ _MAX_LINKS = 8
 """Symbolic links from one to the next, at most."""
 
 
-@dataclass(frozen=True)
-class TarFiles:
+class TarFiles(Struct, frozen=True):
     """An open archive. ``where`` names it in errors."""
 
     file: BinaryIO

@@ -13,10 +13,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
-from dataclasses import replace
 from itertools import starmap
 from types import TracebackType
 from typing import Self
+
+from msgspec.structs import replace
 
 from manyfest.errors import DigestMismatch, InvalidArchive, InvalidManifest, NotFound, StoreError
 from manyfest.oci import json

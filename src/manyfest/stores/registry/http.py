@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, Self
 from urllib.parse import urljoin, urlsplit
+
+from msgspec import Struct, field
 
 from manyfest.errors import ConnectionFailed, RegistryError
 from manyfest.stores.base import Reader
@@ -47,8 +48,7 @@ class Unreachable(ConnectionFailed):
     but not for long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Scheme, host and port: who a request is sent to, and whom credentials belong to."""
 
     scheme: str
@@ -82,8 +82,7 @@ class Origin:
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """Content to send that can be opened again, for a second attempt.
 
     ``size`` is in bytes; ``None`` if it is not known, which makes a chunked transfer.
@@ -93,8 +92,7 @@ class Body:
     open: Callable[[], Reader]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True, dict=True):
     """One request. It says what it needs; the transports arrange for it.
 
     - ``repeatable``: may be sent again after a failure that leaves unclear what arrived. ``False``

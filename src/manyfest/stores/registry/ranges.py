@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.errors import RegistryError
 from manyfest.oci.descriptor import Descriptor
@@ -17,8 +19,7 @@ _PART = 206
 _BEYOND_ITS_END = 416
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
+class Blob(Struct, frozen=True, kw_only=True):
     """Where a blob lies in a registry, and how it is asked for. ``where`` is for messages."""
 
     send: Callable[[Request], Response]

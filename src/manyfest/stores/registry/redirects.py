@@ -8,7 +8,7 @@ nothing goes from https to http; a registry may not send its clients wherever it
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from manyfest.errors import RegistryError
 from manyfest.stores.registry.addresses import redirect_places

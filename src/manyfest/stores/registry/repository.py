@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from manyfest.oci.reference import DOCKER_HUB
 from manyfest.stores.registry.headers import Headers
@@ -23,8 +23,7 @@ def address_of(registry: str, scheme: str) -> str:
     return f"{scheme}://{_DOCKER_HUB_HOST if registry == DOCKER_HUB else registry}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class Repository(Struct, frozen=True, kw_only=True):
     """Sends requests to the repository ``name`` of ``registry``.
 
     With ``writing`` every request asks for the right to push.

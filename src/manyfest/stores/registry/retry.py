@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC
+
+from msgspec import Struct
 
 from manyfest.errors import ConnectionFailed
 from manyfest.stores.registry.http import (
@@ -20,8 +21,7 @@ from manyfest.stores.registry.http import (
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True, kw_only=True):
     """``attempts`` in all; a pause of ``first`` seconds that doubles up to ``longest``.
 
     ``attempts_to_reach`` is how often a registry is tried that nobody answers for: whoever mistyped

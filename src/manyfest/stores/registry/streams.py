@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.errors import ConnectionFailed
 from manyfest.stores.registry.http import Response
@@ -16,8 +17,7 @@ PROGRESS = 1024 * 1024
 """Bytes after which a failure counts as the first one again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
+class Patience(Struct, frozen=True, kw_only=True):
     """How failures are waited out."""
 
     policy: RetryPolicy = DEFAULT_POLICY

@@ -6,8 +6,10 @@ OCI distribution specification, "Pushing Blobs".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.errors import RegistryError
 from manyfest.oci.digest import Digest
@@ -29,8 +31,7 @@ _RECEIVED = re.compile(r"(?:bytes[= ])?0-([0-9]{1,18})")
 _SIZE = re.compile(r"[0-9]{1,18}")
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """An upload under way: its address, the scopes that are asked for it, the kinds of address it
     may lead to (``None`` for the registry itself), and the fewest bytes that it takes in a chunk
     that is not the last."""

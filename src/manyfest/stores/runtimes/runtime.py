@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
+
+from msgspec import Struct
 
 from manyfest.errors import NotFound, StoreError, Unsupported
 from manyfest.oci.digest import Digest
@@ -17,8 +18,7 @@ from manyfest.stores.archives.target import ArchiveTarget
 from manyfest.stores.base import Content
 
 
-@dataclass(frozen=True, slots=True)
-class Info:
+class Info(Struct, frozen=True):
     """What a runtime runs, and whether it keeps an index whole under one name. The usual ones
     keep one image under a name, for one platform."""
 

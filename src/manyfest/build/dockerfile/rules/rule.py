@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
+
+from msgspec import Struct
 
 from manyfest.build.dockerfile.instructions import Instruction
 from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.build.dockerfile.place import Place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DockerfileWarning:
+class DockerfileWarning(Struct, frozen=True, kw_only=True):
     """``rule`` is BuildKit's name of it, ``what`` and ``mend`` are as in an error, ``word`` is the
     one that is meant, as the file has it, or empty."""
 

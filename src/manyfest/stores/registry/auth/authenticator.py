@@ -12,7 +12,8 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from manyfest.errors import AccessDenied, ManyfestError, RateLimited, RegistryError
 from manyfest.stores.registry.auth.challenge import Challenge, parse_challenges

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of the grammar
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
@@ -15,8 +16,7 @@ _TOKEN68 = re.compile(r"\s+([A-Za-z0-9._~+/-]+=*)(?=\s*(?:,|$))")
 _LONGEST = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """One way to authenticate: its scheme and the names of its parameters in lower case."""
 
     scheme: str

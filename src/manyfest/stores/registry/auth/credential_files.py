@@ -12,9 +12,11 @@ import binascii
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from manyfest.errors import ConfigError
 from manyfest.stores.files import new_file
@@ -23,13 +25,15 @@ from manyfest.stores.registry.auth.secret import NO_SECRET, Credential, Secret
 _LARGEST = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CredentialFile:
+class CredentialFile(Struct, frozen=True, kw_only=True):
     """One such file. ``document`` is its JSON, and stays out of ``repr`` for what it holds."""
 
     path: Path
-    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    text: str = field(default="", repr=False)
+    document: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+
+    def __repr__(self) -> str:
+        return f"CredentialFile(path={self.path!r})"
 
     @property
     def helpers(self) -> Mapping[str, str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from manyfest.errors import ConfigError
 from manyfest.stores.registry.auth.secret import Credential, Secret
@@ -20,8 +21,7 @@ _NOT_FOUND = "credentials not found"
 _SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialHelper:
+class CredentialHelper(Struct, frozen=True):
     """The helper ``name``, as the file ``named_in`` says."""
 
     name: str

@@ -7,9 +7,10 @@ The files are Docker's ``config.json`` and podman's ``auth.json``, which share o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
 
 from manyfest.stores.registry.auth.credential_files import (
     CredentialFile,
@@ -39,8 +40,7 @@ class NoCredentials:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialStore:
+class CredentialStore(Struct, frozen=True):
     """The user's own credentials, as docker and podman keep them.
 
     ``files`` are looked through in order, and the first that has a credential decides. ``login``

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import AccessDenied
 from manyfest.stores.registry.answers import expect
@@ -12,8 +13,7 @@ from manyfest.stores.registry.auth.secret import Credential, Secret
 from manyfest.stores.registry.connect import Registries
 
 
-@dataclass(frozen=True, slots=True)
-class _Only:
+class _Only(Struct, frozen=True):
     """One credential, for one host."""
 
     host: str

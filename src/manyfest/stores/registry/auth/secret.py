@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec import Struct
 
 
 class Secret:
@@ -41,8 +42,7 @@ class Secret:
 NO_SECRET = Secret("")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
+class Credential(Struct, frozen=True, kw_only=True):
     """Who we are to one registry: a name with a password, an identity token to trade for access
     tokens, or an access token itself.
 

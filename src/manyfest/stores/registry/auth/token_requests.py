@@ -8,8 +8,9 @@ redirect.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from manyfest.errors import RegistryError
 from manyfest.stores.registry.addresses import Place, place_of, realm_places
@@ -20,8 +21,7 @@ from manyfest.stores.registry.http import Origin, Request, check_place
 _CLIENT = "manyfest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenService:
+class TokenService(Struct, frozen=True, kw_only=True):
     """The realm that a registry named, after :func:`check_realm`."""
 
     realm: str

@@ -9,9 +9,9 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.errors import RegistryError
 from manyfest.stores.registry.auth.secret import Secret
@@ -37,8 +37,7 @@ _ANSWERS = msgspec.json.Decoder(_Answer)
 """Made here and not by the first of several threads: see :func:`manyfest.oci.json.prepare`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """``grants`` is what was asked for; whether the registry agrees shows when it is used.
     ``expires`` is on the clock of whoever keeps it."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from manyfest import __version__
 from manyfest.stores.registry.addresses import Place, place_of
@@ -27,8 +28,7 @@ _SUPPRESS_CONNECT_HEADERS = 265
 """``CURLOPT_SUPPRESS_CONNECT_HEADERS``, for which pycurl has no name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Network:
+class Network(Struct, frozen=True, kw_only=True):
     """What holds for every request: whom to trust, and HTTP/1.1 or 2.
 
     HTTP/2 is off: many large blobs over its one connection are slower than over several.

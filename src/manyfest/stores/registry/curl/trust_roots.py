@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import ConfigError
 
@@ -25,8 +26,7 @@ _DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]")
 
 
-@dataclass(frozen=True, slots=True)
-class TrustRoots:
+class TrustRoots(Struct, frozen=True):
     """PEM files that are read whole, and a directory that OpenSSL looks certificates up in."""
 
     files: tuple[str, ...] = ()

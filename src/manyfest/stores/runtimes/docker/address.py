@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.errors import ConfigError, NotFound
 from manyfest.stores.registry.addresses import Place, place_of
@@ -24,8 +24,7 @@ _NO_CONTEXT = "default"
 _PLAIN_PORT, _TLS_PORT = 2375, 2376
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(Struct, frozen=True, kw_only=True):
     """The ``path`` of a Unix socket; or a ``host`` and a ``port``, by TLS if there is a folder
     with ``certificates``: ``ca.pem``, and ``cert.pem`` and ``key.pem`` if we have to show one."""
 
