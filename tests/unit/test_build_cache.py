@@ -7,10 +7,10 @@ import secrets
 import tarfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.build.builder import build
 from manyfest.build.built import Built
