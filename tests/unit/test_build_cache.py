@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from msgspec.structs import replace
 
 from manyfest.build.builder import build
@@ -41,8 +42,7 @@ class Outcomes(NoProgress):
         self.seen.append(outcome)
 
 
-@dataclass
-class Kept:
+class Kept(Struct):
     """Builds that share a cache in a folder."""
 
     bench: Bench
