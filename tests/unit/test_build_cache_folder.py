@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.build.cache import BuildCache, Note
+from manyfest.build.cache import BuildCache, Note, _second_name
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.mediatypes import OCI_LAYER_GZIP
 from manyfest.stores.base import Content
 from manyfest.stores.blobs import BlobFolder
+from manyfest.stores.files import remove_abandoned
 from tests.unit.test_build_cache import Kept, kept, layer_digests
 
 __all__ = ["kept"]
@@ -278,3 +279,13 @@ def test_what_was_not_used_for_the_longest_time_goes_first(
         cache.keep(layer, room)
     found = [(folder / f"sha256-{layer.digest.hex}").exists() for layer in layers]
     assert found == [True, False, False, True, True]
+
+
+def test_clearing_up_leaves_alone_what_is_being_taken(tmp_path: Path) -> None:
+    """A layout that is written by several threads is cleared up while a blob gets its name in it,
+    which is not its own before it was hashed."""
+    (tmp_path / "kept").write_bytes(b"a layer")
+    with _second_name(tmp_path / "kept", tmp_path / "room" / "layer") as name:
+        remove_abandoned(tmp_path / "room")
+        assert name is not None
+        assert name.read_bytes() == b"a layer"

@@ -8,6 +8,7 @@ could write to is not used. Why it is so: docs/decisions/0009-build-cache.md.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import secrets
@@ -148,21 +149,28 @@ class BuildCache:
 @contextmanager
 def _second_name(path: Path, near: Path) -> Iterator[Path | None]:
     """Another name for the file, in the folder of ``near``, for as long as the block takes;
-    ``None`` on another file system, or one without links. Raises ``OSError``."""
+    ``None`` on another file system, or one without links. Raises ``OSError``.
+
+    The file is locked meanwhile: the name begins as those of unfinished files do, and whoever
+    clears up there must not take it for one that was abandoned.
+    """
     name = near.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
     near.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(path, name, follow_symlinks=False)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        yield None
-        return
-    try:
-        yield name
-    finally:
-        # It is still there after a rename to what is the same file.
-        name.unlink(missing_ok=True)
+    with open_file(path) as file:
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH)
+        try:
+            os.link(path, name, follow_symlinks=False)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            yield None
+            return
+        try:
+            yield name
+        finally:
+            # It is still there after a rename to what is the same file.
+            name.unlink(missing_ok=True)
 
 
 def _linked(path: Path, blob: Descriptor, room: BlobFolder) -> bool:
