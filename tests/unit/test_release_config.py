@@ -14,7 +14,8 @@ from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.release import schema
-from manyfest.release.config import Config, Smoke, load
+from manyfest.release.config import Config, Smoke
+from manyfest.release.load import load
 from manyfest.release.template import Template
 from manyfest.release.version import find_version
 
@@ -75,7 +76,7 @@ def test_the_documented_shape_is_read_whole(tmp_path: Path) -> None:
     ]
     assert config.arch_tags is True
     assert config.publish == (Name("docker.io", "gotify/server"), Name("ghcr.io", "gotify/server"))
-    assert config.check.smoke == Smoke(command=("--version",), expect="2.6")
+    assert config.check.smoke == Smoke(command=("--version",), expect=Template("2.6"))
     assert config.notify == ("gotify://push.example.org/TOKEN",)
 
 

@@ -38,6 +38,6 @@ def version_option(function: F) -> F:
 
 def load_config(path: Path) -> Config:
     """Read ``manyfest.yaml``; a folder stands for the file in it."""
-    from manyfest.release.config import load
+    from manyfest.release.load import load
 
     return load(path / FILE_NAME if path.is_dir() else path)

@@ -16,7 +16,7 @@ from msgspec import Meta
 from manyfest.build.duration import Duration
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
-from manyfest.oci.reference import Name, is_repository, is_tag
+from manyfest.oci.reference import Name
 from manyfest.release import FILE_NAME
 from manyfest.release.template import Template, values
 
@@ -25,17 +25,6 @@ if TYPE_CHECKING:
 
 NAME_PATTERN = r"^[a-z0-9]+((\.|_{1,2}|-+)[a-z0-9]+)*$"
 """One component of a repository's name (distribution specification, "Pulling manifests")."""
-
-_SAMPLE = {
-    "version": "1000001.1000002.1000003",
-    "major": "1000001",
-    "minor": "1000002",
-    "patch": "1000003",
-    "sha": "0" * 40,
-    "short_sha": "0" * 7,
-}
-"""A release that tags are tried with. Its numbers are none that a tag would spell out."""
-
 
 _NONE = Template("")
 
@@ -121,7 +110,17 @@ class Smoke(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A command that is run in the image of each platform, and what it must print."""
 
     command: Annotated[tuple[str, ...], Meta(examples=[["--version"]])]
-    expect: Annotated[str, Meta(description="Text that its output must hold.")] = ""
+    expect: Annotated[Template, Meta(description="Text that its output must hold; a template.")] = (
+        _NONE
+    )
+    exit: Annotated[int, Meta(description="The code that it must exit with.", ge=0, le=255)] = 0
+    timeout: Annotated[
+        Duration | None, Meta(description="How long it may take; a minute if left out.")
+    ] = None
+    runtime: Annotated[
+        Literal["auto", "docker", "podman", "crun"],
+        Meta(description="What runs it; auto is the first of these that is there."),
+    ] = "auto"
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +166,14 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             examples=["gotify-server"],
         ),
     ]
+    version_prefix: Annotated[
+        str,
+        Meta(
+            description="What stands before the version in git's tags, besides a v: of several"
+            " images that one repository holds, each has its own.",
+            examples=["server/"],
+        ),
+    ] = ""
     build: Annotated[Build, Meta(examples=[{"platforms": ["linux/amd64", "linux/arm64"]}])]
     tags: Annotated[
         tuple[Template, ...],
@@ -179,6 +186,15 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     arch_tags: Annotated[
         bool, Meta(description="Also set 2.6.1-arm64 and the like, one for each platform.")
     ] = False
+    arch_repositories: Annotated[
+        dict[str, str],
+        Meta(
+            description="Repositories of their own for some platforms: what is added to the name"
+            " of each repository in 'publish', by platform. They get the same tags, which hold that"
+            " platform's image alone.",
+            examples=[{"linux/arm64": "-arm64", "linux/arm/v7": "-arm7"}],
+        ),
+    ] = {}
     publish: Annotated[
         tuple[Name, ...],
         Meta(
@@ -234,6 +250,8 @@ class Config(ConfigFile, frozen=True, kw_only=True):
     def unsupported(self) -> tuple[str, ...]:
         """Keys that ask for what this version does not do, such as ``check.smoke``."""
         asked = {
+            "version_prefix": self.version_prefix,
+            "arch_repositories": self.arch_repositories,
             "check.smoke": self.check.smoke,
             "sign": self.sign,
             "layers.optimize": self.layers.optimize,
@@ -257,86 +275,4 @@ class Config(ConfigFile, frozen=True, kw_only=True):
                 f"manyfest {__version__} does not do {key!r}",
                 where=self.where(key),
                 mend="take it out, or use a later version",
-            )
-
-
-def load(path: Path) -> Config:
-    """The configuration in the file.
-
-    Raises :class:`~manyfest.errors.ConfigError`, with file, line and key, for the first fault.
-    """
-    from manyfest.release.decode import Readers, decode
-    from manyfest.release.document import read
-
-    readers: Readers = {
-        Duration: Duration.parse,
-        Name: _repository,
-        Platform: Platform.parse,
-        Template: Template.parse,
-    }
-    file, lines = decode(read(path), ConfigFile, path, readers)
-    config = Config(path=path, lines=lines, **msgspec.structs.asdict(file))
-    _check_name(config)
-    _check_platforms(config)
-    _check_tags(config)
-    _check_publish(config)
-    _check_metadata(config)
-    return config
-
-
-def _repository(text: str) -> Name:
-    name = Name.parse(text.removeprefix("docker://"))
-    if not name.is_repository:
-        raise ConfigError(
-            f"{text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
-        )
-    return name
-
-
-def _check_name(config: Config) -> None:
-    if "/" in config.name or not is_repository(config.name):
-        raise ConfigError(
-            f"'name': {config.name[:80]!r} is not a name",
-            where=config.where("name"),
-            mend="use lower-case letters and digits, joined by '.', '_' or '-'",
-        )
-
-
-def _check_platforms(config: Config) -> None:
-    _check_distinct(config, "build.platforms", [str(item) for item in config.build.platforms])
-
-
-def _check_publish(config: Config) -> None:
-    _check_distinct(config, "publish", [name.place for name in config.publish])
-
-
-def _check_metadata(config: Config) -> None:
-    for kind in ("labels", "annotations"):
-        if "" in getattr(config.metadata, kind):
-            key = f"metadata.{kind}"
-            raise ConfigError(f"{key!r} has one without a name", where=config.where(f"{key}."))
-
-
-def _check_tags(config: Config) -> None:
-    """What no version can make a tag of, or a second one, is found before there is a version."""
-    tags = [template.render({"name": config.name, **_SAMPLE}) for template in config.tags]
-    for position, tag in enumerate(tags):
-        if not is_tag(tag):
-            raise ConfigError(
-                f"'tags': {config.tags[position].text[:80]!r} cannot be an image's tag",
-                where=config.where(f"tags[{position}]"),
-                mend="use letters, digits, '_', '.' and '-', not starting with '.' or '-'",
-            )
-    _check_distinct(config, "tags", tags, [template.text for template in config.tags])
-
-
-def _check_distinct(
-    config: Config, key: str, items: list[str], shown: list[str] | None = None
-) -> None:
-    for position, item in enumerate(items):
-        if item in items[:position]:
-            first, again = ((shown or items)[at] for at in (items.index(item), position))
-            same = f"names {again} twice" if first == again else f"{first} and {again} are the same"
-            raise ConfigError(
-                f"{key!r}: {same}", where=config.where(f"{key}[{position}]"), mend="take one out"
             )

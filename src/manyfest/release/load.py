@@ -1,0 +1,105 @@
+"""Reads ``manyfest.yaml``, and refuses what no release could be made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from manyfest.build.duration import Duration
+from manyfest.errors import ConfigError
+from manyfest.oci.platform import Platform
+from manyfest.oci.reference import Name, is_repository, is_tag
+from manyfest.release.config import Config, ConfigFile
+from manyfest.release.decode import Readers, decode
+from manyfest.release.document import read
+from manyfest.release.template import Template
+
+_SAMPLE = {
+    "version": "1000001.1000002.1000003",
+    "major": "1000001",
+    "minor": "1000002",
+    "patch": "1000003",
+    "sha": "0" * 40,
+    "short_sha": "0" * 7,
+}
+"""A release that tags are tried with. Its numbers are none that a tag would spell out."""
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file.
+
+    Raises :class:`~manyfest.errors.ConfigError`, with file, line and key, for the first fault.
+    """
+    readers: Readers = {
+        Duration: Duration.parse,
+        Name: _repository,
+        Platform: Platform.parse,
+        Template: Template.parse,
+    }
+    file, lines = decode(read(path), ConfigFile, path, readers)
+    config = Config(path=path, lines=lines, **msgspec.structs.asdict(file))
+    _check_name(config)
+    _check_platforms(config)
+    _check_tags(config)
+    _check_publish(config)
+    _check_metadata(config)
+    return config
+
+
+def _repository(text: str) -> Name:
+    name = Name.parse(text.removeprefix("docker://"))
+    if not name.is_repository:
+        raise ConfigError(
+            f"{text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
+        )
+    return name
+
+
+def _check_name(config: Config) -> None:
+    if "/" in config.name or not is_repository(config.name):
+        raise ConfigError(
+            f"'name': {config.name[:80]!r} is not a name",
+            where=config.where("name"),
+            mend="use lower-case letters and digits, joined by '.', '_' or '-'",
+        )
+
+
+def _check_platforms(config: Config) -> None:
+    _check_distinct(config, "build.platforms", [str(item) for item in config.build.platforms])
+
+
+def _check_publish(config: Config) -> None:
+    _check_distinct(config, "publish", [name.place for name in config.publish])
+
+
+def _check_metadata(config: Config) -> None:
+    for kind in ("labels", "annotations"):
+        if "" in getattr(config.metadata, kind):
+            key = f"metadata.{kind}"
+            raise ConfigError(f"{key!r} has one without a name", where=config.where(f"{key}."))
+
+
+def _check_tags(config: Config) -> None:
+    """What no version can make a tag of, or a second one, is found before there is a version."""
+    tags = [template.render({"name": config.name, **_SAMPLE}) for template in config.tags]
+    for position, tag in enumerate(tags):
+        if not is_tag(tag):
+            raise ConfigError(
+                f"'tags': {config.tags[position].text[:80]!r} cannot be an image's tag",
+                where=config.where(f"tags[{position}]"),
+                mend="use letters, digits, '_', '.' and '-', not starting with '.' or '-'",
+            )
+    _check_distinct(config, "tags", tags, [template.text for template in config.tags])
+
+
+def _check_distinct(
+    config: Config, key: str, items: list[str], shown: list[str] | None = None
+) -> None:
+    for position, item in enumerate(items):
+        if item in items[:position]:
+            first, again = ((shown or items)[at] for at in (items.index(item), position))
+            same = f"names {again} twice" if first == again else f"{first} and {again} are the same"
+            raise ConfigError(
+                f"{key!r}: {same}", where=config.where(f"{key}[{position}]"), mend="take one out"
+            )
