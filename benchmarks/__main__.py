@@ -57,7 +57,7 @@ def _chosen(names: list[str], wanted: list[str]) -> list[str]:
 
 def _measured(job: Job, bench: Bench) -> Result:
     try:
-        result = measure(job, bench.scratch)
+        result = measure(job, bench.scratch, bench.servers_processor)
     finally:
         bench.between_jobs()
     print(details(result), end="\n\n", flush=True)

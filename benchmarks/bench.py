@@ -104,6 +104,10 @@ class Bench:
         """The image with one large layer, for one platform."""
         return _image(inputs.random_archive(self.scale.layer, ["amd64"]))
 
+    def servers_processor(self) -> float:
+        """The seconds of processors that the two registries have used since they were started."""
+        return self.source.processor + self.target.processor
+
     def between_jobs(self) -> None:
         """Throw away what the last job left."""
         self.source.empty()

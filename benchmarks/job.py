@@ -81,13 +81,15 @@ class Result:
         return [*self.alone, *(run for _, pairs in self.pairs for run in pairs.ours)]
 
 
-def measure(job: Job, scratch: Scratch) -> Result:
-    """Each peer in turn against us, until we fail."""
-    ours = Attempt(job.command, job.prepare, job.verify)
+def measure(job: Job, scratch: Scratch, servers: Callable[[], float]) -> Result:
+    """Each peer in turn against us, until we fail. ``servers`` gives the seconds of processors that
+    the registries have used."""
+    ours = Attempt(job.command, job.prepare, job.verify, servers)
     pairs = []
     try:
         for peer in job.peers:
-            theirs = Attempt(peer.command, peer.prepare or job.prepare, peer.verify or job.verify)
+            prepare, verify = peer.prepare or job.prepare, peer.verify or job.verify
+            theirs = Attempt(peer.command, prepare, verify, servers)
             rounds = 1 if peer.slow else job.rounds
             present = find(peer.tool) is not None
             pairs.append((peer, compare(ours, theirs, scratch, rounds) if present else ABSENT))

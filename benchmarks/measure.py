@@ -8,7 +8,7 @@ import resource
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.scratch import Scratch
 from benchmarks.watch import Watch, bytes_in
@@ -20,7 +20,8 @@ class Failed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: wall-clock seconds and seconds of processors; the peak memory of the process and of
+    """One run: wall-clock seconds and seconds of processors, its own and, in ``servers``, those of
+    the registries meanwhile; the peak memory of the process and of
     what it started, 0 if it was too short to be seen; the most that it had on disk besides source,
     target and cache; the cache that it left. All three in bytes."""
 
@@ -29,6 +30,7 @@ class Run:
     memory: int
     disk: int
     cache: int
+    servers: float = 0
 
 
 @dataclass(slots=True)
@@ -47,17 +49,21 @@ class Pairs:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """How to run one command: ``prepare`` comes before it and ``verify`` after it, untimed;
-    ``verify`` raises :class:`Failed` if the job was not done."""
+    ``verify`` raises :class:`Failed` if the job was not done. ``servers`` gives the seconds of
+    processors that the registries have used."""
 
     command: Sequence[str]
     prepare: Callable[[], None]
     verify: Callable[[], None]
+    servers: Callable[[], float]
 
     def run(self, scratch: Scratch) -> Run:
         """One run from nothing: an empty scratch folder, an empty target."""
         scratch.clear()
         self.prepare()
+        before = self.servers()
         run = run_once(self.command, scratch)
+        run = replace(run, servers=self.servers() - before)
         self.verify()
         return run
 

@@ -27,7 +27,11 @@ looking every 20 ms. Cache is what it left for its next run: ours are manifests,
 limit how often they are read. Registries are Debian's `docker-registry`, on loopback. A line that
 is far away delays bytes by half of the round trip each way, and a new connection by one round trip;
 it does not limit how much goes through, nor how many connections there are. The floor is curl,
-moving the largest layers alone, all at once, and verifying nothing."""
+moving the largest layers alone, all at once, and verifying nothing.
+
+The registries run on the same processors as the tools. What they need to do their part is shown
+too: a registry hashes what it is sent, and where that alone keeps the processors busy, no tool can
+be quicker than the sum of both by the number of processors."""
 
 
 def page(results: Sequence[Result], goals: Sequence[Goal], bench: Bench) -> str:

@@ -53,9 +53,9 @@ def details(result: Result) -> str:
         "",
         f"`{result.job.name}`, {_rounds(result)}.",
         "",
-        "| | median s | min | max | processor s | peak MB | disk beyond, MB | cache, MB "
-        "| ours / theirs | min | max |",
-        f"|{'---|' * 11}",
+        "| | median s | min | max | processor s | registries' processor s | peak MB "
+        "| disk beyond, MB | cache, MB | ours / theirs | min | max |",
+        f"|{'---|' * 12}",
         _row("manyfest", *_times(result.ours), *_use(result.ours), "", "", ""),
         *(_peer(peer, pairs) for peer, pairs in result.pairs),
     ]
@@ -129,7 +129,7 @@ def _rounds(result: Result) -> str:
 
 def _peer(peer: Peer, pairs: Pairs) -> str:
     if pairs.failure:
-        return _row(peer.label, *[""] * 10)
+        return _row(peer.label, *[""] * 11)
     ratios = pairs.ratios()
     shown = [f"{ratio:.2f}" for ratio in (statistics.median(ratios), min(ratios), max(ratios))]
     return _row(peer.label, *_times(pairs.theirs), *_use(pairs.theirs), *shown)
@@ -142,8 +142,10 @@ def _times(runs: Sequence[Run]) -> list[str]:
 
 def _use(runs: Sequence[Run]) -> list[str]:
     memory = max(run.memory for run in runs)
+    servers = statistics.median(run.servers for run in runs)
     return [
         f"{statistics.median(run.processor for run in runs):.2f}",
+        f"{servers:.2f}" if servers else "",
         _megabytes(memory) if memory else "",
         _megabytes(max(run.disk for run in runs)),
         _megabytes(max(run.cache for run in runs)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,15 @@ class Server:
     def address(self) -> str:
         """``host:port``."""
         return f"127.0.0.1:{self.port}"
+
+    @property
+    def processor(self) -> float:
+        """The seconds of processors that it has used; 0 if it does not run."""
+        if self._process is None:
+            return 0
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        user, system = fields[11:13]  # proc(5): utime and stime, fields 14 and 15
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def run(self, command: Sequence[str]) -> None:
         """Start it, and wait until it answers."""
