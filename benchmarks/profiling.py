@@ -71,7 +71,7 @@ def _run(command: Sequence[str], job: Job, scratch: Scratch) -> tuple[str, str]:
 
 def _profiled(file: str, arguments: Sequence[str]) -> None:
     """The command line, with a profiler of its own in each thread."""
-    from manyfest.cli.main import main
+    from manyfest.cli.main import run as manyfest
 
     profilers = [cProfile.Profile()]
     run = threading.Thread.run
@@ -82,9 +82,7 @@ def _profiled(file: str, arguments: Sequence[str]) -> None:
         own.runcall(run, thread)
 
     threading.Thread.run = run_profiled  # type: ignore[method-assign, assignment]
-    sys.argv = ["manyfest", *arguments]
-    with suppress(SystemExit):
-        profilers[0].runcall(main)
+    profilers[0].runcall(manyfest, list(arguments))
     total = pstats.Stats(profilers[0])
     for other in profilers[1:]:
         total.add(other)
