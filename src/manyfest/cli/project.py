@@ -1,4 +1,5 @@
-"""What verbs that work on a project share: where its ``manyfest.yaml`` is, and its version."""
+"""What verbs that work on a project share: where its ``manyfest.yaml`` is, its version, and how
+images, repositories and what was done are written."""
 
 from __future__ import annotations
 
@@ -8,10 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from manyfest.cli.text import seconds
 from manyfest.release import FILE_NAME
 
 if TYPE_CHECKING:
+    from manyfest.oci.reference import Name, Reference
     from manyfest.release.config import Config
+    from manyfest.release.steps.step import Outcome
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -41,3 +45,33 @@ def load_config(path: Path) -> Config:
     from manyfest.release.load import load
 
     return load(path / FILE_NAME if path.is_dir() else path)
+
+
+def parse_repository(text: str) -> Name:
+    """What ``--to`` names. Raises :class:`~manyfest.errors.InvalidReference` for one image."""
+    from manyfest.errors import InvalidReference
+    from manyfest.oci.reference import Name
+
+    name = Name.parse(text.removeprefix("docker://"))
+    if not name.is_repository:
+        raise InvalidReference(
+            f"--to {text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
+        )
+    return name
+
+
+def parse_image(text: str) -> Reference:
+    """A reference, or simply an archive's path."""
+    from manyfest.oci.reference import Reference
+
+    path = text.partition(":")[0]
+    if path.startswith((".", "/")) or path.endswith(".tar") or Path(path).is_file():
+        return Reference.parse(f"oci-archive:{text}")
+    return Reference.parse(text)
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """How a step ended, for people."""
+    if outcome.skipped:
+        return f"{outcome.step}: skipped, because {outcome.what}"
+    return f"{outcome.step}: {outcome.what} ({seconds(outcome.seconds)})"

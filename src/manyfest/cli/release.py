@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manyfest.cli.project import config_option, load_config, version_option
+from manyfest.cli.project import (
+    config_option,
+    load_config,
+    outcome_line,
+    parse_image,
+    parse_repository,
+    version_option,
+)
 from manyfest.cli.session import Session, with_registries
-from manyfest.cli.text import seconds
 
 if TYPE_CHECKING:
-    from manyfest.oci.reference import Name, Reference
     from manyfest.release.config import Config
-    from manyfest.release.steps.step import Outcome, Release
+    from manyfest.release.steps.step import Release
     from manyfest.release.version import Version
     from manyfest.stores.open import Stores
 
@@ -65,7 +70,7 @@ def command(
             release.progress = progress
             for outcome in run(release):
                 outcomes.append(outcome)
-                progress.say(_line(outcome))
+                progress.say(outcome_line(outcome))
     report = release_report(release, outcomes)
     if as_json:
         session.out_json(report)
@@ -90,37 +95,9 @@ def _release(
         config=config,
         version=version,
         tags=plan_tags(config, version),
-        destinations=tuple(dict.fromkeys(map(_repository, to))) or config.publish,
+        destinations=tuple(dict.fromkeys(map(parse_repository, to))) or config.publish,
         archive=config.archive_path(version),
         stores=stores,
         progress=NoProgress(),
-        taken_from=_image(from_) if from_ else None,
+        taken_from=parse_image(from_) if from_ else None,
     )
-
-
-def _repository(text: str) -> Name:
-    from manyfest.errors import InvalidReference
-    from manyfest.oci.reference import Name
-
-    name = Name.parse(text.removeprefix("docker://"))
-    if not name.is_repository:
-        raise InvalidReference(
-            f"--to {text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
-        )
-    return name
-
-
-def _image(text: str) -> Reference:
-    """A reference, or simply an archive's path."""
-    from manyfest.oci.reference import Reference
-
-    path = text.partition(":")[0]
-    if path.startswith((".", "/")) or path.endswith(".tar") or Path(path).is_file():
-        return Reference.parse(f"oci-archive:{text}")
-    return Reference.parse(text)
-
-
-def _line(outcome: Outcome) -> str:
-    if outcome.skipped:
-        return f"{outcome.step}: skipped, because {outcome.what}"
-    return f"{outcome.step}: {outcome.what} ({seconds(outcome.seconds)})"
