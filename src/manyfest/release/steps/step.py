@@ -44,6 +44,8 @@ class Release(Struct):
     """Bytes that were uploaded to each repository."""
     changed_tags: list[str] = field(default_factory=list)
     """References that were made to point at this release, in order."""
+    standing: dict[str, str] = field(default_factory=dict)
+    """Where references stand that a release tried to set when it failed, in a few words."""
 
     @property
     def candidate(self) -> Path:

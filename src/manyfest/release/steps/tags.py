@@ -37,9 +37,9 @@ def _run(release: Release) -> str:
         try:
             point(move.store, move.tag.tag, move.manifest)
         except ManyfestError as error:
-            raise _stopped(move, error, _put_all_back(tried)) from error
+            raise _stopped(move, error, _put_all_back(release, tried)) from error
         except BaseException:  # Ctrl-C
-            release.progress.say(f"stopped at {move.name}: {_put_all_back(tried)}")
+            release.progress.say(f"stopped at {move.name}: {_put_all_back(release, tried)}")
             raise
     release.changed_tags = [str(move.name) for move in planned]
     return f"{len(planned)} set"
@@ -55,11 +55,13 @@ def _former(move: Move) -> Content | None:
     return Content(descriptor, lambda: io.BytesIO(raw))
 
 
-def _put_all_back(tried: Sequence[_Try]) -> str:
+def _put_all_back(release: Release, tried: Sequence[_Try]) -> str:
     """Put tags back, the last one first; where each stands then, as a part of a sentence."""
     names: dict[_Standing, list[str]] = {}
     for move, former in reversed(tried):
-        names.setdefault(_put_back(move, former), []).append(str(move.name))
+        standing = _put_back(move, former)
+        release.standing[str(move.name)] = standing
+        names.setdefault(standing, []).append(str(move.name))
     names.pop("as before", None)
     if not names:
         return "no tag was changed"
