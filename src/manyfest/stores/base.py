@@ -242,6 +242,20 @@ class Settles(Protocol):
 
 
 @runtime_checkable
+class Admits(Protocol):
+    """A store that can tell whether it would take anything, before there is anything to take."""
+
+    def require_push(self) -> None:
+        """Return if something may be put here.
+
+        Raises :class:`~manyfest.errors.AccessDenied` where we may not, and
+        :class:`~manyfest.errors.RegistryError` where there is no such repository and putting
+        something there would not make it.
+        """
+        ...
+
+
+@runtime_checkable
 class Skips(Protocol):
     """A reader that can begin later than at its first byte."""
 

@@ -68,6 +68,9 @@ class MemoryStore:
         self.put(manifest)
         self.names[name] = manifest.descriptor
 
+    def require_push(self) -> None:
+        """See :class:`~manyfest.stores.base.Admits`: whoever has it may write to it."""
+
     def tags(self) -> Iterator[str]:
         return iter(sorted(self.names))
 

@@ -113,6 +113,13 @@ class RegistryStore:
             begun = self._begun.pop(content.descriptor.digest, None)
         self._uploader.upload(content, begun)
 
+    def require_push(self) -> None:
+        """See :class:`~manyfest.stores.base.Admits`: an upload is begun and cancelled."""
+        session = self._uploader.begin()
+        # One that it does not cancel the registry forgets by itself: ECR has no such request.
+        with suppress(StoreError):
+            self._uploader.cancel(session)
+
     def tag(self, name: str, manifest: Content) -> None:
         self._referrers.note_put(self._manifests.put(name, manifest))
 
