@@ -98,7 +98,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
 
 def test_what_a_later_version_does_is_refused_with_its_line(tmp_path: Path) -> None:
     config = loaded(tmp_path, WHOLE)
-    assert config.unsupported == ("check.smoke", "sign", "notify")
+    assert config.unsupported == ("check.smoke", "sign")
     with pytest.raises(ConfigError) as caught:
         config.require_supported()
     assert str(caught.value) == (
@@ -308,6 +308,14 @@ def test_a_document_that_repeats_itself_without_end_costs_nothing(tmp_path: Path
 def test_secrets_are_not_repeated(tmp_path: Path) -> None:
     assert "TOKEN" not in fault(tmp_path, SHORT + "notify: gotify://host/TOKEN")
     assert "TOKEN" not in fault(tmp_path, SHORT + "sign: TOKEN")
+
+
+@pytest.mark.parametrize("text", ["s3cret", "env:s3-cret", "https:/s3cret", "env:", "gotify://"])
+def test_what_is_no_place_to_tell_is_refused_and_not_shown(tmp_path: Path, text: str) -> None:
+    assert fault(tmp_path, SHORT + f'notify:\n- json://host\n- "{text}"').endswith(
+        ":5: 'notify[1]' is no Apprise URL; write gotify://HOST/TOKEN, or env:NAME for a variable"
+        " that holds it"
+    )
 
 
 def test_a_missing_file_says_what_writes_one(

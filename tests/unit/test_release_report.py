@@ -4,8 +4,10 @@ import json as plain_json
 from pathlib import Path
 
 import msgspec
+import pytest
 from msgspec.structs import replace
 
+from manyfest.errors import ConfigError, ReleaseError
 from manyfest.oci import json
 from manyfest.oci.reference import Reference
 from manyfest.release.config import Build
@@ -63,26 +65,43 @@ TAGS_PLANNED = [
     {
         "tag": "2.6.1",
         "moves": False,
+        "skipped": False,
         "reason": "names this release alone",
         "platform": None,
     },
     {
         "tag": "2.6.1-armv7",
         "moves": False,
+        "skipped": False,
         "reason": "names the image for linux/arm/v7 in this release",
         "platform": "linux/arm/v7",
     },
     {
         "tag": "latest",
         "moves": True,
+        "skipped": False,
         "reason": "moves to 2.6.1, a final release",
         "platform": None,
     },
 ]
 
 
+INDEX = "sha256:e4a11ff7c97f4eee1c2d40d5d32e81c4dc2dc1f9f953e52340d5f7d8632581c6"
+ARM = "sha256:70e6ccbf31dc2110d94fe8e8a14fcb1d1223631a183fb8d53f7186ee687bd175"
+
+
+def held(place: str, *, changed: bool = True) -> list[dict[str, object]]:
+    """What each tag of the finished release holds in a repository."""
+    return [
+        {"reference": f"{place}:{tag}", "tag": tag, "digest": digest, "changed": changed}
+        for tag, digest in (("2.6.1", INDEX), ("2.6.1-armv7", ARM), ("latest", INDEX))
+    ]
+
+
 def test_the_report_of_a_release(tmp_path: Path) -> None:
     assert as_json(finished(tmp_path)) == {
+        "outcome": "released",
+        "error": None,
         "name": "app",
         "version": "2.6.1",
         "revision": "0123456789abcdef0123456789abcdef01234567",
@@ -93,6 +112,7 @@ def test_the_report_of_a_release(tmp_path: Path) -> None:
             {
                 "platform": "linux/arm/v7",
                 "digest": "sha256:70e6ccbf31dc2110d94fe8e8a14fcb1d1223631a183fb8d53f7186ee687bd175",
+                "config": "sha256:77d57613e61711e53667852c474ffc4c7d8982ae27caf3d2c7b30fdf3bb56394",
                 "size": 4096,
                 "layers": 2,
                 "command": ["/app", "--serve"],
@@ -104,11 +124,13 @@ def test_the_report_of_a_release(tmp_path: Path) -> None:
                 "repository": "one.example/app",
                 "uploaded": 3232,
                 "tags": ["2.6.1", "2.6.1-armv7", "latest"],
+                "references": held("one.example/app"),
             },
             {
                 "repository": "two.example/app",
                 "uploaded": 5280,
                 "tags": ["2.6.1", "2.6.1-armv7", "latest"],
+                "references": held("two.example/app"),
             },
         ],
         "changed": [
@@ -119,12 +141,72 @@ def test_the_report_of_a_release(tmp_path: Path) -> None:
             "one.example/app:latest",
             "two.example/app:latest",
         ],
+        "standing": [],
         "tags": TAGS_PLANNED,
         "steps": [
             {"step": "before", "outcome": "skipped", "what": "there is no hook", "seconds": 0.0},
             {"step": "tags", "outcome": "done", "what": "6 set", "seconds": 1.235},
         ],
     }
+
+
+def test_a_reference_that_held_the_release_before_is_not_changed(tmp_path: Path) -> None:
+    release = small(tmp_path)
+    PUBLISH.run(release)
+    TAGS.run(release)
+    release.changed_tags = []
+    report = release_report(release, [])
+    assert report.changed == ()
+    assert as_json(report)["destinations"][1]["references"] == held(TWO, changed=False)  # type: ignore[index]
+
+
+def test_a_release_that_failed_at_a_tag_says_where_each_stands(tmp_path: Path) -> None:
+    release = small(tmp_path)
+    stores = release.stores
+    assert isinstance(stores, FakeStores)
+    hold_former_release(stores.at(ONE), "latest")
+    PUBLISH.run(release)
+    stores.trouble.fails = lambda _, call: call == f"tag {TWO} latest"
+    with pytest.raises(ReleaseError) as failed:
+        TAGS.run(release)
+    report = as_json(release_report(release, [], failed.value))
+    assert isinstance(report, dict)
+    assert (report["outcome"], report["digest"], report["changed"]) == ("failed", INDEX, [])
+    assert report["error"] == {
+        "where": "two.example/app:latest",
+        "what": "the tag could not be set: the connection broke; put back: one.example/app:latest;"
+        " set and left: one.example/app:2.6.1, two.example/app:2.6.1, one.example/app:2.6.1-armv7,"
+        " two.example/app:2.6.1-armv7; no other tag was changed",
+        "mend": "mend that and run the same command again",
+        "exit_code": 1,
+    }
+    assert {each["reference"]: each["standing"] for each in report["standing"]} == {
+        "one.example/app:2.6.1": "set and left",
+        "two.example/app:2.6.1": "set and left",
+        "one.example/app:2.6.1-armv7": "set and left",
+        "two.example/app:2.6.1-armv7": "set and left",
+        "one.example/app:latest": "put back",
+        "two.example/app:latest": "as before",
+    }
+    assert [(each["tags"], each["references"]) for each in report["destinations"]] == [([], [])] * 2
+
+
+def test_a_release_that_failed_at_once_knows_no_digest(tmp_path: Path) -> None:
+    release = make_release(tmp_path)
+    report = release_report(release, [], ConfigError("no", where="manyfest.yaml:3", mend="do"))
+    assert (report.digest, report.platforms, report.standing) == ("", (), ())
+    assert as_json(report)["error"] == {  # type: ignore[index]
+        "where": "manyfest.yaml:3",
+        "what": "no",
+        "mend": "do",
+        "exit_code": 2,
+    }
+
+
+def test_a_plan_names_whom_it_would_tell_without_secrets(tmp_path: Path) -> None:
+    told = ("gotify://push.example.org/s3cret", "env:OPS_URL", "tgram://s3cret/12")
+    release = make_release(tmp_path, config=make_config(tmp_path, notify=told))
+    assert plan_report(release).notify == ("gotify://push.example.org", "env:OPS_URL", "tgram://…")
 
 
 def test_the_plan_of_a_release(tmp_path: Path) -> None:
@@ -139,6 +221,7 @@ def test_the_plan_of_a_release(tmp_path: Path) -> None:
         "platforms": ["linux/arm/v7"],
         "destinations": ["one.example/app", "two.example/app"],
         "tags": TAGS_PLANNED,
+        "notify": [],
     }
 
 

@@ -35,7 +35,6 @@ def test_it_is_never_skipped(tmp_path: Path) -> None:
         ({"check": Check(smoke=Smoke(command=("--version",)))}, "check.smoke"),
         ({"sign": Sign(key="env:KEY")}, "sign"),
         ({"layers": Layers(optimize=True)}, "layers.optimize"),
-        ({"notify": ("gotify://host/token",)}, "notify"),
     ],
 )
 def test_what_would_be_left_out_is_refused(

@@ -211,7 +211,11 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     layers: Layers = Layers()
     notify: Annotated[
         tuple[str, ...],
-        Meta(description="Whom to tell, as Apprise URLs.", examples=[["gotify://host/TOKEN"]]),
+        Meta(
+            description="Whom to tell of a release, a failed one and a rollback: Apprise URLs, or"
+            " env:NAME for an environment variable that holds one.",
+            examples=[["env:GOTIFY_URL"]],
+        ),
     ] = ()
 
 
@@ -255,7 +259,6 @@ class Config(ConfigFile, frozen=True, kw_only=True):
             "check.smoke": self.check.smoke,
             "sign": self.sign,
             "layers.optimize": self.layers.optimize,
-            "notify": self.notify,
         }
         return tuple(key for key, value in asked.items() if value)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,8 @@ from manyfest.release.config import Config, ConfigFile
 from manyfest.release.decode import Readers, decode
 from manyfest.release.document import read
 from manyfest.release.template import Template
+
+_NOTIFY = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9.+-]*://\S+")
 
 _SAMPLE = {
     "version": "1000001.1000002.1000003",
@@ -44,6 +47,7 @@ def load(path: Path) -> Config:
     _check_tags(config)
     _check_publish(config)
     _check_metadata(config)
+    _check_notify(config)
     return config
 
 
@@ -78,6 +82,17 @@ def _check_metadata(config: Config) -> None:
         if "" in getattr(config.metadata, kind):
             key = f"metadata.{kind}"
             raise ConfigError(f"{key!r} has one without a name", where=config.where(f"{key}."))
+
+
+def _check_notify(config: Config) -> None:
+    """The text itself may be a secret, and is not shown."""
+    for position, text in enumerate(config.notify):
+        if not _NOTIFY.fullmatch(text):
+            raise ConfigError(
+                f"'notify[{position}]' is no Apprise URL",
+                where=config.where(f"notify[{position}]"),
+                mend="write gotify://HOST/TOKEN, or env:NAME for a variable that holds it",
+            )
 
 
 def _check_tags(config: Config) -> None:

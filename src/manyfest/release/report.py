@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
 from manyfest.check.report import PlatformSummary
+from manyfest.errors import ManyfestError
+from manyfest.oci.digest import Digest
+from manyfest.oci.platform import Platform
+from manyfest.oci.reference import Name
+from manyfest.release.notify import recipients
 from manyfest.release.steps.step import Outcome, Release
 
 
@@ -20,16 +26,27 @@ class StepReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlatformReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform's image. ``size`` is in bytes as a client downloads them; ``command`` is what a
-    container runs: the entrypoint and its default arguments; ``seconds`` is what its build took,
-    or ``None`` if it was not built here."""
+    """One platform's image. ``digest`` is its manifest's, ``config`` its configuration's, which
+    Docker calls the image's id. ``size`` is in bytes as a client downloads them; ``command`` is
+    what a container runs: the entrypoint and its default arguments; ``seconds`` is what its build
+    took, or ``None`` if it was not built here."""
 
     platform: str
     digest: str
+    config: str
     size: int
     layers: int
     command: tuple[str, ...]
     seconds: float | None
+
+
+class ReferenceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One tag in one repository, and what it holds. ``changed``: it did not before."""
+
+    reference: str
+    tag: str
+    digest: str
+    changed: bool
 
 
 class DestinationReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,22 +55,48 @@ class DestinationReport(msgspec.Struct, frozen=True, kw_only=True):
     repository: str
     uploaded: int
     tags: tuple[str, ...]
+    references: tuple[ReferenceReport, ...]
 
 
 class TagReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One planned tag, as in ``manyfest version --json``."""
+    """One planned tag, as in ``manyfest version --json``. ``skipped``: it is left where it is."""
 
     tag: str
     moves: bool
+    skipped: bool
     reason: str
     platform: str | None
 
 
-class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A release that succeeded. ``archive`` is the one that was built, or ``taken_from`` names the
-    image that was released instead; the other is empty. ``changed`` are the references that did
-    not point at this release before."""
+class ErrorReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a release failed, in the parts of the line that was printed, and the exit code."""
 
+    where: str
+    what: str
+    mend: str
+    exit_code: int
+
+
+class StandingReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a tag that was tried stands after a failure: ``as before``, ``put back``, ``set and
+    left``, ``changed by others`` or ``not known``. Any tag that is not named was not touched."""
+
+    reference: str
+    standing: str
+
+
+class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A release, and how it ended. ``archive`` is the one that was built, or ``taken_from`` names
+    the image that was released instead; the other is empty. ``changed`` are the references that did
+    not point at this release before.
+
+    If it failed, ``error`` says why and ``standing`` where the tags are. What was not found out by
+    then is empty: ``digest`` before there is an image, ``platforms`` before it is checked. No
+    destination's tag is said to hold the release then: that is for ``standing`` to say.
+    """
+
+    outcome: Literal["released", "failed"]
+    error: ErrorReport | None
     name: str
     version: str
     revision: str
@@ -63,13 +106,14 @@ class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
     platforms: tuple[PlatformReport, ...]
     destinations: tuple[DestinationReport, ...]
     changed: tuple[str, ...]
+    standing: tuple[StandingReport, ...]
     tags: tuple[TagReport, ...]
     steps: tuple[StepReport, ...]
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a release would do. ``archive`` and ``before``, the command, are empty if the image is
-    not built but ``taken_from`` somewhere."""
+    not built but ``taken_from`` somewhere. ``notify`` is whom it would tell, without secrets."""
 
     name: str
     version: str
@@ -81,36 +125,34 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     platforms: tuple[str, ...]
     destinations: tuple[str, ...]
     tags: tuple[TagReport, ...]
+    notify: tuple[str, ...]
 
 
-def release_report(release: Release, outcomes: Sequence[Outcome]) -> ReleaseReport:
-    """The report of a release whose steps all ended well."""
-    tags = tuple(tag.tag for tag in release.tags if not tag.skipped)
+def release_report(
+    release: Release, outcomes: Sequence[Outcome], error: ManyfestError | None = None
+) -> ReleaseReport:
+    """The report of a release: of one whose steps all ended well, or of one that ``error`` ended
+    after the steps in ``outcomes``."""
     return ReleaseReport(
+        outcome="failed" if error else "released",
+        error=_error(error) if error else None,
         name=release.config.name,
         version=release.version.text,
         revision=release.version.revision,
-        digest=str(release.built.digest),
+        digest=str(release.image.digest) if release.image else "",
         archive="" if release.taken_from else str(release.archive),
         taken_from=str(release.taken_from or ""),
         platforms=tuple(_platform(release, image) for image in release.checked),
         destinations=tuple(
-            DestinationReport(
-                repository=name.place, uploaded=release.sent.get(name.place, 0), tags=tags
-            )
-            for name in release.destinations
+            _destination(release, name, complete=error is None) for name in release.destinations
         ),
         changed=tuple(release.changed_tags),
-        tags=_tags(release),
-        steps=tuple(
-            StepReport(
-                step=outcome.step,
-                outcome="skipped" if outcome.skipped else "done",
-                what=outcome.what,
-                seconds=round(outcome.seconds, 3),
-            )
-            for outcome in outcomes
+        standing=tuple(
+            StandingReport(reference=reference, standing=standing)
+            for reference, standing in release.standing.items()
         ),
+        tags=_tags(release),
+        steps=tuple(map(_step, outcomes)),
     )
 
 
@@ -128,7 +170,53 @@ def plan_report(release: Release) -> PlanReport:
         platforms=tuple(str(platform) for platform in release.config.build.platforms),
         destinations=tuple(name.place for name in release.destinations),
         tags=_tags(release),
+        notify=tuple(each.label for each in recipients(release.config)),
     )
+
+
+def _step(outcome: Outcome) -> StepReport:
+    return StepReport(
+        step=outcome.step,
+        outcome="skipped" if outcome.skipped else "done",
+        what=outcome.what,
+        seconds=round(outcome.seconds, 3),
+    )
+
+
+def _error(error: ManyfestError) -> ErrorReport:
+    return ErrorReport(
+        where=error.where, what=error.what, mend=error.mend, exit_code=error.exit_code
+    )
+
+
+def _destination(release: Release, name: Name, *, complete: bool) -> DestinationReport:
+    """``complete``: every tag was set."""
+    set_here = [tag for tag in release.tags if complete and not tag.skipped]
+    references = []
+    for tag in set_here:
+        reference = str(name.with_tag(tag.tag))
+        references.append(
+            ReferenceReport(
+                reference=reference,
+                tag=tag.tag,
+                digest=str(_held(release, tag.platform)),
+                changed=reference in release.changed_tags,
+            )
+        )
+    return DestinationReport(
+        repository=name.place,
+        uploaded=release.sent.get(name.place, 0),
+        tags=tuple(tag.tag for tag in set_here),
+        references=tuple(references),
+    )
+
+
+def _held(release: Release, platform: Platform | None) -> Digest:
+    """What a tag holds: the index, or one platform's image."""
+    if platform is None:
+        return release.built.digest
+    wanted = str(platform.normalised())
+    return next(image.descriptor.digest for image in release.checked if image.platform == wanted)
 
 
 def _tags(release: Release) -> tuple[TagReport, ...]:
@@ -136,6 +224,7 @@ def _tags(release: Release) -> tuple[TagReport, ...]:
         TagReport(
             tag=tag.tag,
             moves=tag.moves,
+            skipped=tag.skipped,
             reason=tag.reason,
             platform=str(tag.platform) if tag.platform else None,
         )
@@ -148,8 +237,16 @@ def _platform(release: Release, image: PlatformSummary) -> PlatformReport:
     return PlatformReport(
         platform=image.platform,
         digest=str(image.descriptor.digest),
+        config=_config(release, image.descriptor.digest),
         size=image.size,
         layers=image.layers,
         command=image.command,
         seconds=None if took is None else round(took, 3),
     )
+
+
+def _config(release: Release, digest: Digest) -> str:
+    """The digest of the configuration of the image at ``digest``."""
+    manifests = release.built.graph.manifests
+    image = next(each for each in manifests if each.descriptor.digest == digest)
+    return str(image.image.config.digest)

@@ -1,0 +1,38 @@
+"""Markdown out of text that anybody may have written: a commit's subject, a registry's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_BAR = re.compile(r"(?<!\\)\|")
+_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
+
+
+def escaped(text: str) -> str:
+    """``text`` on one line, in which nothing is markup, a link, or a mention of somebody."""
+    return _MARKS.sub(r"\\\1", " ".join(_printable(text).split()))
+
+
+def code(text: str) -> str:
+    """``text`` on one line as code, whatever it is."""
+    shown = " ".join(_printable(text).split())
+    longest = max(map(len, re.findall("`+", shown)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{space}{shown}{space}{fence}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose cells are Markdown already. A bar that is not escaped would end its cell, even
+    in code."""
+    lines = [head, ["---"] * len(head), *rows]
+    cells = ([_BAR.sub(r"\|", cell) for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        char if char.isprintable() or char.isspace() else char.encode("unicode_escape").decode()
+        for char in text
+    )
