@@ -83,7 +83,8 @@ def read_job(
         config_file = here
     config = load_config(config_file) if config_file else None
     folder = _folder(context or (config.root if config else Path()))
-    version = version_if_known(config.root if config else folder, told)
+    prefix = config.version_prefix if config else ""
+    version = version_if_known(config.root if config else folder, told, prefix=prefix)
     wanted = parse_platforms(platforms)
     request = _project(config, version) if config else _plain(folder, version, wanted)
     given = _given(context=context, platforms=wanted, **options)

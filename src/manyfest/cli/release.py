@@ -56,7 +56,7 @@ def command(
     from manyfest.release.version import find_version
 
     config = load_config(config_file)
-    version = find_version(config.root, told)
+    version = find_version(config.root, told, prefix=config.version_prefix)
     with session.stores() as stores:
         release = _release(config, version, stores, to=to, from_=from_)
         release.allow_dirty = allow_dirty

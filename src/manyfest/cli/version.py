@@ -22,7 +22,7 @@ def command(session: Session, config_file: Path, told: str, *, as_json: bool) ->
     from manyfest.release.version import find_version
 
     config = load_config(config_file)
-    version = find_version(config.root, told)
+    version = find_version(config.root, told, prefix=config.version_prefix)
     tags = plan_tags(config, version)
     if as_json:
         session.out_json(report(version, tags))

@@ -254,7 +254,6 @@ class Config(ConfigFile, frozen=True, kw_only=True):
     def unsupported(self) -> tuple[str, ...]:
         """Keys that ask for what this version does not do, such as ``check.smoke``."""
         asked = {
-            "version_prefix": self.version_prefix,
             "arch_repositories": self.arch_repositories,
             "check.smoke": self.check.smoke,
             "sign": self.sign,

@@ -1,14 +1,17 @@
 """What ``git`` says about a folder: facts only, no decisions.
 
 git is run with argument lists, without a pager, locks or prompts, and without what a repository's
-own settings could start (``core.fsmonitor``) or add to the output (``log.showSignature``).
+own settings could start (``core.fsmonitor``) or change in the output (``log.showSignature``).
 """
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -20,20 +23,25 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
 }
-_SETTINGS = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
+_SETTINGS = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "log.showSignature=false"),
+    *("-c", "log.follow=false"),
+    *("-c", "i18n.logOutputEncoding=UTF-8"),
+)
 
 _NO_REPOSITORY = "not a git repository"
 _NOT_OURS = "dubious ownership"
 _NO_COMMIT = ("does not have any commits yet", "unknown revision", "Needed a single revision")
+_OWN_REMEDY = re.compile(r"--add safe\.directory (.+)")
 
 
 class Checkout(Struct, frozen=True, kw_only=True):
-    """The commit that is checked out, and the tags around it.
+    """The commit that is checked out, and the tags that point at it.
 
     ``revision`` is its full digest and ``commit_time`` its time in seconds since 1970. ``dirty``
     says whether the work tree differs from it; files that git does not know count, since they can
-    get into an image as well. ``tags`` point at it, ``earlier_tags`` at it or a commit before it,
-    as far as the clone goes: a ``shallow`` one ends early.
+    get into an image as well. The history of a ``shallow`` clone ends early.
     """
 
     revision: str
@@ -41,7 +49,14 @@ class Checkout(Struct, frozen=True, kw_only=True):
     dirty: bool
     shallow: bool
     tags: tuple[str, ...]
-    earlier_tags: tuple[str, ...]
+
+
+class Commit(Struct, frozen=True, kw_only=True):
+    """One commit: its full digest, its message, and whether it joins several lines of work."""
+
+    revision: str
+    message: str
+    merge: bool = False
 
 
 def is_repository(folder: Path) -> bool:
@@ -62,16 +77,54 @@ def checkout(folder: Path) -> Checkout:
     return Checkout(
         revision=revision,
         commit_time=int(time),
-        dirty=bool(_ask(folder, "status", "--porcelain", "--untracked-files=normal")),
-        shallow=_ask(folder, "rev-parse", "--is-shallow-repository") == "true",
+        dirty=_is_dirty(folder),
+        shallow=is_shallow(folder),
         tags=_tags(folder, "--points-at=HEAD"),
-        earlier_tags=_tags(folder, "--merged=HEAD"),
     )
 
 
-def commits_since(folder: Path, tag: str) -> int:
+def is_shallow(folder: Path) -> bool:
+    """Whether the clone lacks the beginning of its history."""
+    return _ask(folder, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def reachable_tags(folder: Path) -> tuple[str, ...]:
+    """The tags of HEAD and of all commits before it, as far as the clone goes."""
+    return _tags(folder, "--merged=HEAD")
+
+
+def count_since(folder: Path, tag: str) -> int:
     """How many commits HEAD has that ``tag`` does not."""
     return int(_ask(folder, "rev-list", "--count", f"refs/tags/{tag}..HEAD"))
+
+
+def is_ancestor(folder: Path, commit: str, later: str) -> bool:
+    """Whether ``later`` builds on ``commit``, as far as the clone knows: not if it lacks either."""
+    if not is_repository(folder):
+        return False
+    return _run(folder, "merge-base", "--is-ancestor", commit, later).returncode == 0
+
+
+def commits_since(folder: Path, tag: str, within: Sequence[Path] = ()) -> tuple[Commit, ...]:
+    """Those commits, each before the ones it builds on. An empty ``tag`` stands for before the
+    first commit. If there are folders to be ``within``, only commits that change something in
+    one of them; nothing is known of folders outside the repository."""
+    span = f"refs/tags/{tag}..HEAD" if tag else "HEAD"
+    paths = _inside(folder, within)
+    if within and not paths:
+        return ()
+    log = ("log", "--topo-order", "-z", "--format=%H %P%n%B", span, "--", *paths)
+    return tuple(map(_commit, filter(None, _ask(folder, *log).split("\0"))))
+
+
+def branch(folder: Path) -> str:
+    """The branch that is checked out; empty if none is, or outside a repository."""
+    return _symbolic(folder, "HEAD")
+
+
+def default_branch(folder: Path) -> str:
+    """The main branch of the remote called origin, as the clone remembers it, or empty."""
+    return _symbolic(folder, "refs/remotes/origin/HEAD").removeprefix("origin/")
 
 
 def remote(folder: Path) -> str:
@@ -80,6 +133,35 @@ def remote(folder: Path) -> str:
         return ""
     done = _run(folder, "config", "--get", "remote.origin.url")
     return _text(done.stdout) if done.returncode == 0 else ""
+
+
+def _is_dirty(folder: Path) -> bool:
+    # A submodule's files get into an image too, whatever the repository's settings pass over.
+    options = ("--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
+    return bool(_ask(folder, "status", *options))
+
+
+def _commit(entry: str) -> Commit:
+    heading, _, message = entry.partition("\n")
+    revision, *parents = heading.split()
+    return Commit(revision=revision, message=message.strip(), merge=len(parents) > 1)
+
+
+def _inside(folder: Path, paths: Sequence[Path]) -> list[str]:
+    if not paths:
+        return []
+    top = Path(_ask(folder, "rev-parse", "--show-toplevel"))
+    resolved = (path.resolve() for path in paths)
+    return [str(path) for path in resolved if path.is_relative_to(top)]
+
+
+def _symbolic(folder: Path, name: str) -> str:
+    if not is_repository(folder):
+        return ""
+    done = _run(folder, "symbolic-ref", "--quiet", "--short", name)
+    if done.returncode not in (0, 1):  # 1: it is there and names no branch, or it is not there
+        raise _failed(folder, _text(done.stderr))
+    return _text(done.stdout)
 
 
 def _tags(folder: Path, which: str) -> tuple[str, ...]:
@@ -96,7 +178,7 @@ def _ask(folder: Path, *arguments: str) -> str:
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    command = ["git", "--no-pager", *_SETTINGS, *arguments]
+    command = ["git", "--no-pager", "--literal-pathspecs", *_SETTINGS, *arguments]
     try:
         return subprocess.run(
             command,
@@ -125,10 +207,12 @@ def _failed(folder: Path, message: str) -> ReleaseError:
             mend="run it in a clone, or give --version",
         )
     if _NOT_OURS in message:
+        named = _OWN_REMEDY.search(message)
+        owned = named[1] if named else shlex.quote(str(folder.resolve()))
         return ReleaseError(
             "git refuses this repository because another user owns it",
             where=str(folder),
-            mend=f"run: git config --global --add safe.directory {folder.resolve()}",
+            mend=f"run: git config --global --add safe.directory {owned}",
         )
     if any(sign in message for sign in _NO_COMMIT):
         return ReleaseError(

@@ -1,13 +1,19 @@
 """The version of a release: from git's tags, or as it was told.
 
-A tag on the commit gives it (``v2.6.1`` or ``2.6.1``; the highest of several). A commit without
-one is a snapshot of what comes next: ``2.6.2-dev.5-gabc1234`` is the fifth commit after 2.6.1.
-All are versions by semver.org 2.0.0 and tags by the OCI distribution specification.
+A tag on the commit gives it: ``v2.6.1`` or ``2.6.1``, after the project's prefix if it has one
+(``server/v2.6.1``). Of several it is the one that CI was started for, or else the highest. A commit
+without one is a snapshot of what comes next: ``2.6.2-dev.5-gabc1234`` is the fifth commit after
+2.6.1. All are versions by semver.org 2.0.0 and tags by the OCI distribution specification.
+
+Pre-releases as Python writes them, ``1.2.3rc1``, are read as 1.2.3-rc.1 and keep their spelling.
+The rest of PEP 440 is not read, since semver sorts it wrongly or has no place for it: ``.dev1`` is
+below ``a1`` there, ``.post1`` above what it follows, and there are epochs and local versions.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +23,16 @@ import msgspec
 from manyfest.errors import ReleaseError, UsageError
 from manyfest.oci.reference import is_tag
 from manyfest.release import git
+from manyfest.release.occasion import tag_built, whole_clone
 
 if TYPE_CHECKING:
     import semver
 
 _SHORT = 7
 """Digits of a short commit: fixed, since git's own choice grows with the repository."""
+
+_PYTHON = re.compile(r"([0-9]+\.[0-9]+\.[0-9]+)(a|b|rc)([0-9]+)")
+_COMMITS_AFTER = re.compile(r"(\bdev\.[0-9]+)-(g[0-9a-f]{7})")
 
 _LAST_SECOND = 253402300799
 """The end of the year 9999, the last that fits the timestamps of an image."""
@@ -56,10 +66,23 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         return self.text
 
 
+class Tagged(msgspec.Struct, frozen=True):
+    """A tag of git's and the version that it names, also as the tag spells it."""
+
+    tag: str
+    number: semver.Version
+    text: str
+
+
 def find_version(
-    folder: Path, told: str = "", environment: Mapping[str, str] = os.environ
+    folder: Path,
+    told: str = "",
+    environment: Mapping[str, str] = os.environ,
+    *,
+    prefix: str = "",
 ) -> Version:
-    """The version of what is checked out in ``folder``, or the one that was ``told``.
+    """The version of what is checked out in ``folder``, or the one that was ``told``. Only tags
+    that begin with ``prefix`` count.
 
     ``SOURCE_DATE_EPOCH`` in the environment is the time instead of the commit's. Where a version
     is told, no repository is needed; without one the revision is empty and the time 0.
@@ -69,27 +92,30 @@ def find_version(
     """
     time = _source_date(environment)
     if told:
-        number = _told(told)
+        version = _told(told)
         checkout = git.checkout(folder) if git.is_repository(folder) else None
-        return _version(number, checkout, time)
-    checkout = git.checkout(folder)
-    return _of_commit(checkout, folder, time)
+        return _version(version.number, version.text, checkout, time)
+    return _of_commit(git.checkout(folder), folder, prefix, environment)
 
 
 def version_if_known(
-    folder: Path, told: str = "", environment: Mapping[str, str] = os.environ
+    folder: Path,
+    told: str = "",
+    environment: Mapping[str, str] = os.environ,
+    *,
+    prefix: str = "",
 ) -> Version:
     """The same for a build, which may do without: ``text`` is empty where no tag gives it.
 
     Raises as :func:`find_version` does, for anything else.
     """
-    time = _source_date(environment)
     if told:
         return find_version(folder, told, environment)
+    time = _source_date(environment)
     checkout = git.checkout(folder) if git.is_repository(folder) else None
-    if checkout is not None and _has_version(checkout):
-        return _of_commit(checkout, folder, time)
-    return _version(None, checkout, time, snapshot=True)
+    if checkout is not None and _has_version(checkout, folder, prefix):
+        return _of_commit(checkout, folder, prefix, environment)
+    return _version(None, "", checkout, time, snapshot=True)
 
 
 def source_date(folder: Path, environment: Mapping[str, str] = os.environ) -> int:
@@ -104,11 +130,15 @@ def source_date(folder: Path, environment: Mapping[str, str] = os.environ) -> in
     return git.checkout(folder).commit_time if git.is_repository(folder) else 0
 
 
-def parse_version(text: str) -> semver.Version | None:
-    """The version that a tag names, with or without ``v`` before it, or None."""
+def parse_version(tag: str, prefix: str = "") -> semver.Version | None:
+    """The version that a tag names after the prefix, with or without ``v``, or None."""
     import semver
 
-    text = text.removeprefix("v")
+    if not tag.startswith(prefix):
+        return None
+    text = _spelled(tag, prefix)
+    if python := _PYTHON.fullmatch(text):
+        text = "{}-{}.{}".format(*python.groups())
     try:
         version = semver.Version.parse(text)
     except ValueError:
@@ -116,25 +146,68 @@ def parse_version(text: str) -> semver.Version | None:
     return version if str(version) == text else None
 
 
-def version_order(tag: str) -> tuple[bool, semver.Version, str]:
-    """A key that sorts tags: those that name no version, as text, then versions, rising."""
+def version_order(tag: str, prefix: str = "") -> tuple[bool, semver.Version, str]:
+    """A key that sorts tags: those that name no version, as text, then versions, rising.
+    Snapshots sort by the number of their commits, which semver would compare as text."""
     import semver
 
-    version = parse_version(tag)
+    version = parse_version(tag, prefix)
+    if version is not None and version.prerelease:
+        version = version.replace(prerelease=_COMMITS_AFTER.sub(r"\1.\2", version.prerelease))
     return (version is not None, version or semver.Version(0), tag)
 
 
-def highest(tags: Iterable[str]) -> tuple[str, semver.Version] | None:
-    """The tag with the highest version, and that version; None if no tag names one."""
-    tag = max(tags, key=version_order, default="")
-    version = parse_version(tag)
-    return (tag, version) if version is not None else None
+def versions(tags: Iterable[str], prefix: str = "") -> tuple[Tagged, ...]:
+    """Those of the tags that name versions, rising."""
+    ordered = sorted(tags, key=lambda tag: version_order(tag, prefix))
+    named = ((tag, parse_version(tag, prefix)) for tag in ordered)
+    return tuple(
+        Tagged(tag, number, _spelled(tag, prefix)) for tag, number in named if number is not None
+    )
+
+
+def reachable_versions(
+    folder: Path, prefix: str = "", environment: Mapping[str, str] = os.environ
+) -> tuple[Tagged, ...]:
+    """The versions of HEAD and of all commits before it, rising.
+
+    Raises :class:`~manyfest.errors.ReleaseError` if git has no answer, as in a shallow clone.
+    """
+    if git.is_shallow(folder):
+        raise ReleaseError(
+            "the clone is shallow, so the versions before this commit are not known",
+            where=str(folder),
+            mend=whole_clone(environment) or "run: git fetch --unshallow --tags",
+        )
+    return versions(git.reachable_tags(folder), prefix)
+
+
+def last_version(
+    folder: Path, prefix: str = "", environment: Mapping[str, str] = os.environ
+) -> Tagged:
+    """The highest of them. Raises as :func:`reachable_versions` does, and if there is none: that
+    no version was ever released cannot be told from a clone without its tags."""
+    found = reachable_versions(folder, prefix, environment)
+    if found:
+        return found[-1]
+    tags = git.reachable_tags(folder)
+    example = f"{prefix}v1.2.3"
+    if tags:
+        what = f"no tag is a version like {example[:80]}: there is {tags[-1][:80]!r}"
+    else:
+        what = "there is no tag to take the version from"
+    fetch = whole_clone(environment) or "fetch them (git fetch --tags)"
+    raise ReleaseError(
+        what,
+        where=str(folder),
+        mend=f"{fetch}, tag the commit (git tag {prefix}v0.1.0), or give --version",
+    )
 
 
 def snapshot(base: semver.Version, distance: int, revision: str) -> semver.Version:
     """The version of the commit ``distance`` commits after ``base``.
 
-    It is above ``base`` and below whatever is released next: after 2.6.1 comes 2.6.2-dev, after
+    It is above ``base`` and below the next final version: after 2.6.1 comes 2.6.2-dev, after
     2.7.0-rc.1 comes 2.7.0-rc.1.dev.
     """
     end = f"dev.{distance}-g{revision[:_SHORT]}"
@@ -143,66 +216,60 @@ def snapshot(base: semver.Version, distance: int, revision: str) -> semver.Versi
     return base.bump_patch().replace(prerelease=end)
 
 
-def _of_commit(checkout: git.Checkout, folder: Path, time: int | None) -> Version:
-    tagged = highest(checkout.tags)
-    if tagged is not None:
-        return _version(tagged[1], checkout, time)
-    base = _base(checkout, folder)
-    distance = git.commits_since(folder, base[0])
-    number = snapshot(base[1], distance, checkout.revision)
-    return _version(number, checkout, time, snapshot=True)
+def _spelled(tag: str, prefix: str) -> str:
+    return tag.removeprefix(prefix).removeprefix("v")
 
 
-def _has_version(checkout: git.Checkout) -> bool:
-    if highest(checkout.tags) is not None:
+def _of_commit(
+    checkout: git.Checkout, folder: Path, prefix: str, environment: Mapping[str, str]
+) -> Version:
+    time = _source_date(environment)
+    here = _tag_of_commit(checkout, prefix, environment)
+    if here is not None:
+        return _version(here.number, here.text, checkout, time)
+    base = last_version(folder, prefix, environment)
+    number = snapshot(base.number, git.count_since(folder, base.tag), checkout.revision)
+    return _version(number, str(number), checkout, time, snapshot=True)
+
+
+def _tag_of_commit(
+    checkout: git.Checkout, prefix: str, environment: Mapping[str, str]
+) -> Tagged | None:
+    """One commit may be 2.7.0-rc.1 first and 2.7.0 later: CI knows which it was started for."""
+    found = versions(checkout.tags, prefix)
+    built = tag_built(environment)
+    return next((each for each in found if each.tag == built), found[-1] if found else None)
+
+
+def _has_version(checkout: git.Checkout, folder: Path, prefix: str) -> bool:
+    if versions(checkout.tags, prefix):
         return True
-    return not checkout.shallow and highest(checkout.earlier_tags) is not None
+    return not checkout.shallow and bool(versions(git.reachable_tags(folder), prefix))
 
 
-def _base(checkout: git.Checkout, folder: Path) -> tuple[str, semver.Version]:
-    if checkout.shallow:
-        raise ReleaseError(
-            "the clone is shallow and its commit has no version tag, so the version is not known",
-            where=str(folder),
-            mend="run: git fetch --unshallow --tags"
-            " (with actions/checkout set fetch-depth: 0; in GitLab CI set GIT_DEPTH: 0)",
-        )
-    base = highest(checkout.earlier_tags)
-    if base is not None:
-        return base
-    if checkout.earlier_tags:
-        what = f"no tag is a version like v1.2.3: there is {checkout.earlier_tags[-1][:80]!r}"
-    else:
-        what = "there is no tag to take the version from"
-    raise ReleaseError(
-        what,
-        where=str(folder),
-        mend="fetch them (git fetch --tags), tag the commit (git tag v0.1.0), or give --version",
-    )
-
-
-def _told(text: str) -> semver.Version:
-    version = parse_version(text)
-    if version is None:
+def _told(text: str) -> Tagged:
+    number = parse_version(text)
+    if number is None:
         raise UsageError(f"{text[:80]!r} is not a version", mend="write 1.2.3 or 1.2.3-rc.1")
-    return version
+    return Tagged(text, number, _spelled(text, ""))
 
 
 def _version(
     number: semver.Version | None,
+    text: str,
     checkout: git.Checkout | None,
     time: int | None,
     *,
     snapshot: bool = False,
 ) -> Version:
-    if number is not None and not is_tag(str(number)):
+    if number is not None and not is_tag(text):
         raise UsageError(
-            f"version {str(number)[:140]!r} cannot be an image's tag",
+            f"version {text[:140]!r} cannot be an image's tag",
             mend="leave out what follows '+'" if number.build else "use at most 128 characters",
         )
     commit_time = checkout.commit_time if checkout else 0
     return Version(
-        text=str(number or ""),
+        text=text,
         revision=checkout.revision if checkout else "",
         major=number.major if number else 0,
         minor=number.minor if number else 0,
