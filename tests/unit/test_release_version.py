@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,36 +16,12 @@ from manyfest.release.version import (
     version_order,
     versions,
 )
-
-Git = Callable[..., str]
-
-FIRST_COMMIT_TIME = 1700000000
+from tests.unit.repositories import Git, commit, make_repository
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
-    """Runs git in an empty repository, with nobody's settings and a fixed clock."""
-    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
-        monkeypatch.setenv(name, "/dev/null")
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "A")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "a@example.org")
-        monkeypatch.setenv(f"GIT_{who}_DATE", f"{FIRST_COMMIT_TIME} +0000")
-    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-
-    def git(*arguments: str, cwd: Path = tmp_path) -> str:
-        done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True)
-        return done.stdout.decode().strip()
-
-    git("init", "--quiet", "--initial-branch=main")
-    return git
-
-
-def commit(run: Git, *tags: str) -> str:
-    run("commit", "--quiet", "--allow-empty", f"--message=change {tags}")
-    for tag in tags:
-        run("tag", tag)
-    return run("rev-parse", "HEAD")
+    return make_repository(tmp_path, monkeypatch)
 
 
 def commit_in(run: Git, folder: Path) -> None:
