@@ -1,0 +1,202 @@
+"""Points tags, in order, and back again if one cannot be set.
+
+Tags that name one release for good come first. The first of them decides which of two releases of
+the same version goes on: it is looked at, set, and looked at again once whoever set it at the same
+time must have done so (Fischer's mutual exclusion, with a tag as its one variable). Moving tags
+follow, and at the end all are looked at once more.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Literal
+
+from manyfest.copy import JOBS, manifest_content
+from manyfest.errors import ManyfestError, ReleaseError
+from manyfest.oci.digest import Digest
+from manyfest.release.steps.moves import Move, held_by
+from manyfest.stores.base import Content, Deletes, Settles, read_all
+from manyfest.threads import workers
+
+Standing = Literal[
+    "put back", "taken away", "as before", "set and left", "changed by others", "not known"
+]
+
+Former = Content | None
+"""What a tag goes back to; ``None``: it goes away again."""
+
+_SHORTEST_PAUSE = 0.1
+_PAUSE_FACTOR = 3
+"""Whoever looked before we set the tag has set his own by then, unless his requests take that many
+times as long as ours."""
+
+
+def former_of(move: Move, digest: Digest | None) -> Former:
+    """What ``move`` goes back to, whose tag held ``digest``; read while nothing is changed yet. Its
+    bytes are enough: they need not be a manifest that we understand.
+
+    Raises :class:`~manyfest.errors.NotFound` if the registry does not have it any more.
+    """
+    if digest is None:
+        return None
+    descriptor = move.store.resolve(str(digest))
+    raw = read_all(move.store, descriptor)
+    return Content(descriptor, lambda: io.BytesIO(raw))
+
+
+class Pointing:
+    """Tags being set. ``moves`` are all of them, in order, those that are done too.
+
+    ``formers`` has, by reference, what moving tags go back to; one that is not in it stays.
+    ``begun`` are references that an earlier run, which was killed, has moved already: they go back
+    as well. ``say`` is told where tags stand when the user interrupts.
+    """
+
+    def __init__(
+        self,
+        moves: Sequence[Move],
+        formers: Mapping[str, Former],
+        *,
+        begun: Sequence[str] = (),
+        say: Callable[[str], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._moves = moves
+        self._formers = formers
+        self._say = say
+        self._sleep = sleep
+        self._tried = [move for move in moves if str(move.name) in begun]
+        self.standing: dict[str, str] = {}
+        """Where the tags stand that were tried, once it failed."""
+
+    def run(self) -> None:
+        """Set every tag that is not done.
+
+        Raises :class:`~manyfest.errors.ReleaseError` if that cannot be; then those that move are
+        back where they were, as far as the registries let us, and the message says where all are.
+        """
+        at = self._moves[0]
+        fixed = [move for move in self._moves if not move.tag.moves]
+        try:
+            for at in self._moves:
+                if at.tag.moves:
+                    self._look_again(fixed)
+                    fixed = []
+                if not at.is_done:
+                    self._set(at, decides=at is self._moves[0])
+            self._look_again(self._moves)
+        except ManyfestError as error:
+            raise _stopped(at, error, self._put_all_back()) from error
+        except BaseException:  # Ctrl-C
+            self._say(f"stopped at {at.name}: {self._put_all_back()}")
+            raise
+
+    def _set(self, move: Move, *, decides: bool) -> None:
+        begun = time.monotonic()
+        held = held_by(move.store, move.tag.tag)
+        if held == move.manifest.descriptor.digest:
+            return
+        if held != move.before:
+            raise _came_between(move, held)
+        self._tried.append(move)
+        move.store.tag(move.tag.tag, manifest_content(move.manifest))
+        _settle(move, move.manifest.descriptor.digest)
+        if decides and not move.tag.moves:
+            self._sleep(max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun)))
+            self._look_again([move])
+
+    def _look_again(self, moves: Sequence[Move]) -> None:
+        """These tags are seen where they belong. What a registry shows a little late is waited for;
+        a moving tag that somebody has moved on since is theirs."""
+        with workers(JOBS, "look") as pool:
+            held = list(pool.map(lambda move: held_by(move.store, move.tag.tag), moves))
+        for move, digest in zip(moves, held, strict=True):
+            if digest != move.manifest.descriptor.digest:
+                self._look_into(move, digest)
+
+    def _look_into(self, move: Move, held: Digest | None) -> None:
+        wanted = move.manifest.descriptor.digest
+        if held in (None, move.before):
+            _settle(move, wanted)
+            held = held_by(move.store, move.tag.tag)
+        if held == wanted:
+            return
+        if held is None or not move.tag.moves:
+            raise _came_between(move, held)
+        self._say(f"{move.name}: somebody else has moved it on to {held}")
+
+    def _put_all_back(self) -> str:
+        """Put tags back, the last one first; where each stands then, as a part of a sentence."""
+        names: dict[Standing, list[str]] = {}
+        for move in reversed(self._tried):
+            standing = self._put_back(move)
+            self.standing[str(move.name)] = standing
+            names.setdefault(standing, []).append(str(move.name))
+        names.pop("as before", None)
+        if not names:
+            return "no tag was changed"
+        said = [f"{standing}: {', '.join(reversed(each))}" for standing, each in names.items()]
+        return "; ".join([*said, "no other tag was changed"])
+
+    def _put_back(self, move: Move) -> Standing:
+        """Put a moving tag back, and look where it stands: what a registry answered to a request
+        that failed says little about what it did.
+
+        A tag that was not there before is taken away, where the registry can do that. One that
+        names this release alone stays: it points at a complete image, and people may use it.
+        """
+        found = self._standing(move)
+        if str(move.name) not in self._formers or found not in {"set and left", "not known"}:
+            return found
+        former = self._formers[str(move.name)]
+        with suppress(ManyfestError):
+            if former is not None:
+                move.store.tag(move.tag.tag, former)
+                _settle(move, former.descriptor.digest)
+            elif found == "set and left" and isinstance(move.store, Deletes):
+                move.store.untag(move.tag.tag)
+        now = self._standing(move)
+        if now != "as before":
+            return now
+        return "put back" if former is not None else "taken away"
+
+    def _standing(self, move: Move) -> Standing:
+        try:
+            held = held_by(move.store, move.tag.tag)
+        except ManyfestError:
+            return "not known"
+        former = self._formers.get(str(move.name))
+        before = former.descriptor.digest if former is not None else None
+        if held == before:
+            return "as before"
+        return "set and left" if held == move.manifest.descriptor.digest else "changed by others"
+
+
+def _settle(move: Move, digest: Digest) -> None:
+    if isinstance(move.store, Settles):
+        move.store.settle(move.tag.tag, digest)
+
+
+def _came_between(move: Move, held: Digest | None) -> ReleaseError:
+    ours = move.manifest.descriptor.digest
+    if held is None:
+        what, mend = "somebody has taken the tag away", "run the same command again"
+    elif move.tag.moves:
+        what, mend = f"somebody else has just moved the tag to {held}", "run the same command again"
+    else:
+        what = f"another release of this version came in between: the tag holds {held}, not {ours}"
+        mend = "look whose release that is; yours takes a new version"
+    return ReleaseError(what, where=str(move.name), mend=mend)
+
+
+def _stopped(move: Move, error: ManyfestError, stands: str) -> ReleaseError:
+    if isinstance(error, ReleaseError):  # our own, and it names the tag
+        return ReleaseError(f"{error.what}; {stands}", where=error.where, mend=error.mend)
+    return ReleaseError(
+        f"the tag could not be set: {error.what}; {stands}",
+        where=str(move.name),
+        mend=error.mend or "mend that and run the same command again",
+    )
