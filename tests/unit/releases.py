@@ -16,12 +16,13 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
-from manyfest.oci.reference import Name
+from manyfest.oci.reference import Name, is_companion_tag
 from manyfest.progress import Outcome
 from manyfest.release.config import Build, Config
+from manyfest.release.destinations import destinations
 from manyfest.release.steps.step import Image, Release
+from manyfest.release.tag_rule import TagRule
 from manyfest.release.tags import plan_tags
-from manyfest.release.template import Template
 from manyfest.release.version import Version
 from manyfest.stores.base import Content, Reader
 from manyfest.stores.memory import MemoryStore
@@ -111,10 +112,34 @@ class FakeRegistry(MemoryStore):
             super().put(manifest)
             self.names[name] = manifest.descriptor
 
+    def tags(self) -> Iterator[str]:
+        with self.trouble.call(f"list {self.label}"):
+            return super().tags()
+
+    def require_push(self) -> None:
+        with self.trouble.call(f"admit {self.label}"):
+            super().require_push()
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        with self.trouble.call(f"referrers {self.label} {subject}"):
+            return super().referrers(subject)
+
+    def attach(self, subject: Descriptor, referrer: Descriptor) -> None:
+        with self.trouble.call(f"attach {self.label} {subject.digest}"):
+            super().attach(subject, referrer)
+
+    def untag(self, name: str) -> None:
+        with self.trouble.call(f"untag {self.label} {name}"):
+            super().untag(name)
+
     @property
     def pointers(self) -> dict[str, Digest]:
-        """Where each tag points."""
-        return {name: descriptor.digest for name, descriptor in self.names.items()}
+        """Where each tag points, but for those that lists of referrers have."""
+        return {
+            name: descriptor.digest
+            for name, descriptor in self.names.items()
+            if not is_companion_tag(name)
+        }
 
 
 class FakeStores(Stores):
@@ -156,7 +181,7 @@ def make_config(folder: Path, **changes: object) -> Config:
     settings: dict[str, object] = {
         "name": "app",
         "build": Build(platforms=parsed("linux/amd64", "linux/arm64")),
-        "tags": tuple(map(Template, ("{{version}}", "{{major}}.{{minor}}", "latest"))),
+        "tags": tuple(map(TagRule.parse, ("{{version}}", "{{major}}.{{minor}}", "latest"))),
         "arch_tags": True,
         "path": folder / "manyfest.yaml",
         **changes,
@@ -182,10 +207,11 @@ def make_release(
         config=config,
         version=version,
         tags=plan_tags(config, version),
-        destinations=tuple(map(Name.parse, to)),
+        destinations=destinations(config, map(Name.parse, to)),
         archive=config.archive_path(version),
         stores=stores or FakeStores(),
         progress=Notes(),
+        sleep=lambda _seconds: None,
     )
 
 

@@ -97,7 +97,7 @@ def shape(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("verb", "number", "arguments"),
     [
-        ("version", 0, ["version", "--version", "2.6.1"]),
+        ("version", 0, ["version", "--offline", "--version", "2.6.1"]),
         ("release --dry-run", 0, ["release", "--dry-run", "--version", "2.6.1"]),
         ("check", 0, ["check", "oci:image:v1"]),
         ("check", 1, ["check", "--deep", "oci:faulty:v1"]),

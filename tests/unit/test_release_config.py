@@ -16,7 +16,8 @@ from manyfest.oci.reference import Name
 from manyfest.release import schema
 from manyfest.release.config import Config, Smoke
 from manyfest.release.load import load
-from manyfest.release.template import Template
+from manyfest.release.tag_rule import TagRule
+from manyfest.release.template import TagTemplate, Template
 from manyfest.release.version import find_version
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs/reference/manyfest.schema.json"
@@ -83,7 +84,7 @@ def test_the_documented_shape_is_read_whole(tmp_path: Path) -> None:
 def test_only_a_name_and_platforms_are_needed(tmp_path: Path) -> None:
     config = loaded(tmp_path, SHORT)
     assert config.build.platforms == (Platform(os="linux", architecture="amd64"),)
-    assert config.tags == (Template("{{version}}"),)
+    assert config.tags == (TagRule.parse("{{version}}"),)
     assert (config.arch_tags, config.publish, config.build.args) == (False, (), {})
 
 
@@ -123,7 +124,97 @@ def test_templates_get_scalars_as_they_are_written(tmp_path: Path) -> None:
     config = loaded(tmp_path, text + "tags: [2.60]")
     written = {name: template.text for name, template in config.build.args.items()}
     assert written == {"A": "1.10", "B": "007", "C": "yes", "D": "2020-01-01"}
-    assert config.tags == (Template("2.60"),)
+    assert config.tags == (TagRule.parse("2.60"),)
+
+
+RULES = """\
+tags:
+  - "{{version}}"
+  - {tag: edge, branches: [main, "release/*"]}
+  - tag: nightly
+    on: [schedule]
+  - {tag: "{{major}}", versions: ">=1", forward: false}
+arch_repositories: {linux/amd64: -x86}
+"""
+
+
+def test_a_tag_is_text_or_a_rule(tmp_path: Path) -> None:
+    config = loaded(tmp_path, SHORT + RULES)
+    assert config.tags == (
+        TagRule(tag=TagTemplate("{{version}}")),
+        TagRule(tag=TagTemplate("edge"), branches=("main", "release/*")),
+        TagRule(tag=TagTemplate("nightly"), on=("schedule",)),
+        TagRule(tag=TagTemplate("{{major}}"), versions=">=1", forward=False),
+    )
+    assert config.where("tags[2].on") == f"{tmp_path}/manyfest.yaml:7"
+    assert config.arch_repositories == {"linux/amd64": "-x86"}
+    config.require_supported()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "tags: [{tga: edge}]",
+            "unknown key 'tga' under 'tags[0]'; did you mean 'tag'?",
+        ),
+        (
+            "tags: [{on: [branch]}]",
+            "no key 'tag' under 'tags[0]'; add it, for example tag: edge",
+        ),
+        (
+            "tags: [{tag: edge, on: [push]}]",
+            "'tags[0].on[0]' cannot be 'push'; use one of branch, prerelease, pull-request,"
+            " release, schedule",
+        ),
+        (
+            "tags: [{tag: edge, on: branch}]",
+            "'tags[0].on' must be a list, not text; put it in brackets: [ ]",
+        ),
+        (
+            "tags: [{tag: latest, versions: '>=a'}]",
+            "'tags[0].versions': 'a' is no version in the range '>=a'; write ranges as npm does",
+        ),
+        (
+            "tags: [{tag: latest, branches: [main], on: [release]}]",
+            "'tags[0].branches': the tag is set for no branch; add branch or schedule to 'on'",
+        ),
+        (
+            "tags: [latest, {tag: latest, on: [branch]}]",
+            "'tags': names latest twice; take one out",
+        ),
+        (
+            "tags: [{tag: '{{brnch}}'}]",
+            "'tags[0].tag': unknown variable 'brnch'; did you mean {{branch}}?",
+        ),
+        (
+            "arch_repositories: {linux/arm64: -arm64}",
+            "'arch_repositories': the image is not built for linux/arm64;"
+            " add it to 'build.platforms': linux/amd64",
+        ),
+        (
+            "arch_repositories: {linux/amd46: -x}",
+            "'arch_repositories': unknown architecture in platform 'linux/amd46'",
+        ),
+        (
+            "arch_repositories: {linux/amd64: -x, amd64: -y}",
+            "'arch_repositories': names linux/amd64 twice",
+        ),
+        (
+            "arch_repositories: {amd64: -X}",
+            "'arch_repositories': '-X' makes 'library/x-X', which is no repository's name;"
+            " write lower-case letters and digits after a '-', as in -arm64",
+        ),
+        (
+            "publish: [r.io/x, r.io/x-amd64]\narch_repositories: {amd64: -amd64}",
+            "'arch_repositories': '-amd64' makes r.io/x-amd64, which is there already;"
+            " write another ending",
+        ),
+    ],
+)
+def test_rules_and_repositories_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
+    line = 3 + text.count("\n")
+    assert fault(tmp_path, SHORT + text).startswith(f"manyfest.yaml:{line}: {message}")
 
 
 def test_anchors_may_be_used_and_used_again(tmp_path: Path) -> None:
@@ -202,9 +293,10 @@ def test_keys(tmp_path: Path, text: str, message: str) -> None:
         ("tags:", "'tags' must be a list, not nothing"),
         (
             "tags: [{{version}}]",
-            "'tags[0]' must be text, not keys and values;"
+            "a key is not short, plain text under 'tags[0]';"
             ' put a value that starts with "{" in quotes',
         ),
+        ("tags: [[a]]", "'tags[0]' must be text, or keys and values, not a list"),
         ("archive: !!str [a]", "'archive' must be text, not the tag '!str'"),
         ("layers: !!map abc", "'layers' must be keys and values, not the tag '!map'"),
         ("check: on", "'check' must be keys and values, not text"),
@@ -354,9 +446,12 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 
 def test_the_schema_refuses_unknown_keys_everywhere() -> None:
     definitions = schema.schema()["$defs"]
+    rule = definitions.pop("TagRule")["anyOf"][1]
     objects = {name: one for name, one in definitions.items() if one["type"] == "object"}
+    objects["TagRule"] = rule
     assert set(objects) == {
         "ConfigFile",
+        "TagRule",
         "Build",
         "Metadata",
         "Check",
@@ -364,7 +459,7 @@ def test_the_schema_refuses_unknown_keys_everywhere() -> None:
         "Sign",
         "Layers",
     }
-    assert [one["additionalProperties"] for one in objects.values()] == [False] * 7
+    assert [one["additionalProperties"] for one in objects.values()] == [False] * 8
 
 
 def test_the_schema_shows_text_where_the_file_has_text() -> None:
@@ -373,3 +468,10 @@ def test_the_schema_shows_text_where_the_file_has_text() -> None:
     assert definitions["Name"]["type"] == "string"
     assert definitions["ConfigFile"]["properties"]["tags"]["default"] == ["{{version}}"]
     assert definitions["ConfigFile"]["required"] == ["name", "build"]
+
+
+def test_the_schema_takes_a_rule_as_text_or_as_keys() -> None:
+    text, keys = schema.schema()["$defs"]["TagRule"]["anyOf"]
+    assert text == {"$ref": "#/$defs/TagTemplate"}
+    assert sorted(keys["properties"]) == ["branches", "forward", "on", "tag", "versions"]
+    assert keys["required"] == ["tag"]

@@ -122,15 +122,19 @@ def test_the_report_of_a_release(tmp_path: Path) -> None:
         "destinations": [
             {
                 "repository": "one.example/app",
+                "platform": None,
                 "uploaded": 3232,
                 "tags": ["2.6.1", "2.6.1-armv7", "latest"],
                 "references": held("one.example/app"),
+                "kept": [],
             },
             {
                 "repository": "two.example/app",
+                "platform": None,
                 "uploaded": 5280,
                 "tags": ["2.6.1", "2.6.1-armv7", "latest"],
                 "references": held("two.example/app"),
+                "kept": [],
             },
         ],
         "changed": [

@@ -6,8 +6,8 @@ import pytest
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.release.config import Build, Config
-from manyfest.release.tags import PlannedTag, plan_tags, report
-from manyfest.release.template import Template
+from manyfest.release.tag_rule import TagRule
+from manyfest.release.tags import PlannedTag, plan_tags
 from manyfest.release.version import Version
 
 FINAL = Version(
@@ -34,7 +34,7 @@ def config(*tags: str, arch_tags: bool = False) -> Config:
     return Config(
         name="server",
         build=Build(platforms=platforms),
-        tags=tuple(Template.parse(tag) for tag in tags),
+        tags=tuple(map(TagRule.parse, tags)),
         arch_tags=arch_tags,
         lines={"tags[1]": 9, "arch_tags": 12},
     )
@@ -143,30 +143,3 @@ def test_tags_that_cannot_be(settings: Config, version: Version, message: str) -
     with pytest.raises(ConfigError) as caught:
         plan_tags(settings, version)
     assert message in str(caught.value)
-
-
-def test_the_report_is_a_contract() -> None:
-    tags = plan_tags(config("{{version}}", "latest", arch_tags=True), CANDIDATE)
-    assert report(CANDIDATE, tags) == {
-        "version": "2.7.0-rc.1",
-        "revision": "abc1234000000000000000000000000000000000",
-        "prerelease": True,
-        "tags": [
-            {"tag": "2.7.0-rc.1", "moves": False, "reason": "names this release alone"},
-            {
-                "tag": "2.7.0-rc.1-amd64",
-                "moves": False,
-                "reason": "names the image for linux/amd64 in this release",
-            },
-            {
-                "tag": "2.7.0-rc.1-armv7",
-                "moves": False,
-                "reason": "names the image for linux/arm/v7 in this release",
-            },
-            {
-                "tag": "latest",
-                "moves": False,
-                "reason": "skipped: 2.7.0-rc.1 is a pre-release",
-            },
-        ],
-    }

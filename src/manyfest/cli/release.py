@@ -88,14 +88,17 @@ def _release(
     from_: str | None,
 ) -> Release:
     from manyfest.progress import NoProgress
+    from manyfest.release.destinations import destinations
+    from manyfest.release.occasion import find_occasion
     from manyfest.release.steps.step import Release
     from manyfest.release.tags import plan_tags
 
+    repositories = tuple(dict.fromkeys(map(parse_repository, to))) or config.publish
     return Release(
         config=config,
         version=version,
-        tags=plan_tags(config, version),
-        destinations=tuple(dict.fromkeys(map(parse_repository, to))) or config.publish,
+        tags=plan_tags(config, version, find_occasion(config.root)),
+        destinations=destinations(config, repositories),
         archive=config.archive_path(version),
         stores=stores,
         progress=NoProgress(),

@@ -17,17 +17,19 @@ def as_table(report: ReleaseReport) -> str:
     for destination in report.destinations:
         uploaded = size(destination.uploaded) if destination.uploaded else "0 bytes"
         tags = ", ".join(destination.tags) or "none"
-        parts.append(f"{destination.repository}\n  tags      {tags}\n  uploaded  {uploaded}")
+        lines = [destination.repository, f"  tags      {tags}", f"  uploaded  {uploaded}"]
+        lines += [f"  not set   {kept.tag}: {kept.reason}" for kept in destination.kept]
+        parts.append(escaped("\n".join(lines)))
     if report.destinations:
         parts.append(_commands(report))
     return "\n\n".join(parts) + "\n"
 
 
-def plan_text(plan: PlanReport) -> str:
-    """What would be done, step by step."""
+def plan_text(plan: PlanReport, verb: str = "release") -> str:
+    """What ``verb`` would do, step by step."""
     commit = f", commit {plan.revision[:7]}" if plan.revision else ""
     dirty = ", and the work tree differs from it (--allow-dirty)" if plan.dirty else ""
-    lines = [f"release  {plan.name} {plan.version}{commit}{dirty}"]
+    lines = [f"{verb:<8} {plan.name} {plan.version}{commit}{dirty}"]
     if plan.taken_from:
         lines.append(f"take     {plan.taken_from}")
     if plan.before:

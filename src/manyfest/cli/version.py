@@ -3,31 +3,85 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from manyfest.cli.project import config_option, load_config, version_option
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import table
+
+if TYPE_CHECKING:
+    from manyfest.release.config import Config
+    from manyfest.release.tag_report import Verdicts, VersionReport
+    from manyfest.release.tags import PlannedTag
+    from manyfest.release.version import Version
 
 
 @click.command()
 @config_option
 @version_option
+@click.option("--offline", is_flag=True, help="Do not ask the registries what they hold.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_session
-def command(session: Session, config_file: Path, told: str, *, as_json: bool) -> None:
-    """Show the version of this commit, from git's tags, and the tags that a release would set."""
-    from manyfest.release.tags import plan_tags, report
+@with_registries
+def command(
+    session: Session, config_file: Path, told: str, *, offline: bool, as_json: bool
+) -> None:
+    """Show the version of this commit, from git's tags, and the tags that a release would set.
+
+    A tag such as latest moves only forward: the registries in 'publish' are asked what they hold.
+    """
+    from manyfest.release.occasion import find_occasion
+    from manyfest.release.tag_report import version_report
+    from manyfest.release.tags import plan_tags
     from manyfest.release.version import find_version
 
     config = load_config(config_file)
     version = find_version(config.root, told, prefix=config.version_prefix)
-    tags = plan_tags(config, version)
+    tags = plan_tags(config, version, find_occasion(config.root))
+    verdicts: Verdicts = {}
+    if offline:
+        tags = tuple(map(_unasked, tags))
+    elif config.publish and any(tag.goes_by for tag in tags):
+        verdicts = _verdicts(session, config, version, tags)
+    report = version_report(version, tags, verdicts)
     if as_json:
-        session.out_json(report(version, tags))
-        return
+        session.out_json(report)
+    else:
+        session.out(_as_table(report))
+        session.out(report.version)
+
+
+def _unasked(tag: PlannedTag) -> PlannedTag:
+    if not tag.goes_by:
+        return tag
+    return replace(tag, reason=f"{tag.reason}; the registries were not asked (--offline)")
+
+
+def _verdicts(
+    session: Session, config: Config, version: Version, tags: tuple[PlannedTag, ...]
+) -> Verdicts:
+    from manyfest.release.destinations import destinations
+    from manyfest.release.judge import judge_everywhere
+
+    places = destinations(config, config.publish)
+    with session.stores() as stores:
+        return judge_everywhere(stores, places, tags, config, version)
+
+
+def _as_table(report: VersionReport) -> str:
     rows = [("TAG", "MOVES", "WHY")]
-    rows += [(tag.tag, "yes" if tag.moves else "no", tag.reason) for tag in tags]
-    session.out(table(rows))
-    session.out(version.text)
+    for tag in report.tags:
+        rows.append((tag.tag, _yes(moves=tag.moves), tag.reason))
+        rows += [
+            ("", _yes(moves=each.moves), f"{repository.repository}: {each.reason}")
+            for repository in report.repositories
+            for each in repository.tags
+            if each.tag == tag.tag
+        ]
+    return table(rows)
+
+
+def _yes(*, moves: bool) -> str:
+    return "yes" if moves else "no"

@@ -18,6 +18,7 @@ from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.release import FILE_NAME
+from manyfest.release.tag_rule import TagRule
 from manyfest.release.template import Template, values
 
 if TYPE_CHECKING:
@@ -176,13 +177,15 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = ""
     build: Annotated[Build, Meta(examples=[{"platforms": ["linux/amd64", "linux/arm64"]}])]
     tags: Annotated[
-        tuple[Template, ...],
+        tuple[TagRule, ...],
         Meta(
             description="The tags. Those with {{version}}, {{sha}} or {{short_sha}} are set once;"
-            " others, such as latest, move from release to release, and not to a pre-release.",
+            " others, such as latest, move from release to release: to the highest version, and"
+            " not to a pre-release.",
             min_length=1,
+            examples=[["{{version}}", "latest", {"tag": "edge", "on": ["branch"]}]],
         ),
-    ] = (Template("{{version}}"),)
+    ] = (TagRule.parse("{{version}}"),)
     arch_tags: Annotated[
         bool, Meta(description="Also set 2.6.1-arm64 and the like, one for each platform.")
     ] = False
@@ -254,7 +257,6 @@ class Config(ConfigFile, frozen=True, kw_only=True):
     def unsupported(self) -> tuple[str, ...]:
         """Keys that ask for what this version does not do, such as ``check.smoke``."""
         asked = {
-            "arch_repositories": self.arch_repositories,
             "check.smoke": self.check.smoke,
             "sign": self.sign,
             "layers.optimize": self.layers.optimize,

@@ -1,7 +1,8 @@
 """From a YAML tree to values of declared types, every fault with its file, line and key.
 
 The types say it all: a key that is added to a ``msgspec.Struct`` is read, checked and listed
-among the valid keys from then on. Nothing is guessed: ``1.10`` is a number, and so an error where
+among the valid keys from then on. A struct with a ``short_form`` may be written as text alone,
+which then is the key of that name. Nothing is guessed: ``1.10`` is a number, and so an error where
 a ``str`` is declared; a type that is written as text (:data:`Readers`) gets it as it stands.
 """
 
@@ -44,6 +45,8 @@ _WORDS = {
 
 _PLAIN = frozenset({"bool", "float", "int", "str", "timestamp"})
 """Those that are one piece of text in the file."""
+
+_QUOTE = 'put a value that starts with "{" in quotes'
 
 _MAX_KEY = 100
 """Characters of a key."""
@@ -99,7 +102,11 @@ class _Decoder:
 
     def _struct(self, node: Node, kind: inspect.StructType, key: str) -> object:
         fields = {field.encode_name: field for field in kind.fields}
-        pairs = self._pairs(node, key)
+        if short_form(kind.cls) and kind_of(node) in _PLAIN:
+            field = fields[short_form(kind.cls)]
+            value = self.value(node, field.type, key, self.lines[key])
+            return kind.cls(**{field.name: value})
+        pairs = self._pairs(node, key, kind.cls)
         for name, (line, _) in pairs.items():
             if name not in fields:
                 raise self._unknown(name, list(fields), key, line)
@@ -127,17 +134,19 @@ class _Decoder:
             for position, child in enumerate(node.value)
         )
 
-    def _pairs(self, node: Node, key: str) -> dict[str, tuple[int, Node]]:
+    def _pairs(self, node: Node, key: str, type_: type = dict) -> dict[str, tuple[int, Node]]:
         """The mapping's keys, each with its line and its value."""
         if kind_of(node) != "map":
-            raise self._wrong(node, "keys and values", key)
+            or_text = "text, or " if short_form(type_) else ""
+            raise self._wrong(node, f"{or_text}keys and values", key)
         pairs: dict[str, tuple[int, Node]] = {}
         for name, child in node.value:
             line = line_of(name)
             if kind_of(name) == "merge":
                 raise self._error("merge keys (<<) are not read", line, "write the keys out")
             if kind_of(name) not in _PLAIN or len(name.value) > _MAX_KEY:
-                raise self._error(f"a key is not short, plain text{_under(key)}", line)
+                mend = _QUOTE if kind_of(name) == "map" else ""
+                raise self._error(f"a key is not short, plain text{_under(key)}", line, mend)
             if name.value in pairs:
                 raise self._error(f"key {name.value!r} appears twice{_under(key)}", line)
             pairs[name.value] = (line, child)
@@ -178,7 +187,7 @@ class _Decoder:
         if kind_of(node) not in _PLAIN:
             mend = ""
         if kind_of(node) == "map" and getattr(node, "flow_style", False):
-            mend = 'put a value that starts with "{" in quotes'
+            mend = _QUOTE
         name = repr(key) if key else "the file"
         found = _WORDS.get(kind_of(node), f"the tag {kind_of(node)[:40]!r}")
         what = f"{name} must be {expected}, not {found}"
@@ -199,6 +208,11 @@ class _Decoder:
 
     def _error(self, what: str, line: int, mend: str = "") -> ConfigError:
         return ConfigError(what, where=f"{self._path}:{line}", mend=mend)
+
+
+def short_form(type_: type) -> str:
+    """The key that text alone stands for, where a struct of this type is declared, or empty."""
+    return str(getattr(type_, "short_form", ""))
 
 
 def _may_be_null(kind: inspect.Type) -> bool:

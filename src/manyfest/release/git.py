@@ -52,11 +52,17 @@ class Checkout(Struct, frozen=True, kw_only=True):
 
 
 class Commit(Struct, frozen=True, kw_only=True):
-    """One commit: its full digest, its message, and whether it joins several lines of work."""
+    """One commit: its full digest, its message without blank lines around it, and the digests of
+    the commits that it builds on."""
 
     revision: str
     message: str
-    merge: bool = False
+    parents: tuple[str, ...] = ()
+
+    @property
+    def is_merge(self) -> bool:
+        """Whether it joins several lines of work."""
+        return len(self.parents) > 1
 
 
 def is_repository(folder: Path) -> bool:
@@ -127,6 +133,12 @@ def default_branch(folder: Path) -> str:
     return _symbolic(folder, "refs/remotes/origin/HEAD").removeprefix("origin/")
 
 
+def ignored_files(folder: Path) -> list[str]:
+    """Files below ``folder`` that git neither keeps nor speaks of, relative to it, in order."""
+    listed = _ask(folder, "ls-files", "-z", "--others", "--ignored", "--exclude-standard")
+    return sorted(filter(None, listed.split("\0")))
+
+
 def remote(folder: Path) -> str:
     """The URL of the remote called origin, or the empty string."""
     if not is_repository(folder):
@@ -144,7 +156,7 @@ def _is_dirty(folder: Path) -> bool:
 def _commit(entry: str) -> Commit:
     heading, _, message = entry.partition("\n")
     revision, *parents = heading.split()
-    return Commit(revision=revision, message=message.strip(), merge=len(parents) > 1)
+    return Commit(revision=revision, message=message.strip(), parents=tuple(parents))
 
 
 def _inside(folder: Path, paths: Sequence[Path]) -> list[str]:

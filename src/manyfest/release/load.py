@@ -8,13 +8,16 @@ from pathlib import Path
 import msgspec
 
 from manyfest.build.duration import Duration
-from manyfest.errors import ConfigError
+from manyfest.errors import ConfigError, UsageError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_repository, is_tag
 from manyfest.release.config import Config, ConfigFile
 from manyfest.release.decode import Readers, decode
+from manyfest.release.destinations import destinations
 from manyfest.release.document import read
-from manyfest.release.template import Template
+from manyfest.release.ranges import Range
+from manyfest.release.tag_rule import ON_BRANCHES
+from manyfest.release.template import TagTemplate, Template
 
 _NOTIFY = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9.+-]*://\S+")
 
@@ -25,6 +28,9 @@ _SAMPLE = {
     "patch": "1000003",
     "sha": "0" * 40,
     "short_sha": "0" * 7,
+    "date": "10000104",
+    "branch": "branch-1000005",
+    "pr": "1000006",
 }
 """A release that tags are tried with. Its numbers are none that a tag would spell out."""
 
@@ -38,6 +44,7 @@ def load(path: Path) -> Config:
         Duration: Duration.parse,
         Name: _repository,
         Platform: Platform.parse,
+        TagTemplate: TagTemplate.parse,
         Template: Template.parse,
     }
     file, lines = decode(read(path), ConfigFile, path, readers)
@@ -45,7 +52,9 @@ def load(path: Path) -> Config:
     _check_name(config)
     _check_platforms(config)
     _check_tags(config)
+    _check_rules(config)
     _check_publish(config)
+    _check_arch_repositories(config)
     _check_metadata(config)
     _check_notify(config)
     return config
@@ -77,6 +86,27 @@ def _check_publish(config: Config) -> None:
     _check_distinct(config, "publish", [name.place for name in config.publish])
 
 
+def _check_arch_repositories(config: Config) -> None:
+    seen: set[Platform] = set()
+    for key in config.arch_repositories:
+        where = config.where(f"arch_repositories.{key}")
+        try:
+            platform = Platform.parse(key)
+        except UsageError as error:
+            what = f"'arch_repositories': {error.what}"
+            raise ConfigError(what, where=where, mend=error.mend) from None
+        if platform in seen:
+            raise ConfigError(f"'arch_repositories': names {platform} twice", where=where)
+        if platform not in config.build.platforms:
+            raise ConfigError(
+                f"'arch_repositories': the image is not built for {platform}",
+                where=where,
+                mend=f"add it to 'build.platforms': {', '.join(map(str, config.build.platforms))}",
+            )
+        seen.add(platform)
+    destinations(config, config.publish or (config.place,))
+
+
 def _check_metadata(config: Config) -> None:
     for kind in ("labels", "annotations"):
         if "" in getattr(config.metadata, kind):
@@ -97,15 +127,32 @@ def _check_notify(config: Config) -> None:
 
 def _check_tags(config: Config) -> None:
     """What no version can make a tag of, or a second one, is found before there is a version."""
-    tags = [template.render({"name": config.name, **_SAMPLE}) for template in config.tags]
+    tags = [rule.tag.render({"name": config.name, **_SAMPLE}) for rule in config.tags]
     for position, tag in enumerate(tags):
         if not is_tag(tag):
             raise ConfigError(
-                f"'tags': {config.tags[position].text[:80]!r} cannot be an image's tag",
+                f"'tags': {str(config.tags[position])[:80]!r} cannot be an image's tag",
                 where=config.where(f"tags[{position}]"),
                 mend="use letters, digits, '_', '.' and '-', not starting with '.' or '-'",
             )
-    _check_distinct(config, "tags", tags, [template.text for template in config.tags])
+    _check_distinct(config, "tags", tags, list(map(str, config.tags)))
+
+
+def _check_rules(config: Config) -> None:
+    for position, rule in enumerate(config.tags):
+        key = f"tags[{position}]"
+        if rule.branches and not ON_BRANCHES & {*rule.kinds}:
+            raise ConfigError(
+                f"'{key}.branches': the tag is set for no branch",
+                where=config.where(f"{key}.branches"),
+                mend="add branch or schedule to 'on', or take it out",
+            )
+        try:
+            Range.parse(rule.versions)
+        except UsageError as error:
+            where = config.where(f"{key}.versions")
+            what = f"'{key}.versions': {error.what}"
+            raise ConfigError(what, where=where, mend=error.mend) from None
 
 
 def _check_distinct(

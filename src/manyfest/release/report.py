@@ -11,7 +11,7 @@ from manyfest.check.report import PlatformSummary
 from manyfest.errors import ManyfestError
 from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
-from manyfest.oci.reference import Name
+from manyfest.release.destinations import Destination
 from manyfest.release.notify import recipients
 from manyfest.release.steps.step import Outcome, Release
 
@@ -49,13 +49,23 @@ class ReferenceReport(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool
 
 
+class KeptReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A moving tag that is ahead of the release in one repository and stays there, and why."""
+
+    tag: str
+    reason: str
+
+
 class DestinationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One repository: the bytes that were uploaded, and the tags that now hold the release."""
+    """One repository, and the ``platform`` if it is for one alone: the bytes that were uploaded,
+    and the tags that now hold the release."""
 
     repository: str
+    platform: str | None
     uploaded: int
     tags: tuple[str, ...]
     references: tuple[ReferenceReport, ...]
+    kept: tuple[KeptReport, ...]
 
 
 class TagReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,9 +199,11 @@ def _error(error: ManyfestError) -> ErrorReport:
     )
 
 
-def _destination(release: Release, name: Name, *, complete: bool) -> DestinationReport:
+def _destination(release: Release, name: Destination, *, complete: bool) -> DestinationReport:
     """``complete``: every tag was set."""
-    set_here = [tag for tag in release.tags if complete and not tag.skipped]
+    taken = [tag for tag in release.tags if complete and not tag.skipped and name.takes(tag)]
+    kept = {tag.tag: release.kept.get(str(name.with_tag(tag.tag))) for tag in taken}
+    set_here = [tag for tag in taken if kept[tag.tag] is None]
     references = []
     for tag in set_here:
         reference = str(name.with_tag(tag.tag))
@@ -199,15 +211,17 @@ def _destination(release: Release, name: Name, *, complete: bool) -> Destination
             ReferenceReport(
                 reference=reference,
                 tag=tag.tag,
-                digest=str(_held(release, tag.platform)),
+                digest=str(_held(release, name.platform or tag.platform)),
                 changed=reference in release.changed_tags,
             )
         )
     return DestinationReport(
         repository=name.place,
+        platform=str(name.platform) if name.platform else None,
         uploaded=release.sent.get(name.place, 0),
         tags=tuple(tag.tag for tag in set_here),
         references=tuple(references),
+        kept=tuple(KeptReport(tag=tag, reason=why) for tag, why in kept.items() if why),
     )
 
 

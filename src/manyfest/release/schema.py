@@ -13,7 +13,13 @@ from typing import Any
 import msgspec
 
 from manyfest.release.config import ConfigFile
-from manyfest.release.template import VARIABLES
+from manyfest.release.tag_rule import TagRule
+from manyfest.release.template import TagTemplate, Template
+
+
+def _listed(template: type[Template]) -> str:
+    return ", ".join(f"{{{{{name}}}}}" for name in template.known)
+
 
 _TEXT_FORMS: dict[str, dict[str, Any]] = {
     "Duration": {
@@ -31,14 +37,19 @@ _TEXT_FORMS: dict[str, dict[str, Any]] = {
         "type": "string",
         "examples": ["linux/amd64", "linux/arm64", "linux/arm/v7"],
     },
+    "TagTemplate": {
+        "description": f"A tag, with variables: {_listed(TagTemplate)}.",
+        "type": ["string", "number", "boolean"],
+    },
     "Template": {
-        "description": "Text with variables: "
-        + ", ".join(f"{{{{{name}}}}}" for name in VARIABLES)
-        + ".",
+        "description": f"Text with variables: {_listed(Template)}.",
         "type": ["string", "number", "boolean"],
     },
 }
 """Types that have fields in Python and are one piece of text in the file."""
+
+_WITH_SHORT_FORM = (TagRule,)
+"""Those that may be written as text alone."""
 
 
 def schema() -> dict[str, Any]:
@@ -50,6 +61,10 @@ def schema() -> dict[str, Any]:
         for field in definition["properties"].values():
             if "default" in field:
                 field["default"] = _as_written(field["default"])
+    for type_ in _WITH_SHORT_FORM:
+        whole = definitions[type_.__name__]
+        short = whole["properties"][type_.short_form]["$ref"]
+        definitions[type_.__name__] = {"anyOf": [{"$ref": short}, whole]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **root,
@@ -66,7 +81,13 @@ def _as_written(default: Any) -> Any:
     """msgspec shows a default template by its fields; the file has its text."""
     if isinstance(default, (list, tuple)):
         return [_as_written(item) for item in default]
-    return default["text"] if isinstance(default, dict) and "text" in default else default
+    if not isinstance(default, dict):
+        return default
+    if "tag" in default:  # a rule with nothing else said
+        return _as_written(default["tag"])
+    if "text" in default:
+        return default["text"]
+    return {key: _as_written(value) for key, value in default.items()}
 
 
 if __name__ == "__main__":

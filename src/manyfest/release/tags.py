@@ -2,9 +2,12 @@
 
 Some tags name one release for good: ``2.6.1``, ``sha-abc1234``, ``2.6.1-arm64``. Others move from
 release to release: ``2.6``, ``2``, ``latest``. The first are set first, ``latest`` last of all.
+What a registry holds may keep a moving tag where it is: see :mod:`manyfest.release.forward`.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
@@ -12,11 +15,12 @@ from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import is_tag
 from manyfest.release.config import Config
-from manyfest.release.template import Template, values
+from manyfest.release.occasion import Occasion
+from manyfest.release.tag_rule import TagRule, kind_of
+from manyfest.release.template import tag_values
 from manyfest.release.version import Version
 
-_NAMES_ONE_RELEASE = frozenset({"version", "sha", "short_sha"})
-_NUMBERS = frozenset({"major", "minor", "patch"})
+_UNKNOWN = Occasion()
 
 
 class PlannedTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +28,8 @@ class PlannedTag(msgspec.Struct, frozen=True, kw_only=True):
 
     ``moves``: it is taken from an earlier release. ``skipped``: this release leaves it where it
     is. ``platform``: it points at that platform's image alone, not at the index. ``reason`` is a
-    sentence for people.
+    sentence for people. ``rule`` is what it was made by; ``goes_by`` says what decides in each
+    repository whether it moves there. What cannot be made now has its template for ``tag``.
     """
 
     tag: str
@@ -32,59 +37,92 @@ class PlannedTag(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     skipped: bool = False
     platform: Platform | None = None
+    rule: TagRule | None = None
+    goes_by: Literal["", "version", "commit"] = ""
 
 
-def plan_tags(config: Config, version: Version) -> tuple[PlannedTag, ...]:
+def plan_tags(
+    config: Config, version: Version, occasion: Occasion = _UNKNOWN
+) -> tuple[PlannedTag, ...]:
     """Every tag that the configuration asks for, in the order in which they are to be set.
 
     Raises :class:`~manyfest.errors.ConfigError` for a template that makes no valid tag, and for
     two that make the same one.
     """
-    rendered = _render(config, version)
-    fixed = [tag for tag, template in rendered.items() if _is_fixed(template, version)]
-    moving = [tag for tag in rendered if tag not in fixed]
-    planned = [PlannedTag(tag=tag, moves=False, reason="names this release alone") for tag in fixed]
+    rendered = _rendered(config, version, occasion)
+    planned = [_planned(tag, rule, version, occasion) for tag, rule in rendered]
+    fixed = [tag for tag in planned if not tag.skipped and not tag.moves]
     if config.arch_tags:
-        planned += [_for_platform(tag, p) for tag in fixed for p in config.build.platforms]
-    _check_arch_tags(planned, set(rendered), config)
-    moving.sort(key=lambda tag: tag == "latest")
-    return (*planned, *(_moving(tag, version) for tag in moving))
+        fixed += [_for_platform(tag.tag, p) for tag in fixed for p in config.build.platforms]
+    _check_arch_tags(fixed, {tag for tag, _ in rendered}, config)
+    others = [tag for tag in planned if tag.skipped or tag.moves]
+    others.sort(key=lambda tag: tag.tag == "latest")
+    return (*fixed, *others)
 
 
-def report(version: Version, tags: tuple[PlannedTag, ...]) -> dict[str, object]:
-    """What ``manyfest version --json`` prints. These keys are a contract."""
-    return {
-        "version": version.text,
-        "revision": version.revision,
-        "prerelease": version.prerelease,
-        "tags": [{"tag": t.tag, "moves": t.moves, "reason": t.reason} for t in tags],
-    }
+def _planned(tag: str, rule: TagRule, version: Version, occasion: Occasion) -> PlannedTag:
+    why_not = rule.why_not(version, occasion)
+    if why_not:
+        reason = f"skipped: {why_not}"
+        return PlannedTag(tag=tag, moves=False, reason=reason, skipped=True, rule=rule)
+    if rule.is_fixed(version):
+        return PlannedTag(tag=tag, moves=False, reason="names this release alone", rule=rule)
+    kind = kind_of(version, occasion)
+    by_version = rule.goes_by_version(kind)
+    goes_by: Literal["", "version", "commit"] = "version" if by_version else "commit"
+    return PlannedTag(
+        tag=tag,
+        moves=True,
+        reason=f"moves to {_what(version, by_version=by_version)}",
+        rule=rule,
+        goes_by=goes_by if rule.forward else "",
+    )
 
 
-def _render(config: Config, version: Version) -> dict[str, Template]:
-    known = values(config.name, version)
-    made: dict[str, Template] = {}
-    for position, template in enumerate(config.tags):
+def _what(version: Version, *, by_version: bool) -> str:
+    if not by_version:
+        return f"commit {version.short_revision}" if version.revision else version.text
+    return f"{version}, a {'pre-release' if version.prerelease else 'final release'}"
+
+
+def _rendered(config: Config, version: Version, occasion: Occasion) -> list[tuple[str, TagRule]]:
+    """The tags and the rules that make them; for what is not made now, its template."""
+    known = {"name": config.name, **tag_values(config.name, version, occasion)}
+    made: dict[str, TagRule] = {}
+    found: list[tuple[str, TagRule]] = []
+    for position, rule in enumerate(config.tags):
+        tag = rule.tag.text
         where = config.where(f"tags[{position}]")
-        try:
-            tag = template.render(known)
-        except ConfigError as error:
-            raise ConfigError(error.what, where=where, mend=error.mend) from None
-        if not is_tag(tag):
-            raise ConfigError(
-                f"{template.text!r} makes {tag[:140]!r}, which is no tag", where=where
-            )
-        if tag in made:
-            what = f"{made[tag].text!r} and {template.text!r} both make the tag {tag}"
-            raise ConfigError(what, where=where, mend="take one of them out")
-        made[tag] = template
-    return made
+        is_set = not rule.why_not(version, occasion)
+        if is_set or all(known[name] for name in rule.tag.variables):
+            tag = _tag(rule, known, where)
+            other = made.setdefault(tag, rule)
+            if other is not rule and (is_set or not other.why_not(version, occasion)):
+                raise _made_twice(tag, other, rule, where)
+        found.append((tag, rule))
+    return found
 
 
-def _is_fixed(template: Template, version: Version) -> bool:
-    names = template.variables
-    # Of a final version the three numbers are all there is; of 2.7.0-rc.1 they say 2.7.0.
-    return bool(names & _NAMES_ONE_RELEASE) or (names >= _NUMBERS and not version.prerelease)
+def _tag(rule: TagRule, known: dict[str, str], where: str) -> str:
+    try:
+        tag = rule.tag.render(known)
+    except ConfigError as error:
+        raise ConfigError(error.what, where=where, mend=error.mend) from None
+    if "branch" in rule.tag.variables:
+        tag = tag.lstrip(".-")  # a branch's first letter may be one that no tag has
+    if not is_tag(tag):
+        raise ConfigError(f"{rule.tag.text!r} makes {tag[:140]!r}, which is no tag", where=where)
+    return tag
+
+
+def _made_twice(tag: str, one: TagRule, other: TagRule, where: str) -> ConfigError:
+    mend = "take one of them out"
+    for rule in (one, other):
+        if rule.tag.text == "{{branch}}":
+            mend = "put something before the branch, as in br-{{branch}}"
+    return ConfigError(
+        f"{one.tag.text!r} and {other.tag.text!r} both make the tag {tag}", where=where, mend=mend
+    )
 
 
 def _for_platform(tag: str, platform: Platform) -> PlannedTag:
@@ -94,14 +132,6 @@ def _for_platform(tag: str, platform: Platform) -> PlannedTag:
         reason=f"names the image for {platform} in this release",
         platform=platform,
     )
-
-
-def _moving(tag: str, version: Version) -> PlannedTag:
-    if version.prerelease:
-        kind = "snapshot" if version.snapshot else "pre-release"
-        reason = f"skipped: {version} is a {kind}"
-        return PlannedTag(tag=tag, moves=False, reason=reason, skipped=True)
-    return PlannedTag(tag=tag, moves=True, reason=f"moves to {version}, a final release")
 
 
 def _check_arch_tags(planned: list[PlannedTag], templates: set[str], config: Config) -> None:

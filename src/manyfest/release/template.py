@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Self
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from msgspec import Struct
 
 from manyfest.errors import ConfigError
 
 if TYPE_CHECKING:
+    from manyfest.release.occasion import Occasion
     from manyfest.release.version import Version
 
-VARIABLES = ("name", "version", "major", "minor", "patch", "sha", "short_sha")
-"""What a template may name. The last two are the commit: 40 hexadecimal digits, and 7."""
+VARIABLES = ("name", "version", "major", "minor", "patch", "sha", "short_sha", "date")
+"""What a template may name. ``sha`` and ``short_sha`` are the commit, 40 hexadecimal digits and 7;
+``date`` is the day it was made, in UTC: 20260131."""
+
+_COMMIT = frozenset({"sha", "short_sha", "date"})
 
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
+_NO_TAG = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Template(Struct, frozen=True):
-    """A text, and the variables that stand in it."""
+    """A text, and the variables that stand in it: some of ``known``."""
+
+    known: ClassVar[tuple[str, ...]] = VARIABLES
 
     text: str
 
@@ -29,8 +37,8 @@ class Template(Struct, frozen=True):
         """Raises :class:`~manyfest.errors.ConfigError` for an unknown variable, with the nearest
         known one, and for braces that do not close."""
         for name in _VARIABLE.findall(text):
-            if name.strip() not in VARIABLES:
-                raise _unknown(name.strip())
+            if name.strip() not in cls.known:
+                raise _unknown(name.strip(), cls.known)
         rest = _VARIABLE.sub("", text)
         if "{{" in rest or "}}" in rest:
             raise ConfigError(
@@ -58,9 +66,16 @@ class Template(Struct, frozen=True):
         return self.text
 
 
+class TagTemplate(Template, frozen=True):
+    """A tag. It may name what a build is made for, too: a branch, or a pull request's number."""
+
+    known: ClassVar[tuple[str, ...]] = (*VARIABLES, "branch", "pr")
+
+
 def values(name: str, version: Version) -> dict[str, str]:
     """A release's value for each of :data:`VARIABLES`; empty for what is not known."""
     known = bool(version.text)
+    is_dated = bool(version.revision or version.commit_time)
     return {
         "name": name,
         "version": version.text,
@@ -69,18 +84,30 @@ def values(name: str, version: Version) -> dict[str, str]:
         "patch": str(version.patch) if known else "",
         "sha": version.revision,
         "short_sha": version.short_revision,
+        "date": f"{datetime.fromtimestamp(version.commit_time, UTC):%Y%m%d}" if is_dated else "",
+    }
+
+
+def tag_values(name: str, version: Version, occasion: Occasion) -> dict[str, str]:
+    """The same for a tag. What cannot stand in one is replaced as docker/metadata-action does it:
+    ``feature/x`` becomes ``feature-x``."""
+    return {
+        **values(name, version),
+        "branch": _NO_TAG.sub("-", occasion.branch),
+        "pr": _NO_TAG.sub("-", occasion.pull_request),
     }
 
 
 def _not_known(name: str, text: str) -> ConfigError:
-    commit = name in {"sha", "short_sha"}
-    mend = "build in a git repository" if commit else "tag the commit, or give --version"
+    mend = "tag the commit, or give --version"
+    if name in _COMMIT:
+        mend = "build in a git repository"
     return ConfigError(f"{{{{{name}}}}} in {text[:80]!r} is not known here", mend=mend)
 
 
-def _unknown(name: str) -> ConfigError:
+def _unknown(name: str, known: tuple[str, ...]) -> ConfigError:
     from difflib import get_close_matches
 
-    near = get_close_matches(name[:80].lower(), VARIABLES, n=1)
-    mend = f"did you mean {{{{{near[0]}}}}}?" if near else f"use one of {', '.join(VARIABLES)}"
+    near = get_close_matches(name[:80].lower(), known, n=1)
+    mend = f"did you mean {{{{{near[0]}}}}}?" if near else f"use one of {', '.join(known)}"
     return ConfigError(f"unknown variable {name[:80]!r}", mend=mend)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 
 from msgspec import Struct
 
 from manyfest.copy import JOBS
-from manyfest.errors import NotFound, ReleaseError
+from manyfest.errors import ReleaseError
+from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
+from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
+from manyfest.release.destinations import Destination
+from manyfest.release.judge import descriptor_held_by, judge
 from manyfest.release.steps.step import Release
 from manyfest.release.tags import PlannedTag
 from manyfest.stores.base import Store
@@ -34,28 +37,57 @@ class Move(Struct, frozen=True):
         return self.before == self.manifest.descriptor.digest
 
 
+class _Found(Struct, frozen=True):
+    """A tag in one repository, what it is to point at, and what it points at now."""
+
+    tag: PlannedTag
+    place: Destination
+    store: Store
+    manifest: Manifest
+    there: Descriptor | None
+
+    @property
+    def name(self) -> Name:
+        return self.place.with_tag(self.tag.tag)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether what the repository holds may keep it where it is."""
+        is_done = self.there is not None and self.there.digest == self.manifest.descriptor.digest
+        return bool(self.tag.goes_by) and not is_done
+
+
 def moves(release: Release) -> list[Move]:
     """Every tag in every repository, in the order in which they are set; the registries are asked
-    where they point, several at a time."""
+    where they point, several at a time. A moving tag that is ahead of this release stays where it
+    is: it is left out, and ``release.kept`` says why.
+
+    Raises :class:`~manyfest.errors.ReleaseError` where that cannot be told.
+    """
     wanted = [
-        (tag, name, release.stores.registry(name))
+        (tag, place)
         for tag in release.tags
-        if not tag.skipped
-        for name in release.destinations
+        for place in release.destinations
+        if not tag.skipped and place.takes(tag)
     ]
     with workers(JOBS, "tags") as pool:
-        found = list(pool.map(lambda each: held_by(each[2], each[0].tag), wanted))
+        found = list(pool.map(lambda each: _found(release, *each), wanted))
+        undecided: dict[Destination, list[_Found]] = {}
+        for each in found:
+            if each.is_undecided:
+                undecided.setdefault(each.place, []).append(each)
+        decided = pool.map(lambda group: _kept(release, group), undecided.values())
+        release.kept = {name: reason for kept in decided for name, reason in kept.items()}
     return [
-        Move(name.with_tag(tag.tag), store, tag, _manifest(release, tag), before)
-        for (tag, name, store), before in zip(wanted, found, strict=True)
+        Move(each.name, each.store, each.tag, each.manifest, _digest(each.there))
+        for each in found
+        if str(each.name) not in release.kept
     ]
 
 
 def held_by(store: Store, tag: str) -> Digest | None:
     """The digest of what a tag points at, or ``None`` if there is no such tag."""
-    with suppress(NotFound):
-        return store.resolve(tag).digest
-    return None
+    return _digest(descriptor_held_by(store, tag))
 
 
 def refuse_taken(planned: Iterable[Move]) -> None:
@@ -73,13 +105,37 @@ def refuse_taken(planned: Iterable[Move]) -> None:
             )
 
 
-def _manifest(release: Release, tag: PlannedTag) -> Manifest:
-    """What the tag is to point at: the index, or one platform's image."""
+def manifest_for(release: Release, platform: Platform | None) -> Manifest:
+    """What is released: the index, or the image for ``platform`` alone.
+
+    Raises :class:`~manyfest.errors.ReleaseError` if there is none.
+    """
     graph = release.built.graph
-    if tag.platform is None:
+    if platform is None:
         return graph.root
     for image in release.checked:
-        if image.platform == str(tag.platform.normalised()):
+        if image.platform == str(platform.normalised()):
             digest = image.descriptor.digest
             return next(each for each in graph.manifests if each.descriptor.digest == digest)
-    raise ReleaseError(f"the image has no {tag.platform}", where=str(release.built.digest))
+    raise ReleaseError(f"the image has no {platform}", where=str(release.built.digest))
+
+
+def _found(release: Release, tag: PlannedTag, place: Destination) -> _Found:
+    store = release.stores.registry(place, writing=True)
+    manifest = manifest_for(release, place.platform or tag.platform)
+    return _Found(tag, place, store, manifest, descriptor_held_by(store, tag.tag))
+
+
+def _digest(descriptor: Descriptor | None) -> Digest | None:
+    return descriptor.digest if descriptor else None
+
+
+def _kept(release: Release, group: list[_Found]) -> dict[str, str]:
+    """The tags of one repository that stay where they are, and why."""
+    asked = [(each.tag, each.there) for each in group]
+    decisions = judge(group[0].store, asked, release.config, release.version)
+    return {
+        str(each.name): decision.reason
+        for each, decision in zip(group, decisions, strict=True)
+        if not decision.moves
+    }

@@ -1,56 +1,119 @@
-"""The content goes to every repository, by digest only; no public tag changes yet."""
+"""The content goes to every repository, by digest only; no public tag changes yet.
+
+What several repositories of one registry get is sent to the first of them; the others take it from
+there. So each registry gets each blob once.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
-from manyfest.copy import Stopped, copy_graph, missing
+from manyfest.copy import JOBS, Stopped, copy_graph, missing
 from manyfest.errors import ReleaseError
-from manyfest.oci.reference import Name
+from manyfest.graph import Graph, read_graph
+from manyfest.oci.descriptor import Descriptor
 from manyfest.progress import Outcome, Progress
-from manyfest.release.steps.moves import moves, refuse_taken
+from manyfest.release.destinations import Destination
+from manyfest.release.steps.moves import manifest_for, moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
+from manyfest.stores.base import Mounts, Source, Store
 from manyfest.threads import together, workers
 
 
 def _check(release: Release) -> str:
     refuse_taken(moves(release))
-    graph = release.built.graph
-    for name in release.destinations:
-        if missing(release.stores.registry(name), graph):
+    places = release.destinations
+    graphs = [_graph(release, place) for place in places]
+
+    def lacks(place: Destination, graph: Graph) -> bool:
+        return bool(missing(release.stores.registry(place, writing=True), graph))
+
+    with workers(len(places), "look") as pool:
+        if any(pool.map(lacks, places, graphs)):
             return ""
-        release.sent[name.place] = 0
-    return f"all {len(graph.descriptors)} parts are there; 0 bytes uploaded"
+    release.sent = {place.place: 0 for place in places}
+    return f"all {len(release.built.graph.descriptors)} parts are there; 0 bytes uploaded"
 
 
 def _run(release: Release) -> str:
+    registries: dict[str, list[Destination]] = {}
+    for place in release.destinations:
+        registries.setdefault(place.registry, []).append(place)
     ended = threading.Event()
-    alone = len(release.destinations) == 1
 
-    def publish(name: Name) -> int:
-        progress = _Share(release.progress, "" if alone else f"{name.place} ", ended)
-        return _publish(release, name, progress)
+    def publish(places: Sequence[Destination]) -> list[int]:
+        return _publish_to_registry(release, places, ended)
 
-    with workers(len(release.destinations), "publish") as pool:
-        sent = together(pool, publish, release.destinations, stop=ended.set)
-    places = (name.place for name in release.destinations)
-    release.sent = dict(zip(places, sent, strict=True))
-    return f"{sum(sent):,} bytes uploaded, verified in the registry"
+    with workers(len(registries), "publish") as pool:
+        sent = together(pool, publish, registries.values(), stop=ended.set)
+    for places, amounts in zip(registries.values(), sent, strict=True):
+        release.sent |= {place.place: amount for place, amount in zip(places, amounts, strict=True)}
+    return f"{sum(map(sum, sent)):,} bytes uploaded, verified in the registry"
 
 
-def _publish(release: Release, name: Name, progress: Progress) -> int:
-    """Copy, then ask the registry for every part by its digest. Bytes that were sent."""
-    image = release.built
-    store = release.stores.registry(name)
-    copied = copy_graph(image.source, image.graph, store, progress=progress)
-    absent = missing(store, image.graph)
+def _publish_to_registry(
+    release: Release, places: Sequence[Destination], ended: threading.Event
+) -> list[int]:
+    """Publish to repositories of one registry. Bytes that were sent to each."""
+    first, *others = places
+    sent = [_publish(release, first, None, ended)]
+    if others:
+        neighbour = release.stores.registry(first, writing=True)
+
+        def publish(place: Destination) -> int:
+            return _publish(release, place, neighbour, ended)
+
+        with workers(len(others), "publish") as pool:
+            sent += together(pool, publish, others, stop=ended.set)
+    return sent
+
+
+def _publish(
+    release: Release, place: Destination, neighbour: Source | None, ended: threading.Event
+) -> int:
+    """Copy, then ask the registry for every part by its digest. Bytes that were sent.
+
+    ``neighbour`` is a repository of the same registry that has all of it.
+    """
+    prefix = "" if len(release.destinations) == 1 else f"{place.place} "
+    progress = _Share(release.progress, prefix, ended)
+    store = release.stores.registry(place, writing=True)
+    graph = _graph(release, place)
+    if neighbour is not None:
+        _mount(store, graph, neighbour)
+    copied = copy_graph(release.built.source, graph, store, progress=progress)
+    absent = missing(store, graph)
     if absent:
         raise ReleaseError(
             f"the registry took {absent[0].digest} and now does not have it",
-            where=name.place,
+            where=place.place,
             mend="run the same command again",
         )
     return copied.sent
+
+
+def _graph(release: Release, place: Destination) -> Graph:
+    """What the repository gets."""
+    whole = release.built.graph
+    root = manifest_for(release, place.platform)
+    if root == whole.root:
+        return whole
+    return read_graph(release.built.source, root.descriptor, known=whole.manifests)
+
+
+def _mount(store: Store, graph: Graph, neighbour: Source) -> None:
+    """Take over the blobs that ``store`` lacks. One that it does not take is sent after all."""
+    if not isinstance(store, Mounts):
+        return
+    mount = store.mount
+
+    def take(blob: Descriptor) -> None:
+        if not store.has(blob):
+            mount(blob, neighbour)
+
+    with workers(JOBS, "mount") as pool:
+        together(pool, take, graph.blobs)
 
 
 class _Share:

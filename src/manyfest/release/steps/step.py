@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -12,9 +13,11 @@ from manyfest.check.report import PlatformSummary
 from manyfest.errors import ReleaseError
 from manyfest.graph import Graph
 from manyfest.oci.digest import Digest
-from manyfest.oci.reference import Name, Reference
+from manyfest.oci.reference import Reference
 from manyfest.progress import Progress
 from manyfest.release.config import Config
+from manyfest.release.destinations import Destination
+from manyfest.release.journal import Journal
 from manyfest.release.tags import PlannedTag
 from manyfest.release.version import Version
 from manyfest.stores.base import Source
@@ -27,13 +30,14 @@ class Release(Struct):
     config: Config
     version: Version
     tags: tuple[PlannedTag, ...]
-    destinations: tuple[Name, ...]
+    destinations: tuple[Destination, ...]
     archive: Path
     stores: Stores
     progress: Progress
     taken_from: Reference | None = None
     """An image that somebody built before; then nothing is built."""
     allow_dirty: bool = False
+    allow_other_commit: bool = False
 
     image: Image | None = None
     checked: tuple[PlatformSummary, ...] = ()
@@ -42,8 +46,18 @@ class Release(Struct):
     """How long each platform took to build."""
     sent: dict[str, int] = field(default_factory=dict)
     """Bytes that were uploaded to each repository."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Moving tags that stay where they are, by reference, and why."""
     changed_tags: list[str] = field(default_factory=list)
     """References that were made to point at this release, in order."""
+    inputs: str = ""
+    """What the image was built from, as a digest; empty if that cannot be told."""
+    settled: bool = False
+    """Whether every tag was found to point at this image already: nothing is left to be done."""
+    journal: Journal | None = None
+    """What was written down of it, on this machine; see :mod:`manyfest.release.journal`."""
+    sleep: Callable[[float], None] = time.sleep
+    """Waits for so many seconds."""
     standing: dict[str, str] = field(default_factory=dict)
     """Where references stand that a release tried to set when it failed, in a few words."""
 

@@ -1,0 +1,157 @@
+"""An entry of ``tags``: a tag's template, and when it is set."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+import msgspec
+from msgspec import Meta
+
+from manyfest.release.template import TagTemplate
+
+if TYPE_CHECKING:
+    from manyfest.release.occasion import Occasion
+    from manyfest.release.version import Version
+
+Kind = Literal["release", "prerelease", "branch", "pull-request", "schedule"]
+"""What a build is made for; every build is of one kind."""
+
+_NAMES_ONE_RELEASE = frozenset({"version", "sha", "short_sha"})
+_NUMBERS = frozenset({"major", "minor", "patch"})
+_NO_VERSION = frozenset({"branch", "pr", "date"})
+
+ON_BRANCHES: frozenset[Kind] = frozenset({"branch", "schedule"})
+"""The kinds of build that are of a branch."""
+
+
+class TagRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A tag, and when it is set. A text alone is its 'tag'."""
+
+    short_form: ClassVar[str] = "tag"
+
+    tag: Annotated[TagTemplate, Meta(description="The tag.", examples=["edge"])]
+    on: Annotated[
+        tuple[Kind, ...],
+        Meta(
+            description="What it is set for. If left out: a tag with {{pr}} for pull requests, one"
+            " with {{branch}} for branches, one that names a version or a commit for everything"
+            " but schedules, 'branches' for branches, and any other for releases.",
+            examples=[["branch"], ["release", "prerelease"]],
+        ),
+    ] = ()
+    branches: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Of branches and schedules, those of these branches; * is any text.",
+            examples=[["main"]],
+        ),
+    ] = ()
+    versions: Annotated[
+        str,
+        Meta(
+            description="Of all versions, those in this range, as npm writes it. A pre-release"
+            " counts as what it leads to.",
+            examples=[">=1"],
+        ),
+    ] = ""
+    forward: Annotated[
+        bool,
+        Meta(
+            description="Whether a tag that moves leaves a higher version, or a newer commit, where"
+            " it is. With false, whatever is released last gets it."
+        ),
+    ] = True
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The rule that a text alone stands for. Raises
+        :class:`~manyfest.errors.ConfigError`."""
+        return cls(tag=TagTemplate.parse(text))
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What it is set for."""
+        names = self.tag.variables
+        if self.on:
+            return self.on
+        if "pr" in names:
+            return ("pull-request",)
+        if "branch" in names or self.branches:
+            return ("branch",)
+        if names & _NAMES_ONE_RELEASE:
+            return ("release", "prerelease", "branch", "pull-request")
+        return ("release",)
+
+    def __str__(self) -> str:
+        return self.tag.text
+
+    def is_fixed(self, version: Version) -> bool:
+        """Whether its tag names ``version`` for good, and moves to no other."""
+        names = self.tag.variables
+        # Of a final version the three numbers are all there is; of 2.7.0-rc.1 they say 2.7.0.
+        return bool(names & _NAMES_ONE_RELEASE) or (names >= _NUMBERS and not version.prerelease)
+
+    @property
+    def names_version(self) -> bool:
+        """Whether its tags spell a version out."""
+        names = self.tag.variables
+        return "version" in names or names >= _NUMBERS
+
+    def goes_by_version(self, kind: Kind) -> bool:
+        """Whether its tag, where it moves, goes to the highest version; else to the newest
+        commit."""
+        return kind in ("release", "prerelease") and not self.tag.variables & _NO_VERSION
+
+    def why_not(self, version: Version, occasion: Occasion) -> str:
+        """Why it is not set now; empty if it is."""
+        kind = kind_of(version, occasion)
+        names = self.tag.variables
+        if kind not in self.kinds:
+            return _described(kind, version, occasion)
+        if self.branches and kind in ON_BRANCHES and not self._is_for(occasion.branch):
+            return f"the branch is {occasion.branch}" if occasion.branch else _NO_BRANCH
+        needs_branch = "branch" in names or (kind == "branch" and not names & _NAMES_ONE_RELEASE)
+        if needs_branch and not occasion.branch:
+            return _NO_BRANCH
+        if "pr" in names and not occasion.pull_request:
+            return "this is no pull request"
+        if self.versions and not self._holds(version):
+            return f"{version} is not in {self.versions}"
+        return ""
+
+    def _is_for(self, branch: str) -> bool:
+        return any(fnmatchcase(branch, pattern) for pattern in self.branches)
+
+    def _holds(self, version: Version) -> bool:
+        import semver
+
+        from manyfest.release.ranges import Range
+
+        numbers = semver.Version(version.major, version.minor, version.patch)
+        return numbers in Range.parse(self.versions)
+
+
+_NO_BRANCH = "no branch is checked out"
+
+
+def kind_of(version: Version, occasion: Occasion) -> Kind:
+    """What a build of ``version`` is made for. A schedule or a pull request makes no release,
+    whatever tag is on its commit."""
+    if occasion.scheduled:
+        return "schedule"
+    if occasion.pull_request:
+        return "pull-request"
+    if version.snapshot:
+        return "branch"
+    return "prerelease" if version.prerelease else "release"
+
+
+def _described(kind: Kind, version: Version, occasion: Occasion) -> str:
+    return {
+        "schedule": "a schedule started this",
+        "pull-request": f"this is pull request {occasion.pull_request}",
+        "branch": f"{version} is a snapshot",
+        "prerelease": f"{version} is a pre-release",
+        "release": f"{version} is a final release",
+    }[kind]
