@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from manyfest.cli.hand_over import HandOver, hand_over_options
 from manyfest.cli.project import (
     config_option,
     load_config,
@@ -20,7 +21,7 @@ from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
     from manyfest.release.config import Config
-    from manyfest.release.steps.step import Release
+    from manyfest.release.steps.step import Outcome, Release
     from manyfest.release.version import Version
     from manyfest.stores.open import Stores
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--allow-dirty", is_flag=True, help="Release a work tree that differs from git.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@hand_over_options
 @with_registries
 def command(
     session: Session,
@@ -44,6 +46,7 @@ def command(
     allow_dirty: bool,
     dry_run: bool,
     as_json: bool,
+    hand_over: HandOver,
 ) -> None:
     """Build every platform, check the image, and publish it under its tags: whole, or not at all.
 
@@ -65,8 +68,12 @@ def command(
             plan = plan_report(release)
             session.out_json(plan) if as_json else session.out(plan_text(plan))
             return
-        outcomes = []
-        with closing(release), session.progress() as progress:
+        outcomes: list[Outcome] = []
+        with (
+            closing(release),
+            hand_over.of(session, release, outcomes),
+            session.progress() as progress,
+        ):
             release.progress = progress
             for outcome in run(release):
                 outcomes.append(outcome)

@@ -40,6 +40,7 @@ def plan_text(plan: PlanReport, verb: str = "release") -> str:
     lines.append("check    every digest, platform, program and entrypoint")
     lines += [f"publish  {place}" for place in plan.destinations]
     lines += [f"tag      {tag.tag}: {tag.reason}" for tag in plan.tags]
+    lines += [f"tell     {label}" for label in plan.notify]
     return escaped("\n".join(lines))
 
 

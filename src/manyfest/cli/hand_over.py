@@ -1,0 +1,136 @@
+"""What verbs that release have in common at their end: files for CI, and messages to people."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from manyfest.cli.session import Session
+    from manyfest.errors import ManyfestError
+    from manyfest.release.notify import Message, Recipient
+    from manyfest.release.report import ReleaseReport
+    from manyfest.release.steps.step import Outcome, Release
+
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class HandOver(Struct, frozen=True):
+    """Where what became of a release is written, besides where the environment says."""
+
+    report: Path | None = None
+    dotenv: Path | None = None
+
+    @contextmanager
+    def of(
+        self, session: Session, release: Release, outcomes: Sequence[Outcome], *, tell: bool = True
+    ) -> Iterator[None]:
+        """To be entered around the steps of a release, whose ``outcomes`` are added as they end.
+        However they end, the job's files are written, and people are told if ``tell``. It raises
+        nothing of its own."""
+        from manyfest.errors import ManyfestError
+        from manyfest.release.notify import recipients
+        from manyfest.release.report import release_report
+
+        ending = _Ending(self, session, recipients(release.config) if tell else ())
+        ending.prepare()
+        try:
+            yield
+        except ManyfestError as error:
+            ending.failed(release_report(release, outcomes, error), error)
+            raise
+        except OSError as error:
+            fault = ManyfestError(error.strerror or str(error), where=str(error.filename or ""))
+            ending.failed(release_report(release, outcomes, fault), fault)
+            raise
+        ending.released(release_report(release, outcomes))
+
+
+class _Ending(Struct, frozen=True):
+    """What is done when a release has ended, for one run of a verb."""
+
+    files: HandOver
+    session: Session
+    told: Sequence[Recipient]
+
+    def prepare(self) -> None:
+        """Say at the beginning what will be missing at the end."""
+        from manyfest.release.notify import obstacles
+
+        for obstacle in obstacles(self.told) if self.told else ():
+            self._warn(obstacle)
+
+    def released(self, report: ReleaseReport) -> None:
+        from manyfest.release.messages import released
+
+        self._write(report)
+        if report.changed:  # else it was released before, and people were told then
+            self._tell(released(report, os.environ))
+
+    def failed(self, report: ReleaseReport, error: ManyfestError) -> None:
+        from manyfest.errors import UsageError
+        from manyfest.release.messages import failed
+
+        self._write(report)
+        if not isinstance(error, UsageError):  # whoever typed that reads it
+            self._tell(failed(report, os.environ))
+
+    def _write(self, report: ReleaseReport) -> None:
+        from manyfest.cli.summary import summary
+        from manyfest.release.hand_over import (
+            give_outputs,
+            give_summary,
+            release_outputs,
+            write_dotenv,
+            write_report,
+        )
+
+        outputs = release_outputs(report)
+        give_outputs(outputs, os.environ, self._warn)
+        give_summary(summary(report), os.environ, self._warn)
+        if self.files.report is not None:
+            write_report(self.files.report, report, self._warn)
+        if self.files.dotenv is not None:
+            write_dotenv(self.files.dotenv, outputs, self._warn)
+
+    def _tell(self, message: Message) -> None:
+        from manyfest.release.notify import tell
+
+        tell(self.told, message, self._warn)
+
+    def _warn(self, message: str) -> None:
+        self.session.say(f"warning: {message}")
+
+
+def hand_over_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb ``--report`` and ``--dotenv``, and its function a :class:`HandOver`."""
+
+    @_file_option("--report", help="Write the report there as JSON, after a failure too.")
+    @_file_option("--dotenv", help="Write MANYFEST_VERSION, MANYFEST_DIGEST, … there, for GitLab.")
+    @functools.wraps(function)
+    def wrapped(*, report: Path | None, dotenv: Path | None, **rest: object) -> None:
+        function(hand_over=HandOver(report, dotenv), **rest)
+
+    return wrapped
+
+
+def _file_option(name: str, *, help: str) -> Callable[[F], F]:  # noqa: A002 - click's own word
+    """A file that is written at the end; it is better to know beforehand that it cannot be."""
+    kind = click.Path(dir_okay=False, writable=True, path_type=Path)
+    return click.option(name, metavar="FILE", type=kind, callback=_require_folder, help=help)
+
+
+def _require_folder(
+    context: click.Context, parameter: click.Parameter, path: Path | None
+) -> Path | None:
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(path.parent)!r}", context, parameter)
+    return path

@@ -1,0 +1,165 @@
+"""What ``release`` leaves for the CI job that ran it, and whom it tells."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from manyfest.release import notify
+from manyfest.release.notify import Message
+from manyfest.serve.app import Registry
+from manyfest.serve.local import AppTransport
+from tests.unit.cli import Manyfest, reach
+from tests.unit.releases import make_project
+
+CONFIG = """\
+name: server
+build: {platforms: [linux/amd64, linux/arm64]}
+tags: ["{{version}}", latest]
+publish: [one.example/app]
+notify: [gotify://push.example.org/s3cret, "env:OPS_URL"]
+"""
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Message]]:
+    """What is sent, and to which URL; one to ``fails.example`` does not arrive."""
+    sent: list[tuple[str, Message]] = []
+
+    def send(url: str, message: Message) -> str:
+        sent.append((url, message))
+        return "it answered 401" if "fails.example" in url else ""
+
+    monkeypatch.setattr(notify, "by_apprise", send)
+    monkeypatch.setattr(notify, "obstacles", lambda _: iter(()))
+    return sent
+
+
+@pytest.fixture
+def project(manyfest: Manyfest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manyfest:
+    """The command line in a project, with a registry, in a job of GitHub's."""
+    make_project(tmp_path)
+    (tmp_path / "manyfest.yaml").write_text(CONFIG)
+    (tmp_path / "registry").mkdir()
+    reach(monkeypatch, AppTransport(Registry(tmp_path / "registry")))
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / "output"))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    return manyfest
+
+
+def release(manyfest: Manyfest, *arguments: str) -> tuple[int, str, str]:
+    return manyfest("release", "--version", "2.6.1", *arguments)
+
+
+def test_a_release_fills_the_job_s_files(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    code, out, _ = release(project, "--report", "report.json", "--dotenv", "release.env")
+    digest = out.splitlines()[-1]
+    assert code == 0
+    assert f"\n{digest}\n" in (tmp_path / "output").read_text()
+    assert (tmp_path / "summary.md").read_text().startswith(f"## server 2\\.6\\.1\n\n`{digest}`")
+    assert json.loads((tmp_path / "report.json").read_text())["digest"] == digest
+    assert f"MANYFEST_DIGEST={digest}\n" in (tmp_path / "release.env").read_text()
+
+
+def test_the_report_in_the_file_is_the_one_that_is_printed(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    _, out, _ = release(project, "--json", "--report", "report.json")
+    assert (tmp_path / "report.json").read_text() == out
+
+
+def test_everybody_is_told_of_a_release_and_once(
+    project: Manyfest, told: list[tuple[str, Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPS_URL", "json://ops.example/x")
+    assert release(project)[0] == 0
+    assert release(project)[0] == 0
+    assert sorted((url, message.title) for url, message in told) == [
+        ("gotify://push.example.org/s3cret?format=markdown", "server 2.6.1 is released"),
+        ("json://ops.example/x", "server 2.6.1 is released"),
+    ]
+
+
+def test_a_release_that_failed_leaves_a_report_and_is_told(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    (tmp_path / "bin/linux/arm64/app").write_bytes((tmp_path / "bin/linux/amd64/app").read_bytes())
+    code, out, err = release(project, "--report", "report.json")
+    assert (code, out) == (1, "")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["outcome"], report["error"]["exit_code"]) == ("failed", 1)
+    assert report["error"]["what"] in err
+    assert "server 2\\.6\\.1 was not released" in (tmp_path / "summary.md").read_text()
+    assert "outcome<<" in (tmp_path / "output").read_text()
+    ((url, message),) = told
+    assert url == "gotify://push.example.org/s3cret?priority=high&format=markdown"
+    assert message.title == "server 2.6.1 was not released"
+    assert report["error"]["what"] in message.lines[0]
+
+
+def test_nobody_is_told_of_what_was_typed_wrong(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    (tmp_path / "manyfest.yaml").write_text(CONFIG.replace("publish: [one.example/app]\n", ""))
+    assert release(project)[0] == 2
+    assert told == []
+    assert "was not released" in (tmp_path / "summary.md").read_text()
+
+
+def test_who_cannot_be_told_changes_nothing_but_is_said(
+    project: Manyfest, told: list[tuple[str, Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPS_URL", "json://fails.example/s3cret")
+    code, _, err = release(project)
+    assert code == 0
+    assert "\nwarning: env:OPS_URL was not told: it answered 401\n" in err
+    assert "s3cret" not in err
+
+
+def test_what_stands_in_the_way_of_telling_is_said_first(
+    project: Manyfest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "by_apprise", lambda _url, _message: "")
+    monkeypatch.setitem(__import__("sys").modules, "apprise", None)
+    code, _, err = release(project)
+    assert code == 0
+    assert err.splitlines()[0] == (
+        "warning: gotify://push.example.org, env:OPS_URL will not be told, as Apprise is not"
+        " installed; pip install 'manyfest[notify]'"
+    )
+
+
+def test_files_that_cannot_be_written_change_nothing_but_are_said(
+    project: Manyfest,
+    told: list[tuple[str, Message]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path))
+    code, _, err = release(project)
+    assert code == 0
+    assert f"warning: {tmp_path} could not be written: Is a directory\n" in err
+
+
+def test_a_report_that_could_not_be_written_is_found_before_the_release(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    code, out, err = release(project, "--report", "no/report.json")
+    assert (code, out) == (2, "")
+    assert "there is no folder 'no'" in err
+    assert not (tmp_path / "dist").exists()
+
+
+def test_a_dry_run_says_whom_it_would_tell_and_tells_nobody(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    code, out, _ = release(project, "--dry-run", "--report", "report.json")
+    assert code == 0
+    assert out.splitlines()[-2:] == ["tell     gotify://push.example.org", "tell     env:OPS_URL"]
+    assert told == []
+    assert not (tmp_path / "output").exists()
+    assert not (tmp_path / "report.json").exists()

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from manyfest.errors import ReleaseError
+from manyfest.release.messages import failed, released, rolled_back
+from manyfest.release.notify import Message
+from manyfest.release.report import release_report
+from manyfest.release.steps.publish import PUBLISH
+from manyfest.release.steps.tags import TAGS
+from tests.unit.releases import make_release, with_image
+
+RUN = {"CI_JOB_URL": "https://gitlab.example.org/app/-/jobs/7"}
+
+
+def test_a_release_is_told_with_its_platforms_and_tags(tmp_path: Path) -> None:
+    release = with_image(make_release(tmp_path, to=("one.example/app", "ghcr.io/us/app")))
+    PUBLISH.run(release)
+    TAGS.run(release)
+    report = release_report(release, [])
+    assert released(report, RUN) == Message(
+        event="released",
+        title="app 2.6.1 is released",
+        lines=(
+            "linux/amd64, linux/arm64",
+            "one.example/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest",
+            "ghcr.io/us/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest",
+            report.digest,
+        ),
+        link="https://ghcr.io/us/app",
+    )
+
+
+def test_where_no_registry_has_a_page_the_run_has(tmp_path: Path) -> None:
+    release = with_image(make_release(tmp_path))
+    PUBLISH.run(release)
+    TAGS.run(release)
+    report = release_report(release, [])
+    assert released(report, RUN).link == "https://gitlab.example.org/app/-/jobs/7"
+    assert released(report, {}).link == ""
+
+
+def test_a_failure_is_told_with_its_error(tmp_path: Path) -> None:
+    error = ReleaseError("it broke; no tag was changed", where="one.example/app", mend="try again")
+    report = release_report(make_release(tmp_path), [], error)
+    assert failed(report, RUN) == Message(
+        event="failed",
+        title="app 2.6.1 was not released",
+        lines=("one.example/app: it broke; no tag was changed; try again",),
+        link="https://gitlab.example.org/app/-/jobs/7",
+    )
+
+
+def test_a_long_error_is_cut(tmp_path: Path) -> None:
+    report = release_report(make_release(tmp_path), [], ReleaseError("x" * 3000))
+    assert failed(report, {}).lines == ("x" * 1000 + "…",)
+
+
+def test_a_rollback_is_told_with_what_moved() -> None:
+    references = ("quay.io/us/app:2", "one.example/app:latest")
+    assert rolled_back("app", "2.6.0", references, {}) == Message(
+        event="rolled back",
+        title="app is back at 2.6.0",
+        lines=references,
+        link="https://quay.io/repository/us/app",
+    )
