@@ -74,7 +74,7 @@ class Process:
         started = time.monotonic()
         lines = _Lines(process.stdout.fileno(), show, self._hidden)
         try:
-            while not _has_ended(process):
+            while not has_ended(process):
                 lines.take(wait=_LOOK)
                 idle()
                 self._stop_if_late(started)
@@ -231,7 +231,7 @@ class _Lines:
         return line
 
 
-def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+def has_ended(process: subprocess.Popen[Any]) -> bool:
     """Whether the program has ended. It is left to be waited for: until then its number, which is
     its group's, belongs to nobody else, and the group can be signalled.
 

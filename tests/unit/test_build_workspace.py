@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.build.workspace import workspace
+from manyfest.build.workspace import room, workspace
 from tests import images
 from tests.unit.building import Bench, write
 
@@ -43,3 +43,13 @@ def test_a_workspace_in_the_context_is_no_part_of_it(tmp_path: Path) -> None:
         (room.path.parent / "secret").write_text("hush")
         files = bench.files("FROM scratch\nCOPY dist /dist\n")
     assert files == ["dist/ 755", "dist/image.tar 644 =x"]
+
+
+def test_folders_that_may_not_be_written_to_are_removed_too(tmp_path: Path) -> None:
+    with room(tmp_path) as place:
+        (place / "closed" / "inner").mkdir(parents=True)
+        (place / "closed" / "inner" / "file").touch()
+        (place / "elsewhere").symlink_to(tmp_path)
+        (place / "closed" / "inner").chmod(0o500)
+        (place / "closed").chmod(0)
+    assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,7 @@
-"""The place where a build makes its blobs before they go to where the image is wanted."""
+"""Folders for work that is under way; the next run removes those that a killed one left.
+
+A build makes its blobs in one before they go to where the image is wanted.
+"""
 
 from __future__ import annotations
 
@@ -18,43 +21,64 @@ PREFIX = ".manyfest-build-"
 
 @contextmanager
 def workspace(folder: Path | None = None) -> Iterator[LayoutStore]:
-    """A layout in ``folder``, by default the system's temporary one; it is gone afterwards.
+    """A layout in a :func:`room` in ``folder``."""
+    with room(folder) as place:
+        # The lock is on the folder around it: a layout locks its own when its index changes.
+        yield LayoutStore(place / "layout", lasting=False)
 
-    It is locked while it is in use. Those that killed builds left in the same folder are removed.
+
+@contextmanager
+def room(folder: Path | None = None) -> Iterator[Path]:
+    """A new folder in ``folder``, by default the system's temporary one; it is gone afterwards.
+
+    It is locked while it is in use. Those that killed runs left in the same folder are removed.
     """
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     place = Path(folder or tempfile.gettempdir())
     _remove_abandoned(place)
-    room, lock = _begin(place)
+    path, lock = _begin(place)
     try:
-        # The lock is on the folder around it: a layout locks its own when its index changes.
-        yield LayoutStore(room / "layout", lasting=False)
+        yield path
     finally:
         # Whatever a thread still writes after Ctrl-C is of no use to anybody.
-        shutil.rmtree(room, ignore_errors=True)
+        remove_tree(path)
         os.close(lock)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all in it, also what its owner may not write to; as far as it goes."""
+    shutil.rmtree(path, ignore_errors=True)
+    if not path.exists():
+        return
+    for folder, names, _ in os.walk(path):
+        for name in names:
+            inner = Path(folder, name)
+            if not inner.is_symlink():
+                with suppress(OSError):
+                    inner.chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
 
 
 def _begin(place: Path) -> tuple[Path, int]:
     """A new folder, and the lock on it."""
     while True:
-        room = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         with suppress(FileNotFoundError):
-            lock = _open_folder(room)
+            lock = _open_folder(path)
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if room.exists():
-                return room, lock
+            if path.exists():
+                return path, lock
             os.close(lock)  # it was taken for abandoned before it was locked
 
 
 def _remove_abandoned(place: Path) -> None:
-    for room in place.glob(f"{PREFIX}*"):
+    for path in place.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            lock = _open_folder(room)
+            lock = _open_folder(path)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(room, ignore_errors=True)
+                remove_tree(path)
             finally:
                 os.close(lock)
 

@@ -1,0 +1,75 @@
+"""A command is run in the image of each platform, before anybody sees it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from manyfest.build.secrets import BuildSecret
+from manyfest.errors import UsageError
+from manyfest.release.config import Config, Smoke
+from manyfest.release.smoke.run import smoke_test
+from manyfest.release.smoke.trial import Trial
+from manyfest.release.steps.moves import moves
+from manyfest.release.steps.step import Release, Step, counted
+from manyfest.release.template import values
+from manyfest.release.version import Version
+
+_MINUTE = 60.0
+
+
+def _check(release: Release) -> str:
+    if release.config.check.smoke is None:
+        return "no 'check.smoke' is configured"
+    if is_published(release):
+        return "this very image is published under its own tags everywhere"
+    return ""
+
+
+def is_published(release: Release) -> bool:
+    """Whether every tag that names this release alone holds this very image, in every repository:
+    it was tried before it got there. That is asked of the registries; no verdict is kept."""
+    own = [move for move in moves(release) if not move.tag.moves]
+    return bool(own) and all(move.is_done for move in own)
+
+
+def _run(release: Release) -> str:
+    smoke = release.config.check.smoke
+    if smoke is None:
+        return "nothing is configured"
+    folder = release.archive.parent
+    passed = smoke_test(
+        release.built.source,
+        release.built.graph.root.descriptor,
+        trial_of(smoke, release.config, release.version),
+        runtime=smoke.runtime,
+        folder=folder if folder.is_dir() else None,
+        progress=release.progress,
+        where=release.config.where("check.smoke"),
+    )
+    return f"{counted(len(passed.platforms), 'platform')} passed, run by {passed.runtime}"
+
+
+def trial_of(smoke: Smoke, config: Config, version: Version) -> Trial:
+    """What is tried. Raises :class:`~manyfest.errors.ConfigError` for a template that needs what is
+    not known."""
+    return Trial(
+        command=smoke.command,
+        expect=smoke.expect.render(values(config.name, version)),
+        exit=smoke.exit,
+        timeout=smoke.timeout.seconds if smoke.timeout else _MINUTE,
+        hidden=tuple(_hidden(config)),
+    )
+
+
+def _hidden(config: Config) -> Iterator[bytes]:
+    """What a build should not have put into the image, as far as it is here: an image may have been
+    built elsewhere."""
+    for text in config.build.secrets:
+        try:
+            yield from BuildSecret.parse(text, os.environ, folder=config.root).hidden
+        except UsageError:
+            continue
+
+
+SMOKE = Step("smoke", _check, _run)

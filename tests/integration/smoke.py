@@ -1,0 +1,62 @@
+"""The three runtimes of the smoke test, each with images and containers of the tests' own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import real
+
+_HYBRID = Path("/sys/fs/cgroup/unified/cgroup.controllers")
+"""Where version 2 of control groups holds controllers besides version 1, which crun refuses."""
+
+
+def put_program(folder: Path, name: str, *words: str | Path) -> None:
+    """A program ``name``, first on the PATH, that runs another with more words."""
+    program = folder / "bin" / name
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\n{_without_hybrid()}exec {" ".join(map(str, words))} "$@"\n')
+    program.chmod(0o755)
+
+
+def _without_hybrid() -> str:
+    """In a view of the machine without that part of it."""
+    if not (_HYBRID.exists() and _HYBRID.read_text().strip()):
+        return ""
+    return (
+        '[ "$APART" ] || APART=1 exec unshare --mount "$0" "$@"\n'
+        f"umount {_HYBRID.parent}\nunset APART\n"
+    )
+
+
+def use_docker(monkeypatch: pytest.MonkeyPatch, address: str, folder: Path) -> None:
+    """The tests' daemon, and Docker's own client."""
+    (folder / "bin").mkdir(exist_ok=True)
+    (folder / "bin" / "docker").symlink_to("/usr/bin/docker")
+    monkeypatch.setenv("DOCKER_HOST", address)
+    _look_first(monkeypatch, folder)
+
+
+def use_podman(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Podman with all it keeps in ``folder``, whose path must be short."""
+    real.need_programs("/usr/bin/podman", "unshare")
+    real.need_root()
+    put_program(
+        folder, "podman", "/usr/bin/podman", "--root", folder / "root", "--runroot", folder / "run",
+        "--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=file",
+    )  # fmt: skip
+    _look_first(monkeypatch, folder)
+
+
+def use_crun(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """crun, as root."""
+    real.need_programs("/usr/bin/crun", "unshare")
+    real.need_root()
+    put_program(folder, "crun", "/usr/bin/crun")
+    _look_first(monkeypatch, folder)
+
+
+def _look_first(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
