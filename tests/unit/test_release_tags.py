@@ -6,8 +6,10 @@ import pytest
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.release.config import Build, Config
+from manyfest.release.occasion import Occasion
 from manyfest.release.tag_rule import TagRule
 from manyfest.release.tags import PlannedTag, plan_tags
+from manyfest.release.template import TagTemplate
 from manyfest.release.version import Version
 
 FINAL = Version(
@@ -29,12 +31,17 @@ SNAPSHOT = msgspec.structs.replace(
 )
 
 
-def config(*tags: str, arch_tags: bool = False) -> Config:
+MAIN = Occasion(branch="main")
+PULL_REQUEST = Occasion(pull_request="7")
+NIGHTLY = Occasion(branch="main", scheduled=True)
+
+
+def config(*tags: str | TagRule, arch_tags: bool = False) -> Config:
     platforms = tuple(Platform.parse(name) for name in ("linux/amd64", "linux/arm/v7"))
     return Config(
         name="server",
         build=Build(platforms=platforms),
-        tags=tuple(map(TagRule.parse, tags)),
+        tags=tuple(TagRule.parse(tag) if isinstance(tag, str) else tag for tag in tags),
         arch_tags=arch_tags,
         lines={"tags[1]": 9, "arch_tags": 12},
     )
@@ -143,3 +150,167 @@ def test_tags_that_cannot_be(settings: Config, version: Version, message: str) -
     with pytest.raises(ConfigError) as caught:
         plan_tags(settings, version)
     assert message in str(caught.value)
+
+
+def rule(tag: str, **keys: object) -> TagRule:
+    return TagRule(tag=TagTemplate.parse(tag), **keys)  # type: ignore[arg-type]
+
+
+def test_two_tags_for_different_builds_may_not_be_the_same_either() -> None:
+    settings = config("{{major}}.{{minor}}", "{{branch}}")
+    with pytest.raises(ConfigError) as caught:
+        plan_tags(settings, SNAPSHOT, Occasion(branch="2.6"))
+    assert str(caught.value) == (
+        "manyfest.yaml:9: '{{major}}.{{minor}}' and '{{branch}}' both make the tag 2.6;"
+        " put something before the branch, as in br-{{branch}}"
+    )
+
+
+def test_the_tags_that_are_not_set_now_are_planned_last_but_for_latest() -> None:
+    settings = config("latest", rule("edge", branches=("main",)), "{{version}}", "pr-{{pr}}")
+    assert names(plan_tags(settings, SNAPSHOT, MAIN)) == [
+        "2.6.2-dev.5-gabc1234",
+        "edge",
+        "pr-{{pr}}",
+        "latest",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("branch", "tag"),
+    [
+        ("main", "br-main"),
+        ("feature/x", "br-feature-x"),
+        ("fix/#12: é", "br-fix-12-"),
+        ("a_b.c-d", "br-a_b.c-d"),
+        ("日本", "br--"),
+    ],
+)
+def test_what_cannot_stand_in_a_tag_is_replaced(branch: str, tag: str) -> None:
+    (planned,) = plan_tags(config("br-{{branch}}"), SNAPSHOT, Occasion(branch=branch))
+    assert (planned.tag, planned.moves) == (tag, True)
+
+
+def test_a_tag_begins_with_what_a_tag_may_begin_with() -> None:
+    (planned,) = plan_tags(config("{{branch}}"), SNAPSHOT, Occasion(branch="été"))
+    assert planned.tag == "t-"
+
+
+def test_a_branch_that_leaves_nothing_of_a_tag_is_an_error() -> None:
+    with pytest.raises(
+        ConfigError, match=r"'\{\{branch\}\}' makes '', which is no tag; put something"
+    ):
+        plan_tags(config("{{branch}}"), SNAPSHOT, Occasion(branch="日本"))
+
+
+def test_the_date_is_the_commit_s_in_utc() -> None:
+    version = msgspec.structs.replace(FINAL, commit_time=1_769_903_999)
+    (planned,) = plan_tags(config("{{date}}"), version)
+    assert (planned.tag, planned.moves) == ("20260131", True)
+
+
+def test_outside_git_there_is_no_date() -> None:
+    version = msgspec.structs.replace(FINAL, revision="")
+    with pytest.raises(ConfigError, match=r"\{\{date\}\} in .* is not known here; build in a git"):
+        plan_tags(config("{{date}}"), version)
+
+
+def test_a_pull_request_has_its_number() -> None:
+    (planned,) = plan_tags(config("pr-{{pr}}"), SNAPSHOT, PULL_REQUEST)
+    assert planned == PlannedTag(
+        tag="pr-7",
+        moves=True,
+        reason="moves to commit abc1234",
+        rule=TagRule.parse("pr-{{pr}}"),
+        goes_by="commit",
+    )
+
+
+EVERY_KIND = [
+    (FINAL, Occasion()),
+    (CANDIDATE, Occasion()),
+    (SNAPSHOT, MAIN),
+    (SNAPSHOT, PULL_REQUEST),
+    (SNAPSHOT, NIGHTLY),
+]
+
+
+@pytest.mark.parametrize(
+    ("tag", "is_set"),
+    [
+        (rule("latest"), "release"),
+        (rule("{{major}}"), "release"),
+        (rule("{{date}}"), "release"),
+        (rule("{{version}}"), "release prerelease branch pull-request"),
+        (rule("sha-{{short_sha}}"), "release prerelease branch pull-request"),
+        (rule("br-{{branch}}"), "branch"),
+        (rule("{{branch}}-{{short_sha}}"), "branch"),
+        (rule("edge", branches=("main",)), "branch"),
+        (rule("edge", branches=("dev", "ma*")), "branch"),
+        (rule("edge", branches=("dev",)), ""),
+        (rule("pr-{{pr}}"), "pull-request"),
+        (rule("nightly", on=("schedule",)), "schedule"),
+        (rule("nightly", on=("schedule",), branches=("dev",)), ""),
+        (rule("beta", on=("prerelease",)), "prerelease"),
+        (rule("next", on=("release", "prerelease", "branch")), "release prerelease branch"),
+        (rule("{{branch}}", on=("release",)), ""),
+        (rule("{{pr}}", on=("branch",)), ""),
+        (rule("{{major}}", versions=">=3"), ""),
+        (rule("{{major}}", versions="^2.6"), "release"),
+        (rule("beta", on=("prerelease",), versions=">=2.7"), "prerelease"),
+    ],
+)
+def test_what_a_tag_is_set_for(tag: TagRule, is_set: str) -> None:
+    kinds = ("release", "prerelease", "branch", "pull-request", "schedule")
+    plans = [plan_tags(config(tag), version, occasion)[0] for version, occasion in EVERY_KIND]
+    found = [kind for kind, planned in zip(kinds, plans, strict=True) if not planned.skipped]
+    assert found == is_set.split()
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "occasion", "reason"),
+    [
+        (rule("pr-{{pr}}"), FINAL, Occasion(), "2.6.1 is a final release"),
+        (rule("latest"), SNAPSHOT, PULL_REQUEST, "this is pull request 7"),
+        (rule("{{version}}"), FINAL, NIGHTLY, "a schedule started this"),
+        (rule("edge", branches=("dev",)), SNAPSHOT, MAIN, "the branch is main"),
+        (rule("edge", on=("branch",)), SNAPSHOT, Occasion(), "no branch is checked out"),
+        (rule("edge", branches=("dev",)), SNAPSHOT, Occasion(), "no branch is checked out"),
+        (rule("{{branch}}", on=("release",)), FINAL, Occasion(), "no branch is checked out"),
+        (rule("{{pr}}", on=("release",)), FINAL, Occasion(), "this is no pull request"),
+        (rule("{{major}}", versions=">=3"), FINAL, Occasion(), "2.6.1 is not in >=3"),
+    ],
+)
+def test_a_tag_that_is_not_set_says_why(
+    tag: TagRule, version: Version, occasion: Occasion, reason: str
+) -> None:
+    (planned,) = plan_tags(config(tag), version, occasion)
+    assert (planned.skipped, planned.moves) == (True, False)
+    assert planned.reason == f"skipped: {reason}"
+
+
+def test_a_tag_that_is_not_made_now_is_shown_as_it_is_written() -> None:
+    (planned,) = plan_tags(config("br-{{branch}}"), FINAL)
+    assert planned.tag == "br-{{branch}}"
+
+
+def test_a_schedule_makes_no_release_of_a_commit_that_was_released() -> None:
+    tags = plan_tags(config("{{version}}", "latest", arch_tags=True), FINAL, NIGHTLY)
+    assert [(tag.tag, tag.skipped) for tag in tags] == [("2.6.1", True), ("latest", True)]
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "occasion", "goes_by"),
+    [
+        (rule("latest"), FINAL, Occasion(), "version"),
+        (rule("beta", on=("prerelease",)), CANDIDATE, Occasion(), "version"),
+        (rule("edge", branches=("main",)), SNAPSHOT, MAIN, "commit"),
+        (rule("{{date}}"), FINAL, Occasion(), "commit"),
+        (rule("latest", forward=False), FINAL, Occasion(), ""),
+        (rule("{{version}}"), FINAL, Occasion(), ""),
+    ],
+)
+def test_what_decides_whether_a_tag_moves_back(
+    tag: TagRule, version: Version, occasion: Occasion, goes_by: str
+) -> None:
+    assert plan_tags(config(tag), version, occasion)[0].goes_by == goes_by

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from manyfest.errors import ReleaseError
 from manyfest.oci.platform import ARCHITECTURES, SYSTEMS
 from manyfest.release.template import TagTemplate, Template
 from manyfest.release.version import Version, parse_version
@@ -56,7 +57,9 @@ def by_version(rule: TagRule, version: Version, held: Iterable[semver.Version]) 
     """Whether the rule's tag moves to ``version`` in a repository that holds the versions
     ``held``: only to the highest of those that the tag can be for. ``latest`` is for all final
     ones, ``2.6`` for those that begin so; for pre-releases too if the rule is."""
-    ours = _parsed(version)
+    ours = parse_version(version.text)
+    if ours is None:
+        raise ReleaseError(f"{version.text!r} is no version, so no tag moves to it")
     names = rule.tag.variables
     fixed = [number for number in _NUMBERS if number in names]
     with_pre = "prerelease" in rule.kinds
@@ -145,9 +148,3 @@ def _among(ours: semver.Version, fixed: Sequence[str], *, with_pre: bool) -> str
     while len(numbers) > 1 and numbers[-2:] == ["x", "x"]:
         numbers.pop()
     return ".".join(numbers)
-
-
-def _parsed(version: Version) -> semver.Version:
-    import semver
-
-    return semver.Version.parse(version.text)

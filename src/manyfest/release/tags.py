@@ -21,6 +21,7 @@ from manyfest.release.template import tag_values
 from manyfest.release.version import Version
 
 _UNKNOWN = Occasion()
+_BEFORE_BRANCH = "put something before the branch, as in br-{{branch}}"
 
 
 class PlannedTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +112,9 @@ def _tag(rule: TagRule, known: dict[str, str], where: str) -> str:
     if "branch" in rule.tag.variables:
         tag = tag.lstrip(".-")  # a branch's first letter may be one that no tag has
     if not is_tag(tag):
-        raise ConfigError(f"{rule.tag.text!r} makes {tag[:140]!r}, which is no tag", where=where)
+        what = f"{rule.tag.text!r} makes {tag[:140]!r}, which is no tag"
+        mend = "" if tag else _BEFORE_BRANCH
+        raise ConfigError(what, where=where, mend=mend)
     return tag
 
 
@@ -119,7 +122,7 @@ def _made_twice(tag: str, one: TagRule, other: TagRule, where: str) -> ConfigErr
     mend = "take one of them out"
     for rule in (one, other):
         if rule.tag.text == "{{branch}}":
-            mend = "put something before the branch, as in br-{{branch}}"
+            mend = _BEFORE_BRANCH
     return ConfigError(
         f"{one.tag.text!r} and {other.tag.text!r} both make the tag {tag}", where=where, mend=mend
     )
