@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from manyfest.cli.summary import summary
@@ -22,7 +23,7 @@ def test_a_release(tmp_path: Path) -> None:
     assert (
         summary(report, "- **a fix**\n")
         == f"""\
-## app 2\\.6\\.1
+## app 2.6.1
 
 `{report.digest}`, commit `0123456`
 
@@ -33,8 +34,8 @@ def test_a_release(tmp_path: Path) -> None:
 
 | Repository | Tags |
 | --- | --- |
-| one\\.example/app | `2.6.1` `2.6.1-amd64` `2.6.1-arm64` `2.6` `latest` |
-| [ghcr\\.io/us/app](https://ghcr.io/us/app) | `2.6.1` `2.6.1-amd64` `2.6.1-arm64` `2.6` `latest` |
+| one.example/app | `2.6.1` `2.6.1-amd64` `2.6.1-arm64` `2.6` `latest` |
+| [ghcr.io/us/app](https://ghcr.io/us/app) | `2.6.1` `2.6.1-amd64` `2.6.1-arm64` `2.6` `latest` |
 
 ```
 docker pull one.example/app:2.6.1
@@ -55,9 +56,9 @@ def test_a_failure_says_why_and_where_the_tags_stand(tmp_path: Path) -> None:
     assert (
         summary(release_report(release, [], error))
         == """\
-## app 2\\.6\\.1 was not released
+## app 2.6.1 was not released
 
-`one.example/app:2.6`: \\<b\\>broke\\</b\\> \\# all; try again
+`one.example/app:2.6`: \\<b\\>broke\\</b\\> # all; try again
 
 | Tag | Stands |
 | --- | --- |
@@ -70,15 +71,31 @@ def test_a_failure_says_why_and_where_the_tags_stand(tmp_path: Path) -> None:
 def test_a_release_without_tags_or_commit_says_less(tmp_path: Path) -> None:
     report = release_report(with_image(make_release(tmp_path, to=())), [])
     text = summary(replace(report, revision=""))
-    assert text.startswith(f"## app 2\\.6\\.1\n\n`{report.digest}`\n\n| Platform ")
+    assert text.startswith(f"## app 2.6.1\n\n`{report.digest}`\n\n| Platform ")
     assert "Repository" not in text
     assert "```" not in text
 
 
 def test_nothing_in_a_text_is_markup() -> None:
-    assert escaped("fix `a|b` <img src=x> [l](u)\n# @me http://x *_~\x1b") == (
-        r"fix \`a\|b\` \<img src=x\> \[l\]\(u\) \# \@me http\://x \*\_\~\\x1b"
+    assert escaped("fix `a|b` <img src=x> [l](u)\n# me *_~\x1b 2. &amp; a_b _c_") == (
+        r"fix \`a\|b\` \<img src=x\> \[l\](u) # me \*\_\~\\x1b 2. \&amp; a_b \_c\_"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("# a", "\\# a"),
+        ("- a", "\\- a"),
+        ("+ a", "\\+ a"),
+        ("12. a", "12\\. a"),
+        ("3) a", "3\\) a"),
+        ("===", "\\==="),
+        ("2 a", "2 a"),
+    ],
+)
+def test_nothing_at_the_beginning_is_markup(text: str, shown: str) -> None:
+    assert escaped(text) == shown
 
 
 def test_nothing_ends_code() -> None:

@@ -102,9 +102,7 @@ def test_a_message_as_text_and_as_markdown() -> None:
         event="failed", title="", lines=("a_b: *no*", "<img>"), link="https://example.org/runs/1"
     )
     assert as_text(message) == "a_b: *no*\n<img>\nhttps://example.org/runs/1"
-    assert as_markdown(message) == (
-        "a\\_b\\: \\*no\\*  \n\\<img\\>  \n<https://example.org/runs/1>"
-    )
+    assert as_markdown(message) == ("a_b: \\*no\\*  \n\\<img\\>  \n<https://example.org/runs/1>")
     assert as_markdown(FAILED) == "no room"
 
 

@@ -20,7 +20,7 @@ def summary(report: ReleaseReport, notes: str = "") -> str:
 
 def _released(report: ReleaseReport, notes: str) -> Iterator[str]:
     commit = f", commit {code(report.revision[:7])}" if report.revision else ""
-    yield f"## {escaped(report.name)} {escaped(report.version)}"
+    yield f"## {escaped(f'{report.name} {report.version}')}"
     yield f"{code(report.digest)}{commit}"
     yield table(
         ("Platform", "Digest", "Size"),
@@ -36,7 +36,7 @@ def _released(report: ReleaseReport, notes: str) -> Iterator[str]:
 
 
 def _failed(report: ReleaseReport) -> Iterator[str]:
-    yield f"## {escaped(report.name)} {escaped(report.version)} was not released"
+    yield f"## {escaped(f'{report.name} {report.version} was not released')}"
     if report.error:
         where = f"{code(report.error.where)}: " if report.error.where else ""
         mend = f"; {escaped(report.error.mend)}" if report.error.mend else ""

@@ -6,12 +6,19 @@ import re
 from collections.abc import Sequence
 
 _BAR = re.compile(r"(?<!\\)\|")
-_MARKS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:])")
+_MARKS = re.compile(r"[\\`*<>\[\]~&|]|(?<!\w)_|_(?!\w)|^(?:[#+=-]|[0-9]+(?=[.)]))")
+"""What may be markup where it stands; inside a word, ``_`` is not, and a dot ends a number at the
+beginning only."""
 
 
 def escaped(text: str) -> str:
-    """``text`` on one line, in which nothing is markup, a link, or a mention of somebody."""
-    return _MARKS.sub(r"\\\1", " ".join(_printable(text).split()))
+    """``text`` on one line, in which nothing is markup. No more is escaped than that takes: some
+    people see it as it is."""
+    return _MARKS.sub(_escape, " ".join(_printable(text).split()))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"{match[0]}\\" if match[0].isdigit() else f"\\{match[0]}"
 
 
 def code(text: str) -> str:
