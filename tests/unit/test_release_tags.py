@@ -197,9 +197,7 @@ def test_a_tag_begins_with_what_a_tag_may_begin_with() -> None:
 
 
 def test_a_branch_that_leaves_nothing_of_a_tag_is_an_error() -> None:
-    with pytest.raises(
-        ConfigError, match=r"'\{\{branch\}\}' makes '', which is no tag; put something"
-    ):
+    with pytest.raises(ConfigError, match=r"'\{\{branch\}\}' makes '', which is no tag; put"):
         plan_tags(config("{{branch}}"), SNAPSHOT, Occasion(branch="日本"))
 
 
