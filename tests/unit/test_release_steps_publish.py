@@ -10,8 +10,11 @@ import pytest
 from manyfest.errors import ConnectionFailed, ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.reference import Name
+from manyfest.release.config import Config
 from manyfest.release.steps.publish import PUBLISH
-from manyfest.stores.base import Content
+from manyfest.release.steps.tags import TAGS
+from manyfest.release.tag_rule import TagRule
+from manyfest.stores.base import Content, Source
 from tests.unit.releases import (
     ONE,
     TWO,
@@ -19,7 +22,9 @@ from tests.unit.releases import (
     FakeStores,
     Notes,
     Trouble,
+    assert_whole,
     hold_former_release,
+    make_config,
     make_release,
     with_image,
 )
@@ -174,3 +179,111 @@ def test_the_registry_that_is_asked_is_the_one_of_the_name(tmp_path: Path) -> No
     PUBLISH.run(with_image(make_release(tmp_path, stores, to=(ONE,))))
     assert stores.registry(Name.parse(f"{ONE}:any")).blobs
     assert not stores.at(TWO).blobs
+
+
+ARM = f"{ONE}-arm64"
+THIRD = "one.example/other"
+
+
+class Sibling(FakeRegistry):
+    """A repository that takes blobs from others of its registry, if they have them."""
+
+    closed = False
+
+    def mount(self, descriptor: Descriptor, source: Source) -> bool:
+        if self.closed or not isinstance(source, Sibling):
+            return False
+        with self.trouble.call(f"mount {self.label} {source.label} {descriptor.digest}"):
+            self.blobs[descriptor.digest] = source.blobs[descriptor.digest]
+        return True
+
+
+def siblings(*places: str) -> FakeStores:
+    stores = FakeStores()
+    for place in places:
+        stores.fakes[place] = Sibling(place, stores.trouble)
+    return stores
+
+
+def with_arm(folder: Path) -> Config:
+    return make_config(folder, arch_repositories={"linux/arm64": "-arm64"})
+
+
+def test_a_repository_for_one_platform_gets_its_image_alone(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores, config=with_arm(tmp_path)))
+    PUBLISH.run(release)
+    TAGS.run(release)
+    arm64 = release.built.graph.root.index.manifests[1]
+    assert stores.at(ARM).pointers == dict.fromkeys(("2.6.1", "2.6", "latest"), arm64.digest)
+    amd64 = release.built.graph.root.index.manifests[0]
+    assert arm64.digest in stores.at(ARM).blobs
+    assert amd64.digest not in stores.at(ARM).blobs
+    assert release.built.digest not in stores.at(ARM).blobs
+    assert_whole(stores.at(ARM))
+    assert stores.at(ONE).pointers["2.6.1-arm64"] == arm64.digest
+
+
+def test_it_is_sent_nothing_a_second_time(tmp_path: Path) -> None:
+    stores = FakeStores()
+    config = with_arm(tmp_path)
+    PUBLISH.run(with_image(make_release(tmp_path, stores, config=config)))
+    again = with_image(make_release(tmp_path, stores, config=config))
+    assert PUBLISH.check(again) == "all 8 parts are there; 0 bytes uploaded"
+    assert again.sent == {ONE: 0, ARM: 0}
+
+
+def test_one_registry_gets_each_blob_once_and_its_repositories_share_it(tmp_path: Path) -> None:
+    stores = siblings(ONE, THIRD, ARM, f"{THIRD}-arm64", TWO, f"{TWO}-arm64")
+    places = (ONE, THIRD, TWO)
+    release = with_image(make_release(tmp_path, stores, to=places, config=with_arm(tmp_path)))
+    PUBLISH.run(release)
+    blobs = {str(blob.digest) for blob in release.built.graph.blobs}
+    sent = [call.split() for call in stores.trouble.calls if call.startswith("put")]
+    received = [(place, digest) for _, place, digest in sent if digest in blobs]
+    assert sorted(received) == sorted((place, digest) for place in (ONE, TWO) for digest in blobs)
+    assert stores.trouble.count(f"mount {THIRD} {ONE}") == len(blobs) == 5
+    assert stores.trouble.count(f"mount {ARM} {ONE}") == 3
+    assert stores.trouble.count(f"mount {TWO}-arm64 {TWO}") == 3
+    whole = {part.digest for part in release.built.graph.descriptors}
+    assert whole <= stores.at(THIRD).blobs.keys()
+
+
+def test_what_a_sibling_does_not_give_is_sent(tmp_path: Path) -> None:
+    stores = siblings(ONE, ARM)
+    closed = stores.fakes[ARM]
+    assert isinstance(closed, Sibling)
+    closed.closed = True
+    release = with_image(make_release(tmp_path, stores, config=with_arm(tmp_path)))
+    PUBLISH.run(release)
+    arm64 = release.built.graph.root.index.manifests[1]
+    assert arm64.digest in closed.blobs
+    assert release.sent[ARM] > arm64.size
+
+
+def test_one_more_tag_costs_no_upload(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores))
+    PUBLISH.run(release)
+    TAGS.run(release)
+    parts = release.built.graph.descriptors
+    stores.trouble.calls.clear()
+    more = (*make_config(tmp_path).tags, TagRule.parse("{{major}}"))
+    again = with_image(make_release(tmp_path, stores, config=make_config(tmp_path, tags=more)))
+    assert PUBLISH.check(again) == "all 8 parts are there; 0 bytes uploaded"
+    TAGS.run(again)
+    assert again.built.graph == release.built.graph
+    assert [stores.trouble.count(f"put {ONE} {part.digest}") for part in parts] == [0] * 8
+    assert stores.trouble.count("tag") == stores.trouble.count(f"tag {ONE} 2") == 1
+    assert again.changed_tags == ["one.example/app:2"]
+
+
+def test_an_unchanged_release_only_looks(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    PUBLISH.run(release)
+    TAGS.run(release)
+    stores.trouble.calls.clear()
+    again = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    assert PUBLISH.check(again) != ""
+    assert {call.split()[0] for call in stores.trouble.calls} == {"resolve", "has"}
