@@ -23,21 +23,41 @@ if TYPE_CHECKING:
 @config_option
 @version_option
 @click.option("--offline", is_flag=True, help="Do not ask the registries what they hold.")
+@click.option("--next", "next_", is_flag=True, help="Propose the next version, from the commits.")
+@click.option("--notes", is_flag=True, help="Print the changelog's section, from the commits.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_registries
 def command(
-    session: Session, config_file: Path, told: str, *, offline: bool, as_json: bool
+    session: Session,
+    config_file: Path,
+    told: str,
+    *,
+    offline: bool,
+    next_: bool,
+    notes: bool,
+    as_json: bool,
 ) -> None:
     """Show the version of this commit, from git's tags, and the tags that a release would set.
 
     A tag such as latest moves only forward: the registries in 'publish' are asked what they hold.
+
+    --next reads the messages of the commits since the last version, by Conventional Commits; if
+    none asks for a release, the exit code is 3.
     """
+    from manyfest.cli.version_commits import require_possible, show_next, show_notes
     from manyfest.release.occasion import find_occasion
     from manyfest.release.tag_report import version_report
     from manyfest.release.tags import plan_tags
     from manyfest.release.version import find_version
 
+    require_possible(told, next_=next_, notes=notes, as_json=as_json)
     config = load_config(config_file)
+    if notes:
+        show_notes(session, config, told, next_=next_)
+        return
+    if next_:
+        show_next(session, config, as_json=as_json)
+        return
     version = find_version(config.root, told, prefix=config.version_prefix)
     tags = plan_tags(config, version, find_occasion(config.root))
     verdicts: Verdicts = {}

@@ -182,25 +182,23 @@ def reachable_versions(
     return versions(git.reachable_tags(folder), prefix)
 
 
-def last_version(
+def released_versions(
     folder: Path, prefix: str = "", environment: Mapping[str, str] = os.environ
-) -> Tagged:
-    """The highest of them. Raises as :func:`reachable_versions` does, and if there is none: that
-    no version was ever released cannot be told from a clone without its tags."""
+) -> tuple[Tagged, ...]:
+    """The same, and at least one. Raises as :func:`reachable_versions` does, and if there is none:
+    that nothing was ever released cannot be told from a clone without its tags."""
     found = reachable_versions(folder, prefix, environment)
     if found:
-        return found[-1]
-    tags = git.reachable_tags(folder)
-    example = f"{prefix}v1.2.3"
-    if tags:
-        what = f"no tag is a version like {example[:80]}: there is {tags[-1][:80]!r}"
+        return found
+    if tags := git.reachable_tags(folder):
+        what = f"no tag is a version like {prefix[:80]}v1.2.3: there is {tags[-1][:80]!r}"
     else:
         what = "there is no tag to take the version from"
     fetch = whole_clone(environment) or "fetch them (git fetch --tags)"
     raise ReleaseError(
         what,
         where=str(folder),
-        mend=f"{fetch}, tag the commit (git tag {prefix}v0.1.0), or give --version",
+        mend=f"{fetch}, tag the commit (git tag {prefix[:80]}v0.1.0), or give --version",
     )
 
 
@@ -227,7 +225,7 @@ def _of_commit(
     here = _tag_of_commit(checkout, prefix, environment)
     if here is not None:
         return _version(here.number, here.text, checkout, time)
-    base = last_version(folder, prefix, environment)
+    base = released_versions(folder, prefix, environment)[-1]
     number = snapshot(base.number, git.count_since(folder, base.tag), checkout.revision)
     return _version(number, str(number), checkout, time, snapshot=True)
 
