@@ -3,6 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from manyfest.errors import ReleaseError
 from manyfest.release.commits import Change, read_change
@@ -116,6 +119,28 @@ def test_nothing_that_users_see_is_said() -> None:
 )
 def test_what_a_message_holds_is_shown_and_is_no_markup(text: str, shown: str) -> None:
     assert prose(text) == shown
+
+
+RENDERER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+MARKS = st.text(st.sampled_from("\\`*_{}[]()<>#+-.!|~&@:=\"'/ 1a\t\n\x1b\xe4;"), max_size=40)
+
+
+@settings(deadline=None)
+@given(MARKS)
+def test_a_renderer_finds_text_and_code_in_whatever_a_message_holds(text: str) -> None:
+    entry = change(f"fix({text})!: x{text}\n\nBREAKING CHANGE: {text}")
+    *_, paragraph, _, _, _ = RENDERER.parse(section(VERSION, [entry]))
+    inside = paragraph.children or []
+    plain = {"text", "code_inline", "softbreak", "strong_open", "strong_close"}
+    assert {token.type for token in inside} <= plain
+    shown = "".join(token.content for token in inside)
+    scope = f"{entry.scope}:" if prose(entry.scope) else ""
+    assert letters(shown) == letters(f"{scope}{entry.text}(abc1234){entry.warning}")
+
+
+def letters(text: str) -> str:
+    """All but blanks and what is not shown, and the marks of code."""
+    return "".join(char for char in text if char.isprintable() and char not in " `")
 
 
 def test_a_message_without_end_is_cut() -> None:

@@ -123,12 +123,13 @@ def _group(change: Change) -> str:
 
 def _entry(change: Change, pages: str) -> str:
     known = change.type in _GROUPS or change.type in QUIET
-    scope = f"**{prose(change.scope)}:** " if known and change.scope else ""
+    scope = prose(change.scope) if known else ""
+    heading = f"**{scope}:** " if scope else ""
     text = prose(change.text if known else change.subject) or "no message"
     short = change.revision[:7]
     link = f"[{short}]({pages}{change.revision})" if pages else short
     warning = f"\n  {prose(change.warning)}" if change.warning else ""
-    return f"- {scope}{text} ({link}){warning}"
+    return f"- {heading}{text} ({link}){warning}"
 
 
 def prose(text: str) -> str:
