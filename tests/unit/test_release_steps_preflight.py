@@ -5,22 +5,40 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manyfest.errors import ConfigError, ConnectionFailed, ReleaseError, UsageError
+from manyfest.errors import (
+    AccessDenied,
+    ConfigError,
+    ConnectionFailed,
+    DockerfileError,
+    NotFound,
+    ReleaseError,
+    UsageError,
+)
 from manyfest.oci.reference import Reference
-from manyfest.release.config import Check, Layers, Sign, Smoke
+from manyfest.release.config import Build, Layers, Sign
+from manyfest.release.run import run
 from manyfest.release.steps.preflight import PREFLIGHT
+from manyfest.stores.layout import LayoutStore
+from tests import images
 from tests.unit.releases import (
     ONE,
     TWO,
     VERSION,
+    FakeRegistry,
     FakeStores,
     Trouble,
+    hold_former_release,
     make_config,
+    make_project,
     make_release,
+    parsed,
 )
+
+THREE = "three.example/app"
 
 
 def test_it_names_the_repositories_that_answer(tmp_path: Path) -> None:
+    make_project(tmp_path)
     release = make_release(tmp_path, to=(ONE, TWO))
     assert PREFLIGHT.run(release) == "one.example/app, two.example/app in reach"
 
@@ -32,7 +50,6 @@ def test_it_is_never_skipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"check": Check(smoke=Smoke(command=("--version",)))}, "check.smoke"),
         ({"sign": Sign(key="env:KEY")}, "sign"),
         ({"layers": Layers(optimize=True)}, "layers.optimize"),
     ],
@@ -57,9 +74,12 @@ def test_a_dirty_work_tree_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("told", ["--allow-dirty", "--from"])
 def test_a_dirty_work_tree_may_not_matter(tmp_path: Path, told: str) -> None:
+    make_project(tmp_path)
+    root = images.platforms(layout := LayoutStore(tmp_path / "layout"))
+    layout.tag("v1", images.content_of(root))
     release = make_release(tmp_path, version=msgspec.structs.replace(VERSION, dirty=True))
     release.allow_dirty = told == "--allow-dirty"
-    release.taken_from = Reference.parse("oci:image") if told == "--from" else None
+    release.taken_from = Reference.parse(f"oci:{tmp_path}/layout:v1") if told == "--from" else None
     assert PREFLIGHT.run(release) == "one.example/app in reach"
 
 
@@ -73,7 +93,102 @@ def test_nowhere_to_publish_to_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_a_registry_that_does_not_answer_is_named(tmp_path: Path) -> None:
+    make_project(tmp_path)
     trouble = Trouble(lambda _number, call: TWO in call)
     with pytest.raises(ConnectionFailed, match=r"^two.example/app: the connection broke"):
         PREFLIGHT.run(make_release(tmp_path, FakeStores(trouble), to=(ONE, TWO)))
     assert trouble.count("put") == trouble.count("tag") == 0
+
+
+def denied(place: str) -> AccessDenied:
+    return AccessDenied(
+        "the registry refuses an upload (401 UNAUTHORIZED)",
+        where=place,
+        mend=f"log in with: manyfest login {place.partition('/')[0]}",
+        status=401,
+    )
+
+
+class Closed(FakeRegistry):
+    """A repository that may be read and not written to."""
+
+    def require_push(self) -> None:
+        raise denied(self.label)
+
+
+def test_the_third_registrys_wrong_credentials_are_found_before_anything_is_built(
+    tmp_path: Path,
+) -> None:
+    make_project(tmp_path)
+    stores = FakeStores()
+    stores.fakes[THREE] = Closed(THREE, stores.trouble)
+    with pytest.raises(AccessDenied) as refused:
+        list(run(make_release(tmp_path, stores, to=(ONE, TWO, THREE))))
+    assert str(refused.value) == (
+        "three.example/app: the registry refuses an upload (401 UNAUTHORIZED);"
+        " log in with: manyfest login three.example"
+    )
+    assert {call.split()[0] for call in stores.trouble.calls} == {"resolve", "admit"}
+    assert not (tmp_path / "dist").exists()
+
+
+def test_all_that_stands_in_the_way_is_told_at_once(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM base.example/gone:1\nCOPY bin/ /\n")
+    stores = FakeStores(Trouble(lambda _number, call: call == f"admit {TWO}"))
+    stores.fakes[ONE] = Closed(ONE, stores.trouble)
+    config = make_config(
+        tmp_path, build=Build(platforms=parsed("linux/amd64"), before="make (", timeout=None)
+    )
+    with pytest.raises(ReleaseError) as refused:
+        PREFLIGHT.run(make_release(tmp_path, stores, to=(ONE, TWO), config=config))
+    told = str(refused.value).split("; (")
+    assert told[0] == (
+        "4 things stand in the way, and nothing was changed:"
+        " (1) one.example/app: the registry refuses an upload (401 UNAUTHORIZED);"
+        " log in with: manyfest login one.example"
+    )
+    assert told[1] == "2) two.example/app: the connection broke"
+    assert told[2].startswith(f"3) {tmp_path}/manyfest.yaml: the shell cannot read 'build.before'")
+    assert told[3] == "4) base.example/gone: '1' is not in it"
+
+
+def test_what_only_the_configuration_has_wrong_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPPY bin/ /\n")
+    with pytest.raises(DockerfileError, match=r"Dockerfile:2: .*COPPY"):
+        PREFLIGHT.run(make_release(tmp_path))
+
+
+def test_a_dockerfile_that_the_command_before_makes_is_not_asked_for(tmp_path: Path) -> None:
+    config = make_config(
+        tmp_path, build=Build(platforms=parsed("linux/amd64"), before="make Dockerfile")
+    )
+    assert PREFLIGHT.run(make_release(tmp_path, config=config)) == "one.example/app in reach"
+
+
+def test_a_version_that_is_two_images_already_cannot_be_released(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    stores = FakeStores()
+    one = hold_former_release(stores.at(ONE), "2.6.1")
+    other = images.platforms(stores.at(TWO), text="other").descriptor
+    stores.at(TWO).names["2.6.1"] = other
+    with pytest.raises(ReleaseError) as refused:
+        PREFLIGHT.run(make_release(tmp_path, stores, to=(ONE, TWO)))
+    assert str(refused.value) == (
+        f"two.example/app:2.6.1: the tag holds {other.digest}, and one.example/app:2.6.1 holds"
+        f" {one}: no release can be both; release a new version"
+    )
+
+
+def test_an_image_that_was_named_and_is_not_there(tmp_path: Path) -> None:
+    release = make_release(tmp_path)
+    release.taken_from = Reference.parse(f"oci:{tmp_path}/nowhere:v1")
+    with pytest.raises(NotFound):
+        PREFLIGHT.run(release)
+
+
+def test_nothing_is_uploaded_to_find_out(tmp_path: Path) -> None:
+    make_project(tmp_path)
+    stores = FakeStores()
+    PREFLIGHT.run(make_release(tmp_path, stores))
+    assert stores.trouble.calls == [f"resolve {ONE} 2.6.1", f"admit {ONE}"]

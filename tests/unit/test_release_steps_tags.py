@@ -9,11 +9,15 @@ import msgspec
 import pytest
 
 from manyfest.copy import copy_graph
-from manyfest.errors import ReleaseError
+from manyfest.errors import ConnectionFailed, RegistryError, ReleaseError
+from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.release.journal import open_journal
+from manyfest.release.pointing import Pointing
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
 from manyfest.stores.base import Content
+from tests import images
 from tests.unit.releases import (
     ONE,
     TWO,
@@ -26,6 +30,7 @@ from tests.unit.releases import (
     hold_former_release,
     make_config,
     make_release,
+    never,
     with_image,
 )
 
@@ -179,8 +184,20 @@ def test_wherever_it_fails_moving_tags_go_back_and_the_message_is_exact(
     assert stores.at(ONE).pointers == stores.at(TWO).pointers == digests(release)
 
 
-def test_a_tag_that_was_not_there_before_stays(tmp_path: Path) -> None:
+def test_a_moving_tag_that_was_not_there_before_is_taken_away(tmp_path: Path) -> None:
     stores = FakeStores(Trouble(lambda _number, call: call == f"tag {ONE} latest"))
+    release = published(make_release(tmp_path, stores))
+    former = hold_former_release(stores.at(ONE), "latest")
+    with pytest.raises(ReleaseError, match=r"; taken away: one.example/app:2\.6; set and left: "):
+        TAGS.run(release)
+    assert "2.6" not in stores.at(ONE).pointers
+    assert stores.at(ONE).pointers["latest"] == former
+
+
+def test_where_tags_cannot_be_taken_away_that_is_reported(tmp_path: Path) -> None:
+    stores = FakeStores(
+        Trouble(lambda _number, call: call in (f"tag {ONE} latest", f"untag {ONE} 2.6"))
+    )
     release = published(make_release(tmp_path, stores))
     former = hold_former_release(stores.at(ONE), "latest")
     with pytest.raises(ReleaseError, match=r"set and left: .*:2\.6; no other tag was changed"):
@@ -290,3 +307,250 @@ def test_a_former_image_that_we_cannot_read_can_be_put_back(tmp_path: Path) -> N
     with pytest.raises(ReleaseError, match=r"put back: one.example/app:2.6"):
         TAGS.run(release)
     assert registry.names["2.6"].digest == descriptor.digest
+
+
+def killed_at(release: Release, reference: str) -> None:
+    """Run it, and let it die when it sets this tag: nothing is put back."""
+
+    class Killed(BaseException):
+        pass
+
+    place, _, tag = reference.rpartition(":")
+    stores = release.stores
+    assert isinstance(stores, FakeStores)
+
+    def dies(_number: int, call: str) -> bool:
+        if call == f"tag {place} {tag}":
+            raise Killed
+        return False
+
+    stores.trouble.fails = dies
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pointing, "_put_all_back", lambda _: "")
+        with pytest.raises(Killed):
+            TAGS.run(release)
+    stores.trouble.fails = never
+
+
+def fails_once(stores: FakeStores, call: str) -> None:
+    failed: list[str] = []
+
+    def fails(_number: int, made: str) -> bool:
+        hit = made == call and not failed
+        failed.extend([made] if hit else [])
+        return hit
+
+    stores.trouble.fails = fails
+
+
+def killed_then_failed(folder: Path, again: Path) -> tuple[FakeStores, Digest, str]:
+    """A release that is killed before it sets ``latest``, and goes on in the folder ``again``,
+    where it fails; the tags' former image, and what was said."""
+    stores = FakeStores()
+    first = published(make_release(folder, stores))
+    former = hold_former_release(stores.at(ONE), "2.6", "latest")
+    killed_at(first, f"{ONE}:latest")
+    assert stores.at(ONE).pointers["2.6"] == first.built.digest
+    fails_once(stores, f"tag {ONE} latest")
+    second = published(make_release(again, stores))
+    with pytest.raises(ReleaseError) as stopped:
+        TAGS.run(second)
+    return stores, former, str(stopped.value)
+
+
+def test_what_a_killed_run_has_moved_goes_back_too(tmp_path: Path) -> None:
+    stores, former, said = killed_then_failed(tmp_path, tmp_path)
+    assert said == (
+        "one.example/app:latest: the tag could not be set: the connection broke;"
+        " put back: one.example/app:2.6; no other tag was changed;"
+        " mend that and run the same command again"
+    )
+    assert stores.at(ONE).pointers["2.6"] == stores.at(ONE).pointers["latest"] == former
+
+
+def test_another_machine_learns_from_the_registry_where_tags_were(tmp_path: Path) -> None:
+    stores, former, said = killed_then_failed(tmp_path / "here", tmp_path / "there")
+    assert "put back: one.example/app:2.6;" in said
+    assert stores.at(ONE).pointers["2.6"] == former
+
+
+def test_where_nobody_knows_what_a_tag_held_it_stays(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    hold_former_release(stores.at(ONE), "latest")
+    stores.at(ONE).names["2.6"] = release.built.graph.root.descriptor
+    fails_once(stores, f"tag {ONE} latest")
+    with pytest.raises(ReleaseError, match=r"set and left: one.example/app:2.6.1, "):
+        TAGS.run(release)
+    assert stores.at(ONE).pointers["2.6"] == release.built.digest
+
+
+def test_a_release_that_was_complete_stays_when_it_goes_on_to_one_more_place(
+    tmp_path: Path,
+) -> None:
+    stores = FakeStores()
+    hold_former_release(stores.at(ONE), "2.6", "latest")
+    first = published(make_release(tmp_path, stores))
+    TAGS.run(first)
+    fails_once(stores, f"tag {TWO} latest")
+    with pytest.raises(ReleaseError, match=r"taken away: two.example/app:2.6;"):
+        TAGS.run(published(make_release(tmp_path, stores, to=(ONE, TWO))))
+    assert stores.at(ONE).pointers == digests(first)
+
+
+def test_a_tag_goes_back_to_what_it_held_last_and_not_first(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    hold_former_release(stores.at(ONE), "2.6", "latest")
+    fails_once(stores, f"tag {ONE} latest")
+    with pytest.raises(ReleaseError):
+        TAGS.run(release)
+    newer = images.platforms(stores.at(ONE), text="2.6.0 mended").descriptor
+    stores.at(ONE).names["2.6"] = newer
+    fails_once(stores, f"tag {ONE} latest")
+    with pytest.raises(ReleaseError):
+        TAGS.run(published(make_release(tmp_path, stores)))
+    assert stores.at(ONE).pointers["2.6"] == newer.digest
+
+
+def test_the_journal_is_written_everywhere_before_a_public_tag_changes(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    former = hold_former_release(stores.at(ONE), "latest")
+    stores.trouble.calls.clear()
+    TAGS.run(release)
+    kinds = [call.split()[0] for call in stores.trouble.calls]
+    assert kinds.index("tag") > max(at for at, kind in enumerate(kinds) if kind == "attach")
+    assert stores.trouble.count("attach") == 2
+    assert open_journal(release).held == {
+        "one.example/app:2.6": None,
+        "two.example/app:2.6": None,
+        "one.example/app:latest": former,
+        "two.example/app:latest": None,
+    }
+
+
+def test_a_run_again_leaves_no_second_journal(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    hold_former_release(stores.at(ONE), "2.6", "latest")
+    killed_at(release, f"{ONE}:latest")
+    TAGS.run(published(make_release(tmp_path / "elsewhere", stores)))
+    assert len(stores.at(ONE).referrers(release.built.digest)) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 405])
+def test_a_registry_that_keeps_no_journal_is_told_of(tmp_path: Path, status: int) -> None:
+    class Plain(FakeRegistry):
+        def attach(self, subject: Descriptor, referrer: Descriptor) -> None:
+            raise RegistryError("it takes no such thing", where=ONE, status=status)
+
+    stores = FakeStores()
+    stores.fakes[ONE] = Plain(ONE, stores.trouble)
+    release = published(make_release(tmp_path, stores))
+    notes = release.progress = Notes()
+    TAGS.run(release)
+    assert stores.at(ONE).pointers == digests(release)
+    assert notes.said == [
+        "warning: the registry keeps no copy of the journal:"
+        " one.example/app: it takes no such thing"
+    ]
+
+
+def test_a_journal_that_could_not_be_sent_ends_the_release_before_any_tag(tmp_path: Path) -> None:
+    stores = FakeStores(Trouble(lambda _number, call: call.startswith(f"attach {ONE}")))
+    with pytest.raises(ConnectionFailed):
+        TAGS.run(published(make_release(tmp_path, stores)))
+    assert stores.at(ONE).pointers == {}
+
+
+class Contested(FakeRegistry):
+    """Another release of the same version sets its tag right after ours."""
+
+    other: Descriptor
+
+    def tag(self, name: str, manifest: Content) -> None:
+        super().tag(name, manifest)
+        if name == "2.6.1":
+            self.names[name] = self.other
+
+
+def test_of_two_releases_of_a_version_at_once_one_says_that_the_other_was_first(
+    tmp_path: Path,
+) -> None:
+    stores = FakeStores()
+    contested = stores.fakes[ONE] = Contested(ONE, stores.trouble)
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    contested.other = images.platforms(contested, text="another").descriptor
+    with pytest.raises(ReleaseError) as stopped:
+        TAGS.run(release)
+    assert str(stopped.value) == (
+        "one.example/app:2.6.1: another release of this version came in between: the tag holds"
+        f" {contested.other.digest}, not {release.built.digest};"
+        " changed by others: one.example/app:2.6.1; no other tag was changed;"
+        " look whose release that is; yours takes a new version"
+    )
+    assert stores.at(TWO).pointers == {}
+
+
+def test_the_first_tag_is_looked_at_again_after_a_pause(tmp_path: Path) -> None:
+    pauses: list[float] = []
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    release.sleep = pauses.append
+    TAGS.run(release)
+    assert len(pauses) == 1
+    assert pauses[0] >= 0.1
+
+
+def test_a_moving_tag_that_somebody_moves_meanwhile_ends_the_release(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    hold_former_release(stores.at(ONE), "2.6", "latest")
+    theirs = images.platforms(stores.at(ONE), text="2.7.0").descriptor
+
+    def moves(_number: int, call: str) -> bool:
+        if call == f"tag {ONE} 2.6":
+            stores.at(ONE).names["latest"] = theirs
+        return False
+
+    stores.trouble.fails = moves
+    with pytest.raises(ReleaseError) as stopped:
+        TAGS.run(release)
+    assert str(stopped.value).startswith(
+        f"one.example/app:latest: somebody else has just moved the tag to {theirs.digest};"
+        " put back: one.example/app:2.6; "
+    )
+    assert stores.at(ONE).pointers["latest"] == theirs.digest
+
+
+def test_a_moving_tag_that_is_moved_on_afterwards_is_no_fault(tmp_path: Path) -> None:
+    class Busy(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            super().tag(name, manifest)
+            if name == "latest":
+                self.names["2.6"] = theirs
+
+    stores = FakeStores()
+    stores.fakes[ONE] = Busy(ONE, stores.trouble)
+    release = published(make_release(tmp_path, stores))
+    theirs = images.platforms(stores.at(ONE), text="2.6.2").descriptor
+    notes = release.progress = Notes()
+    TAGS.run(release)
+    assert notes.said == [f"one.example/app:2.6: somebody else has moved it on to {theirs.digest}"]
+
+
+def test_where_tags_stand_is_kept_for_the_report(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    hold_former_release(stores.at(ONE), "2.6", "latest")
+    fails_once(stores, f"tag {ONE} latest")
+    with pytest.raises(ReleaseError):
+        TAGS.run(release)
+    assert release.standing == {
+        "one.example/app:latest": "as before",
+        "one.example/app:2.6": "put back",
+        "one.example/app:2.6.1-arm64": "set and left",
+        "one.example/app:2.6.1-amd64": "set and left",
+        "one.example/app:2.6.1": "set and left",
+    }

@@ -62,13 +62,18 @@ def calls_of_a_release(folder: Path) -> int:
 
 
 def assert_kept_or_done(before: Pointers, after: Pointers, release: Release) -> None:
-    done = {
+    all_set = done(release)
+    assert after == all_set or all(after[tag] == digest for tag, digest in before.items())
+    assert all(digest in (before.get(tag), all_set[tag]) for tag, digest in after.items())
+
+
+def done(release: Release) -> Pointers:
+    """Every tag everywhere, as it is after a release."""
+    return {
         f"{name.place}:{tag}": digest
         for name in release.destinations
         for tag, digest in digests(release).items()
     }
-    assert after == done or all(after[tag] == digest for tag, digest in before.items())
-    assert all(digest in (before.get(tag), done[tag]) for tag, digest in after.items())
 
 
 def assert_true(said: str, before: Pointers, after: Pointers, release: Release) -> None:
@@ -76,7 +81,7 @@ def assert_true(said: str, before: Pointers, after: Pointers, release: Release) 
     told = {
         tag: standing
         for standing, tags in re.findall(
-            r"(put back|set and left|not known|changed by others): ([^;]+)", said
+            r"(put back|taken away|set and left|not known|changed by others): ([^;]+)", said
         )
         for tag in tags.split(", ")
     }
@@ -95,10 +100,12 @@ def test_one_call_fails(tmp_path: Path, late: bool) -> None:
         before = pointers(stores)
         stores.trouble.fails = exactly(number)
         said = carry_out(release)
-        assert said != ""
         after = pointers(stores)
         assert_kept_or_done(before, after, release)
-        assert_true(said, before, after, release)
+        if said:
+            assert_true(said, before, after, release)
+        else:  # its answer was not needed after all
+            assert after == done(release)
         assert_whole(stores.at(ONE))
         assert_whole(stores.at(TWO))
 

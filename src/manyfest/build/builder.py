@@ -119,6 +119,15 @@ def plan(request: BuildRequest, *, has_before: bool = False) -> Outline:
     )
 
 
+def base_images(request: BuildRequest) -> list[FromImage]:
+    """Every image that a build would start or copy from, once. Raises
+    :class:`~manyfest.errors.DockerfileError`."""
+    from manyfest.build.backends.origins import images_of
+
+    plans = plan_platforms(request, read_dockerfile(request))
+    return list(dict.fromkeys(image for plan in plans for image in images_of(plan)))
+
+
 def _build_all(plans: Sequence[Plan], request: BuildRequest, build: Build) -> list[BuiltPlatform]:
     """All platforms, in order. That a base image brings a RUN along, in an ONBUILD, is only seen
     when it is read; then a real builder begins anew."""

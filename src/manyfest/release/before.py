@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from manyfest.errors import ReleaseError
+from manyfest.errors import ConfigError, ReleaseError
 from manyfest.oci.platform import Platform
 from manyfest.processes import Process, run_aloud
 from manyfest.progress import Progress
@@ -34,6 +34,32 @@ def run_before(
             together(pool, _Hook.run, hooks, stop=stop)
         finally:
             stop()
+
+
+def check_before(config: Config) -> None:
+    """Let the shell read the command without running it.
+
+    Raises :class:`~manyfest.errors.ConfigError` if it cannot.
+    """
+    import subprocess
+
+    where = config.where("build.before")
+    try:
+        read = subprocess.run(
+            ["/bin/sh", "-n", "-c", config.build.before],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"'build.before' needs /bin/sh, which cannot be started: {error.strerror}", where=where
+        ) from None
+    except ValueError:  # a zero byte, which no argument of a program can hold
+        raise ConfigError("'build.before' has a control character in it", where=where) from None
+    if read.returncode:
+        said = " ".join(read.stderr.decode(errors="replace").split())[:200]
+        raise ConfigError(f"the shell cannot read 'build.before': {said}", where=where)
 
 
 class _Hook:

@@ -23,9 +23,10 @@ from manyfest.oci.digest import Digest
 from manyfest.stores.files import new_file, read_small
 
 if TYPE_CHECKING:
-    from manyfest.release.config import Config
     from manyfest.release.steps.step import Release
     from manyfest.release.version import Version
+
+SUFFIX = ".journal"
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a journal that is read."""
@@ -118,7 +119,7 @@ class Journal:
         """
         self._lines += lines
         try:
-            if self._is_written:
+            if self._is_written and self.path.exists():
                 _append(self.path, _encoded(lines))
             else:
                 with new_file(self.path) as file:
@@ -148,13 +149,13 @@ class Journal:
 def open_journal(release: Release) -> Journal:
     """The journal of a release whose image is known; a new one, of which nothing is on the disk
     yet, if there is none or only that of another image, which is said then."""
-    if release.journal is None:
+    began = Began(
+        name=release.config.name, version=release.version.text, digest=release.built.digest
+    )
+    if release.journal is None or release.journal.began != began:
         from manyfest.release.building import make_output_folder
 
-        began = Began(
-            name=release.config.name, version=release.version.text, digest=release.built.digest
-        )
-        path = journal_path(release.config, release.version)
+        path = journal_path(release.archive, release.version)
         found = read_journal(path, release.progress.say)
         if found is not None and found.began != began:
             release.progress.say(f"{path}: the journal is about {found.began.digest} and left out")
@@ -165,10 +166,11 @@ def open_journal(release: Release) -> Journal:
     return release.journal
 
 
-def journal_path(config: Config, version: Version) -> Path:
-    """Where the journal of a release is kept: beside its archive."""
-    folder = config.archive_path(version).parent
-    return folder / f"{config.name}-{version.text}.journal"
+def journal_path(archive: Path, version: Version) -> Path:
+    """Where the journal of a release is kept: beside its archive, one for each version."""
+    stem = archive.name.removesuffix(".tar")
+    name = stem if version.text in stem else f"{stem}-{version.text}"
+    return archive.with_name(f"{name}{SUFFIX}")
 
 
 def read_journal(path: Path, say: Callable[[str], None]) -> Journal | None:

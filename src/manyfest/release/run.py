@@ -5,15 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
+from manyfest.errors import ReleaseError
+from manyfest.release.journal import open_journal
 from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.hook import HOOK
 from manyfest.release.steps.preflight import PREFLIGHT
 from manyfest.release.steps.publish import PUBLISH
+from manyfest.release.steps.smoke import SMOKE
 from manyfest.release.steps.step import Outcome, Release, Step
 from manyfest.release.steps.tags import TAGS
 
-STEPS = (PREFLIGHT, HOOK, BUILD, CHECK, PUBLISH, TAGS)
+STEPS = (PREFLIGHT, HOOK, BUILD, CHECK, SMOKE, PUBLISH, TAGS)
 
 
 def run(release: Release, steps: tuple[Step, ...] = STEPS) -> Iterator[Outcome]:
@@ -23,4 +26,17 @@ def run(release: Release, steps: tuple[Step, ...] = STEPS) -> Iterator[Outcome]:
         started = time.monotonic()
         reason = step.check(release)
         what = reason or step.run(release)
+        if not reason:
+            _note_end(release, step, what)
         yield Outcome(step.name, bool(reason), what, time.monotonic() - started)
+
+
+def _note_end(release: Release, step: Step, what: str) -> None:
+    """Write down that a step ended, once there is an image that was found good, unless nothing is
+    left to be done with it. What was done is done, whether that can be written or not."""
+    if not release.checked or release.settled:
+        return
+    try:
+        open_journal(release).note_end(step.name, what)
+    except ReleaseError as error:
+        release.progress.say(f"warning: {error}")

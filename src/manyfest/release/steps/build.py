@@ -18,8 +18,8 @@ from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError
 from manyfest.graph import read_graph
-from manyfest.oci.reference import Reference
 from manyfest.release.building import make_output_folder, project_request
+from manyfest.release.reuse import find_image, inputs_of
 from manyfest.release.steps.step import Image, Release, Step, counted
 from manyfest.stores.archives.names import Naming
 from manyfest.stores.archives.store import ArchiveStore
@@ -27,16 +27,12 @@ from manyfest.stores.archives.writer import ArchiveWriter
 
 
 def _check(release: Release) -> str:
-    """Nothing tells whether an archive was built from what the files hold now, so only an image
-    that was named is taken as it is."""
-    if release.taken_from is None:
-        return ""
-    release.image = _taken(release, release.taken_from)
-    return f"{release.image.digest} is taken from {release.taken_from}"
+    return find_image(release)
 
 
 def _run(release: Release) -> str:
     make_output_folder(release.archive.parent)
+    release.inputs = inputs_of(release)
     request = project_request(release.config, release.version)
     with workspace(release.archive.parent) as room:
         built = build(
@@ -76,11 +72,6 @@ def _holds(path: Path, name: str, built: Built) -> bool:
         same = archive.resolve(name).digest == built.graph.root.descriptor.digest
         return same and all(archive.has(part) for part in built.graph.descriptors)
     return False
-
-
-def _taken(release: Release, reference: Reference) -> Image:
-    source = release.stores.source(reference)
-    return Image(source, read_graph(source, source.resolve(reference.target)))
 
 
 BUILD = Step("build", _check, _run)

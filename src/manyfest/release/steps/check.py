@@ -6,13 +6,16 @@ from msgspec.structs import replace
 
 from manyfest.check.image import check_image
 from manyfest.check.report import Report
+from manyfest.release.reuse import find_settled, note_made
 from manyfest.release.steps.step import Release, Step, counted
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.files import sync_folder
 
 
-def _check(_: Release) -> str:
-    return ""  # a verdict is never read back: what is published is checked every time
+def _check(release: Release) -> str:
+    """A verdict is never read back: whatever a tag is yet to be pointed at is checked every time.
+    Where all of them are, nothing is left to be decided."""
+    return "every tag points at it already" if find_settled(release) else ""
 
 
 def _run(release: Release) -> str:
@@ -25,6 +28,7 @@ def _run(release: Release) -> str:
         raise
     if _is_candidate(release):
         _keep(release)
+    note_made(release)
     release.checked = report.platforms
     count = counted(len(report.platforms), "platform")
     return f"{count}: digests, platforms, programs and entrypoints agree"

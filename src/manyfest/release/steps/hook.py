@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from manyfest.release.before import run_before
+from manyfest.release.reuse import find_image
 from manyfest.release.steps.step import Release, Step, counted
 
 
 def _check(release: Release) -> str:
     if release.taken_from is not None:
         return f"the image is taken from {release.taken_from}"
+    made = find_image(release)
+    if made:
+        return made
     return "" if release.config.build.before else "no 'build.before' is configured"
 
 

@@ -1,10 +1,30 @@
-"""Before the first side effect: can this release succeed at all?"""
+"""Before the first side effect: can this release succeed at all?
+
+Everything that can be known is asked, and all that stands in the way is told at once: nobody wants
+to learn of the third registry's wrong password after the other two got the image.
+"""
 
 from __future__ import annotations
 
-from manyfest.errors import ReleaseError, UsageError
-from manyfest.release.steps.moves import held_by
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from manyfest.build.bases import Bases
+from manyfest.build.builder import base_images, plan
+from manyfest.copy import JOBS, meaning
+from manyfest.errors import ManyfestError, ReleaseError, UsageError
+from manyfest.oci.digest import Digest
+from manyfest.release.before import check_before
+from manyfest.release.building import project_request
+from manyfest.release.destinations import Destination
+from manyfest.release.reuse import find_image, find_settled
 from manyfest.release.steps.step import Release, Step
+from manyfest.stores.base import Admits
+from manyfest.threads import workers
+
+T = TypeVar("T", bound=Hashable)
+R = TypeVar("R")
 
 
 def _check(_: Release) -> str:
@@ -26,12 +46,70 @@ def require_possible(release: Release) -> None:
 
 
 def _run(release: Release) -> str:
+    return _look_ahead(release, builds=release.taken_from is None)
+
+
+def _run_without_build(release: Release) -> str:
+    return _look_ahead(release, builds=False)
+
+
+def _look_ahead(release: Release, *, builds: bool) -> str:
     require_possible(release)
     _refuse_dirty(release)
-    for name in release.destinations:
-        # Whether the registry answers, and lets us read; what the tags hold is looked at later.
-        held_by(release.stores.registry(name), release.version.text)
+    faults = Faults()
+    with faults.noted():
+        if builds or release.taken_from is not None:
+            find_image(release)
+    in_reach = _look(release, faults)
+    with faults.noted():
+        if faults.found or not find_settled(release):
+            _require_push(release, in_reach, faults)
+            if builds and release.image is None:
+                _require_build(release, faults)
+    faults.raise_all()
     return f"{', '.join(name.place for name in release.destinations)} in reach"
+
+
+def _look(release: Release, faults: Faults) -> list[Destination]:
+    """The repositories that answer. What they hold under this version must be one image."""
+    fixed = (tag.tag for tag in release.tags if not tag.skipped and not tag.moves)
+    tag = next(fixed, release.version.text)
+
+    def look(place: Destination) -> Digest | None:
+        # A registry that says nothing of it may still take it; pushing will tell.
+        return meaning(release.stores.registry(place, writing=True), tag)
+
+    held = faults.of_each(look, release.destinations)
+    whole = [(place, digest) for place, digest in held.items() if digest and not place.platform]
+    for place, digest in whole[1:]:
+        if digest != whole[0][1]:
+            with faults.noted():
+                raise _two_images(place, tag, digest, whole[0])
+    return list(held)
+
+
+def _require_push(release: Release, places: Sequence[Destination], faults: Faults) -> None:
+    def ask(place: Destination) -> None:
+        store = release.stores.registry(place, writing=True)
+        if isinstance(store, Admits):
+            store.require_push()
+
+    faults.of_each(ask, places)
+
+
+def _require_build(release: Release, faults: Faults) -> None:
+    """Its command can be run, its Dockerfile makes sense, and its base images are there."""
+    config = release.config
+    has_before = bool(config.build.before)
+    with faults.noted():
+        check_before(config)
+    if has_before and not config.dockerfile.exists():
+        return  # the command may write it
+    with faults.noted():
+        request = project_request(config, release.version)
+        plan(request, has_before=has_before)
+        bases = Bases(release.stores.registry)
+        faults.of_each(bases.get, base_images(request))
 
 
 def _refuse_dirty(release: Release) -> None:
@@ -43,4 +121,68 @@ def _refuse_dirty(release: Release) -> None:
         )
 
 
+def _two_images(
+    place: Destination, tag: str, digest: Digest, first: tuple[Destination, Digest]
+) -> ReleaseError:
+    return ReleaseError(
+        f"the tag holds {digest}, and {first[0].with_tag(tag)} holds {first[1]}: no release can be"
+        " both",
+        where=str(place.with_tag(tag)),
+        mend="release a new version",
+    )
+
+
+class Faults:
+    """All that stands in the way, each once."""
+
+    def __init__(self) -> None:
+        self.found: list[ManyfestError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """What is raised in the block is noted, and does not end the search for more."""
+        try:
+            yield
+        except ManyfestError as error:
+            if str(error) not in map(str, self.found):
+                self.found.append(error)
+
+    def of_each(self, ask: Callable[[T], R], items: Sequence[T]) -> dict[T, R]:
+        """What ``ask`` answers to each item, several at a time; without those that it raises for,
+        which is noted."""
+        if not items:
+            return {}
+
+        def answer(item: T) -> R | ManyfestError:
+            try:
+                return ask(item)
+            except ManyfestError as error:
+                return error
+
+        with workers(min(len(items), JOBS), "preflight") as pool:
+            answers = dict(zip(items, pool.map(answer, items), strict=True))
+        good: dict[T, R] = {}
+        for item, found in answers.items():
+            if isinstance(found, ManyfestError):
+                with self.noted():
+                    raise found
+            else:
+                good[item] = found
+        return good
+
+    def raise_all(self) -> None:
+        """Raise what was found: one error as it is, several in one line."""
+        if not self.found:
+            return
+        if len(self.found) == 1:
+            raise self.found[0]
+        told = "; ".join(f"({number}) {error}" for number, error in enumerate(self.found, start=1))
+        usage = all(isinstance(error, UsageError) for error in self.found)
+        kind = UsageError if usage else ReleaseError
+        raise kind(f"{len(self.found)} things stand in the way, and nothing was changed: {told}")
+
+
 PREFLIGHT = Step("preflight", _check, _run)
+
+PREFLIGHT_WITHOUT_BUILD = Step("preflight", _check, _run_without_build)
+"""For a release whose image comes from elsewhere, in a later step."""

@@ -1,23 +1,21 @@
 """The public tags move onto the index: those that name one release first, ``latest`` last.
 
-If one cannot be set, the moving tags that were moved already go back to where they were.
+Before the first of them changes, the journal says what each moving tag held, on this machine and in
+every registry. If one cannot be set, those that were moved already go back there, by whichever run.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import Literal
 
-from manyfest.copy import point
-from manyfest.errors import ManyfestError, ReleaseError
-from manyfest.release.steps.moves import Move, held_by, moves, refuse_taken
+from manyfest.errors import NotFound, RateLimited, RegistryError, Unsupported
+from manyfest.oci.descriptor import Descriptor
+from manyfest.release.journal import Held, Journal, open_journal
+from manyfest.release.journal_copies import attach_copy, read_copy
+from manyfest.release.pointing import Former, Pointing, former_of
+from manyfest.release.steps.moves import Move, moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
-from manyfest.stores.base import Content, read_all
-
-_Try = tuple[Move, Content | None]
-_Standing = Literal["put back", "as before", "set and left", "changed by others", "not known"]
+from manyfest.stores.base import Store
 
 
 def _check(release: Release) -> str:
@@ -29,78 +27,98 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
-    planned = [move for move in moves(release) if not move.is_done]
+    planned = moves(release)
     refuse_taken(planned)  # another release may have come in while this one was uploading
-    tried: list[_Try] = []
-    for move, former in [(move, _former(move)) for move in planned]:
-        tried.append((move, former))
-        try:
-            point(move.store, move.tag.tag, move.manifest)
-        except ManyfestError as error:
-            raise _stopped(move, error, _put_all_back(release, tried)) from error
-        except BaseException:  # Ctrl-C
-            release.progress.say(f"stopped at {move.name}: {_put_all_back(release, tried)}")
-            raise
-    release.changed_tags = [str(move.name) for move in planned]
-    return f"{len(planned)} set"
-
-
-def _former(move: Move) -> Content | None:
-    """What a moving tag would be put back to; read while nothing is changed yet. Its bytes are
-    enough: they need not be a manifest that we understand."""
-    if not move.tag.moves or move.before is None:
-        return None
-    descriptor = move.store.resolve(str(move.before))
-    raw = read_all(move.store, descriptor)
-    return Content(descriptor, lambda: io.BytesIO(raw))
-
-
-def _put_all_back(release: Release, tried: Sequence[_Try]) -> str:
-    """Put tags back, the last one first; where each stands then, as a part of a sentence."""
-    names: dict[_Standing, list[str]] = {}
-    for move, former in reversed(tried):
-        standing = _put_back(move, former)
-        release.standing[str(move.name)] = standing
-        names.setdefault(standing, []).append(str(move.name))
-    names.pop("as before", None)
-    if not names:
-        return "no tag was changed"
-    said = [f"{standing}: {', '.join(reversed(each))}" for standing, each in names.items()]
-    return "; ".join([*said, "no other tag was changed"])
-
-
-def _put_back(move: Move, former: Content | None) -> _Standing:
-    """Put a moving tag back, and look where it stands: what a registry answered to a request that
-    failed says little about what it did.
-
-    A tag that was not there before stays: registries have no common way to take one away, and it
-    points at a complete image. So does one that names this release alone.
-    """
-    found = _standing(move)
-    if former is None or found not in {"set and left", "not known"}:
-        return found
-    with suppress(ManyfestError):
-        move.store.tag(move.tag.tag, former)
-    now = _standing(move)
-    return "put back" if now == "as before" else now
-
-
-def _standing(move: Move) -> _Standing:
-    try:
-        held = held_by(move.store, move.tag.tag)
-    except ManyfestError:
-        return "not known"
-    if held == move.before:
-        return "as before"
-    return "set and left" if held == move.manifest.descriptor.digest else "changed by others"
-
-
-def _stopped(move: Move, error: ManyfestError, stands: str) -> ReleaseError:
-    return ReleaseError(
-        f"the tag could not be set: {error.what}; {stands}",
-        where=str(move.name),
-        mend="mend that and run the same command again",
+    begun = _begun(release, planned)
+    formers = _formers(release, planned)
+    pointing = Pointing(
+        planned, formers, begun=begun, say=release.progress.say, sleep=release.sleep
     )
+    try:
+        pointing.run()
+    finally:
+        release.standing = pointing.standing
+    release.changed_tags = [str(move.name) for move in planned if not move.is_done]
+    return f"{len(release.changed_tags)} set"
+
+
+def _begun(release: Release, planned: Sequence[Move]) -> list[str]:
+    """Moving tags that point at this release already because an earlier run did not come to its
+    end. If all that it had to set is set, it came there, and they stay whatever happens now."""
+    journal = open_journal(release)
+    done = [move for move in planned if move.is_done and move.tag.moves]
+    if any(str(move.name) not in journal.held for move in done):
+        _recall(release, journal, planned)
+    known = {move.name.place for move in planned if str(move.name) in journal.held}
+    if all(move.is_done for move in planned if move.name.place in known):
+        return []
+    return [str(move.name) for move in done if str(move.name) in journal.held]
+
+
+def _recall(release: Release, journal: Journal, planned: Sequence[Move]) -> None:
+    """Take over what the copies in the registries know that this machine does not."""
+    for store, subject in _subjects(planned):
+        copy = read_copy(store, subject.digest, journal.path, release.progress.say)
+        if copy is not None and copy.began == journal.began:
+            journal.learn(copy)
+        elif copy is not None:
+            release.progress.say(
+                f"{store.label}: the journal there is about {copy.began.digest} and left out"
+            )
+
+
+def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
+    """What each moving tag goes back to, after it was written down everywhere."""
+    moving = [move for move in planned if move.tag.moves]
+    if not moving:
+        return {}  # there is nothing that could be put back, and nothing to write down
+    journal = open_journal(release)
+    held = journal.held
+    new = [
+        Held(reference=str(move.name), digest=move.before)
+        for move in moving
+        if not move.is_done and (str(move.name) not in held or held[str(move.name)] != move.before)
+    ]
+    if new:
+        journal.note(*new)
+    if journal.held:
+        for store, subject in _subjects(planned):
+            _attach(release, store, subject, journal)
+    formers: dict[str, Former] = {}
+    for move in moving:
+        reference = str(move.name)
+        if reference in journal.held:
+            try:
+                formers[reference] = former_of(move, journal.held[reference])
+            except NotFound:
+                release.progress.say(
+                    f"{reference}: what it held, {journal.held[reference]}, is gone from the"
+                    " registry; should this release fail, it cannot be put back"
+                )
+    return formers
+
+
+def _subjects(planned: Sequence[Move]) -> list[tuple[Store, Descriptor]]:
+    """Each repository, and the image in it that the journal refers to: that of its first tag."""
+    found: dict[str, tuple[Store, Descriptor]] = {}
+    for move in planned:
+        found.setdefault(move.name.place, (move.store, move.manifest.descriptor))
+    return list(found.values())
+
+
+def _attach(release: Release, store: Store, subject: Descriptor, journal: Journal) -> None:
+    """Leave a copy in the registry. One that takes no such thing is told of: the release is not
+    worse for it, but no other machine could put its tags back."""
+    try:
+        attach_copy(store, subject, journal)
+    except (RegistryError, Unsupported) as error:
+        if isinstance(error, RegistryError) and not _says_no(error):
+            raise
+        release.progress.say(f"warning: the registry keeps no copy of the journal: {error}")
+
+
+def _says_no(error: RegistryError) -> bool:
+    return 400 <= error.status < 500 and not isinstance(error, RateLimited)
 
 
 TAGS = Step("tags", _check, _run)
