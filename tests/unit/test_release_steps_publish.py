@@ -287,3 +287,13 @@ def test_an_unchanged_release_only_looks(tmp_path: Path) -> None:
     again = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
     assert PUBLISH.check(again) != ""
     assert {call.split()[0] for call in stores.trouble.calls} == {"resolve", "has"}
+
+
+def test_tags_that_were_found_to_be_right_are_not_looked_at_again(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores))
+    PUBLISH.run(release)
+    stores.trouble.calls.clear()
+    release.settled = True
+    assert PUBLISH.check(release) != ""
+    assert {call.split()[0] for call in stores.trouble.calls} == {"has"}
