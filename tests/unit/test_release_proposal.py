@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from manyfest.errors import AnswerIsNo, ReleaseError
-from manyfest.release.commits import Bump
+from manyfest.release.commits import Bump, read_change
+from manyfest.release.git import Commit
 from manyfest.release.load import load
 from manyfest.release.proposal import Proposal, Reason, next_version, propose
 from manyfest.release.version import versions
 from tests.unit.repositories import Git, commit, make_repository
 
+GUIDE = Path(__file__).parents[2] / "docs/guides/versions.md"
 CONFIG = "name: server\nbuild: {platforms: [linux/amd64]}\n"
 
 
@@ -51,6 +54,23 @@ def proposed(folder: Path, **environment: str) -> Proposal:
 )
 def test_the_next_version(released: str, bump: Bump, expected: str) -> None:
     assert str(next_version(versions(released.split()), bump)) == expected
+
+
+def test_the_guide_says_the_same() -> None:
+    section = GUIDE.read_text().partition("## What comes next\n")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+    for said, *expected in rows[1:]:
+        for sample in re.findall(r"`([^`]+)`", said):
+            bump = read_change(Commit(revision="a" * 40, message=message_of(sample))).bump
+            found = (next_version(versions([last]), bump) for last in ("2.6.1", "0.4.2"))
+            assert [str(each or "none") for each in found] == expected
+
+
+def message_of(sample: str) -> str:
+    """A message as the guide has it: a subject, a footer, or a type alone."""
+    if sample.startswith("BREAKING"):
+        return f"x\n\n{sample}"
+    return sample if ":" in sample else f"{sample}: x"
 
 
 def test_the_commits_since_the_last_tag_give_the_reasons(run: Git, tmp_path: Path) -> None:

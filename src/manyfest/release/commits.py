@@ -113,7 +113,7 @@ def _standing(commits: Sequence[Commit]) -> set[str]:
     undone: set[str] = set()
     for commit in commits:
         targets = () if commit.revision in undone else _reverted(commit)
-        found = [known[full] for short in targets for full in known if full.startswith(short)]
+        found = [each for target in targets for each in _named(target, known)]
         for each in found:
             undone |= _brought(each, known)
         if targets and len(found) == len(targets) and _is_revert(commit):
@@ -133,6 +133,12 @@ def _reverted(commit: Commit) -> tuple[str, ...]:
     if not named and _is_revert(commit):
         named = _DIGEST.findall(" ".join(_REFERENCES.findall(commit.message)))
     return tuple(dict.fromkeys(named))
+
+
+def _named(digest: str, known: dict[str, Commit]) -> list[Commit]:
+    if digest in known:
+        return [known[digest]]
+    return [commit for full, commit in known.items() if full.startswith(digest)]
 
 
 def _brought(commit: Commit, known: dict[str, Commit]) -> set[str]:
