@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -163,3 +166,27 @@ def test_a_dry_run_says_whom_it_would_tell_and_tells_nobody(
     assert told == []
     assert not (tmp_path / "output").exists()
     assert not (tmp_path / "report.json").exists()
+
+
+def test_the_version_is_told_to_later_steps(project: Manyfest, tmp_path: Path) -> None:
+    assert project("version", "--version", "2.6.1", "--offline").code == 0
+    text = (tmp_path / "output").read_text()
+    assert re.findall(r"(?m)^(\w+)<<(\S+)\n(.*(?:\n.*)*?)\n\2$", text) == [
+        ("version", ANY, "2.6.1"),
+        ("revision", ANY, ""),
+        ("prerelease", ANY, "false"),
+        ("tags", ANY, "2.6.1\nlatest"),
+    ]
+    assert not (tmp_path / "summary.md").exists()
+
+
+def test_the_job_s_page_says_what_changed(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    git = ["git", "-c", "user.name=me", "-c", "user.email=me@example.org"]
+    (tmp_path / ".gitignore").write_text("*\n!Dockerfile\n!.gitignore\n")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "fix: <b>a leak</b>"]):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    assert release(project)[0] == 0
+    page = (tmp_path / "summary.md").read_text()
+    assert "\n```\n\n### Fixes\n\n- \\<b\\>a leak\\</b\\> (" in page

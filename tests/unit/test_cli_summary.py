@@ -21,7 +21,7 @@ def test_a_release(tmp_path: Path) -> None:
     report = release_report(release, [])
     amd64, arm64 = (each.digest for each in report.platforms)
     assert (
-        summary(report, "- **a fix**\n")
+        summary(report, "### Fixes\n\n- a fix\n")
         == f"""\
 ## app 2.6.1
 
@@ -42,9 +42,9 @@ docker pull one.example/app:2.6.1
 docker pull ghcr.io/us/app:2.6.1
 ```
 
-### Changes
+### Fixes
 
-- **a fix**
+- a fix
 """
     )
 

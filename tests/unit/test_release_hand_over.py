@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.release.forward import Decision
 from manyfest.release.hand_over import (
     give_outputs,
     give_summary,
@@ -17,6 +18,7 @@ from manyfest.release.hand_over import (
 from manyfest.release.report import ReleaseReport, release_report
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
+from manyfest.release.tag_report import version_report
 from manyfest.release.tags import PlannedTag
 from tests.unit.releases import ONE, TWO, VERSION, make_release, with_image
 
@@ -58,12 +60,17 @@ def test_the_outputs_of_a_release(tmp_path: Path) -> None:
 def test_the_outputs_of_a_version() -> None:
     tags = (
         PlannedTag(tag="2.6.1", moves=False, reason=""),
-        PlannedTag(tag="latest", moves=False, reason="", skipped=True),
+        PlannedTag(tag="2.6", moves=True, reason="", goes_by="version"),
+        PlannedTag(tag="2", moves=True, reason="", goes_by="version"),
+        PlannedTag(tag="edge", moves=False, reason="", skipped=True),
     )
-    assert version_outputs(VERSION, tags) == {
+    stays, moves = Decision(moves=False, reason=""), Decision(moves=True, reason="")
+    verdicts = {ONE: {"2.6": moves, "2": stays}, TWO: {"2.6": stays, "2": stays}}
+    assert version_outputs(version_report(VERSION, tags, verdicts), tags) == {
         "version": "2.6.1",
         "revision": "0123456789abcdef0123456789abcdef01234567",
-        "tags": "2.6.1",
+        "prerelease": "false",
+        "tags": "2.6.1\n2.6",
     }
 
 

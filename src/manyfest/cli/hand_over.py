@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from manyfest.release.notify import Message, Recipient
     from manyfest.release.report import ReleaseReport
     from manyfest.release.steps.step import Outcome, Release
+    from manyfest.release.tag_report import VersionReport
+    from manyfest.release.tags import PlannedTag
 
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -40,7 +42,8 @@ class HandOver(Struct, frozen=True):
         from manyfest.release.notify import recipients
         from manyfest.release.report import release_report
 
-        ending = _Ending(self, session, recipients(release.config) if tell else ())
+        told = recipients(release.config) if tell else ()
+        ending = _Ending(self, session, release, told)
         ending.prepare()
         try:
             yield
@@ -59,6 +62,7 @@ class _Ending(Struct, frozen=True):
 
     files: HandOver
     session: Session
+    release: Release
     told: Sequence[Recipient]
 
     def prepare(self) -> None:
@@ -71,7 +75,7 @@ class _Ending(Struct, frozen=True):
     def released(self, report: ReleaseReport) -> None:
         from manyfest.release.messages import released
 
-        self._write(report)
+        self._write(report, _notes(self.release))
         if report.changed:  # else it was released before, and people were told then
             self._tell(released(report, os.environ))
 
@@ -83,7 +87,7 @@ class _Ending(Struct, frozen=True):
         if not isinstance(error, UsageError):  # whoever typed that reads it
             self._tell(failed(report, os.environ))
 
-    def _write(self, report: ReleaseReport) -> None:
+    def _write(self, report: ReleaseReport, notes: str = "") -> None:
         from manyfest.cli.summary import summary
         from manyfest.release.hand_over import (
             give_outputs,
@@ -95,7 +99,7 @@ class _Ending(Struct, frozen=True):
 
         outputs = release_outputs(report)
         give_outputs(outputs, os.environ, self._warn)
-        give_summary(summary(report), os.environ, self._warn)
+        give_summary(summary(report, notes), os.environ, self._warn)
         if self.files.report is not None:
             write_report(self.files.report, report, self._warn)
         if self.files.dotenv is not None:
@@ -107,7 +111,31 @@ class _Ending(Struct, frozen=True):
         tell(self.told, message, self._warn)
 
     def _warn(self, message: str) -> None:
-        self.session.say(f"warning: {message}")
+        _warn(self.session, message)
+
+
+def give_version(session: Session, report: VersionReport, planned: Sequence[PlannedTag]) -> None:
+    """Tell the job's later steps what ``manyfest version`` tells."""
+    from manyfest.release.hand_over import give_outputs, version_outputs
+
+    outputs = version_outputs(report, planned)
+    give_outputs(outputs, os.environ, lambda message: _warn(session, message))
+
+
+def _notes(release: Release) -> str:
+    """What changed, without a title, for the job's page if there is one; nothing where git cannot
+    tell, as outside a repository."""
+    from manyfest.errors import ManyfestError
+    from manyfest.release.notes import notes
+
+    if os.environ.get("GITHUB_STEP_SUMMARY"):
+        with suppress(ManyfestError):
+            return notes(release.config, release.version).partition("\n\n")[2]
+    return ""
+
+
+def _warn(session: Session, message: str) -> None:
+    session.say(f"warning: {message}")
 
 
 def hand_over_options(function: Callable[..., None]) -> Callable[..., None]:

@@ -31,8 +31,7 @@ def _released(report: ReleaseReport, notes: str) -> Iterator[str]:
         yield table(("Repository", "Tags"), list(map(_tags, places)))
         pulls = [f"docker pull {Name.parse(place.references[0].reference)}" for place in places]
         yield "\n".join(["```", *pulls, "```"])
-    if notes:
-        yield f"### Changes\n\n{notes.strip()}"
+    yield notes.strip()
 
 
 def _failed(report: ReleaseReport) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
+from manyfest.cli.hand_over import give_version
 from manyfest.cli.project import config_option, load_config, version_option
 from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import table
@@ -66,6 +67,7 @@ def command(
     elif config.publish and any(tag.goes_by for tag in tags):
         verdicts = _verdicts(session, config, version, tags)
     report = version_report(version, tags, verdicts)
+    give_version(session, report, tags)
     if as_json:
         session.out_json(report)
     else:
@@ -82,12 +84,18 @@ def _unasked(tag: PlannedTag) -> PlannedTag:
 def _verdicts(
     session: Session, config: Config, version: Version, tags: tuple[PlannedTag, ...]
 ) -> Verdicts:
+    """What each repository says; several are asked at the same time."""
+    from manyfest.copy import JOBS
     from manyfest.release.destinations import destinations
-    from manyfest.release.judge import judge_everywhere
+    from manyfest.release.judge import judge_at
+    from manyfest.threads import workers
 
     places = destinations(config, config.publish)
-    with session.stores() as stores:
-        return judge_everywhere(stores, places, tags, config, version)
+    with session.stores() as stores, workers(JOBS, "judge") as pool:
+        judged = pool.map(
+            lambda place: judge_at(stores.registry(place), place, tags, config, version), places
+        )
+        return {place.place: said for place, said in zip(places, judged, strict=True)}
 
 
 def _as_table(report: VersionReport) -> str:

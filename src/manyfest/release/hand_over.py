@@ -8,13 +8,13 @@ names. None of it can fail a release: what cannot be written is said.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from manyfest.oci import json
 from manyfest.release.report import ReleaseReport
+from manyfest.release.tag_report import VersionReport
 from manyfest.release.tags import PlannedTag
-from manyfest.release.version import Version
 
 Warn = Callable[[str], None]
 
@@ -43,12 +43,16 @@ def release_outputs(report: ReleaseReport) -> dict[str, str]:
     }
 
 
-def version_outputs(version: Version, tags: tuple[PlannedTag, ...]) -> dict[str, str]:
-    """The same of a version that is not released yet: the tags that a release would set."""
+def version_outputs(report: VersionReport, planned: Sequence[PlannedTag]) -> dict[str, str]:
+    """The same of a version that is not released yet: ``tags`` are those that a release would
+    set in one repository at least. The report has a verdict on each that is ``planned``."""
+    verdicts = zip(planned, report.tags, strict=True)
+    tags = (tag.tag for tag, verdict in verdicts if verdict.moves or not (tag.moves or tag.skipped))
     return {
-        "version": version.text,
-        "revision": version.revision,
-        "tags": "\n".join(tag.tag for tag in tags if not tag.skipped),
+        "version": report.version,
+        "revision": report.revision,
+        "prerelease": "true" if report.prerelease else "false",
+        "tags": "\n".join(tags),
     }
 
 
