@@ -59,6 +59,7 @@ def test_the_next_version(released: str, bump: Bump, expected: str) -> None:
 def test_the_guide_says_the_same() -> None:
     section = GUIDE.read_text().partition("## What comes next\n")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:2] == "| "]
+    assert len(rows) == 5
     for said, *expected in rows[1:]:
         for sample in re.findall(r"`([^`]+)`", said):
             bump = read_change(Commit(revision="a" * 40, message=message_of(sample))).bump

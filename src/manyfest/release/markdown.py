@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 _BAR = re.compile(r"(?<!\\)\|")
-_MARKS = re.compile(r"[\\`*<>\[\]~&|]|(?<!\w)_|_(?!\w)|^(?:[#+=-]|[0-9]+(?=[.)]))")
+_CODE = re.compile(r"(`[^`]+`)")
+_MARKS = re.compile(r"[\\`*<>\[\]~&|]|(?<![^\W_])_|_(?![^\W_])|^(?:[#+=-]|[0-9]+(?=[.)](?: |$)))")
 """What may be markup where it stands; inside a word, ``_`` is not, and a dot ends a number at the
 beginning only."""
 
@@ -15,6 +16,12 @@ def escaped(text: str) -> str:
     """``text`` on one line, in which nothing is markup. No more is escaped than that takes: some
     people see it as it is."""
     return _MARKS.sub(_escape, " ".join(_printable(text).split()))
+
+
+def escaped_but_code(text: str) -> str:
+    """The same, in which code between backticks stays code."""
+    parts = _CODE.split(" ".join(_printable(text).split()))  # every second one is code
+    return "".join(part if at % 2 else _MARKS.sub(_escape, part) for at, part in enumerate(parts))
 
 
 def _escape(match: re.Match[str]) -> str:
