@@ -198,6 +198,43 @@ def test_bodies_arrive(transport: CurlTransport, method: str, body: bytes | Body
         assert server.seen[0].body == b"content"
 
 
+def test_nothing_of_a_request_is_left_for_the_next_over_its_connection(
+    transport: CurlTransport,
+) -> None:
+    secret = Headers({"Authorization": "Basic c2VjcmV0"})
+
+    def answer(exchange: Exchange) -> None:
+        exchange.read_body()
+        exchange.reply("200 OK", b"")
+
+    with serving(answer) as server:
+        for request in (
+            Request(method="HEAD", url=server.url("/1"), headers=secret),
+            Request(method="GET", url=server.url("/2")),
+            Request(method="PUT", url=server.url("/3"), headers=secret, body=b"content"),
+            Request(method="HEAD", url=server.url("/4")),
+            Request(method="DELETE", url=server.url("/5")),
+            Request(method="GET", url=server.url("/6"), places=frozenset({Place.LOOPBACK})),
+            Request(method="POST", url=server.url("/7"), body=b""),
+            Request(method="GET", url=server.url("/8")),
+        ):
+            transport.send(request).close()
+        seen = [
+            (each.line[:-9], "authorization" in each.headers, each.body) for each in server.seen
+        ]
+        assert seen == [
+            ("HEAD /1", True, b""),
+            ("GET /2", False, b""),
+            ("PUT /3", True, b"content"),
+            ("HEAD /4", False, b""),
+            ("DELETE /5", False, b""),
+            ("GET /6", False, b""),
+            ("POST /7", False, b""),
+            ("GET /8", False, b""),
+        ]
+        assert server.connections == 1
+
+
 def test_an_empty_body_has_a_length_of_0(transport: CurlTransport) -> None:
     with serving(ok) as server:
         transport.send(Request(method="POST", url=server.url(), body=b"")).close()

@@ -46,8 +46,8 @@ class LimitedTransport:
         self._inner = inner
         self._lock = threading.Lock()
         self._places = {
-            True: defaultdict[Origin, _Places](lambda: _Places(transfers)),
-            False: defaultdict[Origin, _Places](lambda: _Places(looks)),
+            True: defaultdict[Origin, _Places](lambda: _Places(transfers, self._lock)),
+            False: defaultdict[Origin, _Places](lambda: _Places(looks, self._lock)),
         }
         self._held = Counter[int]()
 
@@ -70,16 +70,14 @@ class LimitedTransport:
 
     def _enter(self, request: Request) -> Callable[[], None]:
         """Take a place; the answer gives it up, once."""
-        thread = threading.get_ident()
+        thread, origin = threading.get_ident(), request.origin
         with self._lock:
-            places = self._places[request.bulk][request.origin]
-            holds_another = bool(self._held[thread])
-        if request.spare:
-            if not places.take_free():
-                raise NoPlace("it is busy", where=str(request.origin))
-        else:
-            places.take(wait=not holds_another)
-        with self._lock:
+            places = self._places[request.bulk][origin]
+            if request.spare:
+                if not places.take_free():
+                    raise NoPlace("it is busy", where=str(origin))
+            else:
+                places.take(wait=thread not in self._held)
             self._held[thread] += 1
 
         def leave() -> None:
@@ -87,43 +85,41 @@ class LimitedTransport:
                 self._held[thread] -= 1
                 if not self._held[thread]:
                     del self._held[thread]
-            places.give_back()
+                places.give_back()
 
         return leave
 
 
 class _Places:
-    """The places of one kind at one host."""
+    """The places of one kind at one host. All of it is called with ``lock`` held, and lets go of
+    that only to wait."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, lock: threading.Lock) -> None:
         self._count = count
         self._taken = 0
         self._waiting = 0
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(lock)
 
     def take(self, *, wait: bool) -> None:
         """Take a place once one is free, or without ``wait`` one more than there are."""
-        with self._changed:
-            if wait:
-                self._waiting += 1
-                try:
-                    self._changed.wait_for(lambda: self._taken < self._count)
-                finally:
-                    self._waiting -= 1
-            self._taken += 1
+        if wait and self._taken >= self._count:
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self._taken < self._count)
+            finally:
+                self._waiting -= 1
+        self._taken += 1
 
     def take_free(self) -> bool:
         """Take a place that is free and that nobody waits for, if there is one."""
-        with self._changed:
-            if self._taken + self._waiting >= self._count:
-                return False
-            self._taken += 1
-            return True
+        if self._taken + self._waiting >= self._count:
+            return False
+        self._taken += 1
+        return True
 
     def give_back(self) -> None:
-        with self._changed:
-            self._taken -= 1
-            self._changed.notify()
+        self._taken -= 1
+        self._changed.notify()
 
 
 class _Admitted:

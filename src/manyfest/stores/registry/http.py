@@ -14,9 +14,10 @@ wrap one another, each with one duty; from the outside in::
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -32,7 +33,9 @@ LARGEST_SMALL = 1024 * 1024
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_URL = 16 * 1024
-_UNUSABLE = frozenset(map(chr, range(33))) | {"\\", "\x7f"}
+_USABLE, _IN_FRONT = r"[!-\[\]-~]", r"[!\"$-.0->@-\[\]-~]"
+_ADDRESS = re.compile(rf"((?:{_IN_FRONT}*//)?{_IN_FRONT}*){_USABLE}*")
+"""Printable ASCII without blanks and backslashes; first all that comes before the path."""
 
 
 class LastingFailure(ConnectionFailed):
@@ -61,25 +64,36 @@ class Origin(Struct, frozen=True):
 
         User names in addresses are refused: they are a way to make one host look like another.
         """
-        if len(url) > _LONGEST_URL or not url.isascii() or any(c in _UNUSABLE for c in url):
+        found = _ADDRESS.fullmatch(url)
+        if len(url) > _LONGEST_URL or found is None:
             raise RegistryError(
                 "the address has characters that no address may have, or is too long"
             )
         try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
+            return _origin_of_front(found[1])
         except ValueError as error:
-            raise RegistryError(f"{show_url(url)!r} is not an address: {error}") from None
-        if parts.scheme not in _DEFAULT_PORTS or not host:
-            raise RegistryError(f"{show_url(url)!r} is not an http or https address")
-        if "@" in parts.netloc:
-            raise RegistryError("an address with a user name in it is not trusted", where=host)
-        return cls(parts.scheme, host, _DEFAULT_PORTS[parts.scheme] if port is None else port)
+            raise RegistryError(f"{show_url(url)!r} {error}") from None
 
     def __str__(self) -> str:
         """``HOST`` or ``HOST:PORT``, as it stands in a reference."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+@lru_cache(maxsize=256)
+def _origin_of_front(front: str) -> Origin:
+    """The origin in an address's scheme and authority. Raises ``ValueError`` that says what they
+    are not."""
+    try:
+        parts = urlsplit(front)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"is not an address: {error}") from None
+    if parts.scheme not in _DEFAULT_PORTS or not host:
+        raise ValueError("is not an http or https address")
+    if "@" in parts.netloc:
+        raise RegistryError("an address with a user name in it is not trusted", where=host)
+    return Origin(parts.scheme, host, _DEFAULT_PORTS[parts.scheme] if port is None else port)
 
 
 class Body(Struct, frozen=True):

@@ -56,8 +56,10 @@ def next_request(request: Request, response: Response) -> Request | None:
     GET and HEAD are followed; other methods only where the redirect keeps the method (307, 308) and
     the origin. Raises :class:`RegistryError` if the redirect breaks the rules.
     """
+    if not request.follow or response.status not in _STATUSES:
+        return None
     location = response.headers.get("Location")
-    if not request.follow or response.status not in _STATUSES or not location:
+    if not location:
         return None
     target = resolve_location(request.url, location)
     stays = Origin.of(target) == request.origin

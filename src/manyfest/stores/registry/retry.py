@@ -119,6 +119,8 @@ class RetryTransport:
         attempt = 1
         while True:
             outcome = self._try(request)
+            if isinstance(outcome, Response) and outcome.status not in PASSING_STATUSES:
+                return outcome
             delay = self._delay(request, attempt, outcome)
             if delay is None:
                 break

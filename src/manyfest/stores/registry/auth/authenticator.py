@@ -103,7 +103,9 @@ class Authenticator:
     def _known(self, request: Request) -> Secret | None:
         """What was good enough for the same before, so that no 401 is needed."""
         token = self._tokens.find(request.origin, request.scopes, now=self._clock())
-        return _bearer_of(token.value) if token else self._basic.get(_key(request))
+        if token is not None:
+            return _bearer_of(token.value)
+        return self._basic.get(_key(request)) if self._basic else None
 
     def _basic_authorization(self, request: Request) -> Secret | None:
         credential = self._credential(request)

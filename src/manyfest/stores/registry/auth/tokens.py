@@ -101,6 +101,8 @@ class TokenCache:
         Of several the one that was asked for the least: registries that give a token for one
         repository only, as gcr.io does, may have left out the rest of the others.
         """
+        if not self._tokens:
+            return None
         wanted = grants_of(scopes)
         with self._lock:
             fitting = [

@@ -18,12 +18,13 @@ class ResponseHead:
         self.status = 0
         self.complete = False
         self._where = where
-        self._fields: list[tuple[str, str]] = []
+        self._fields: list[bytes] = []
         self._bytes = 0
 
     @property
     def headers(self) -> Headers:
-        return Headers(self._fields)
+        """Those that may be fields of a message; others are left out."""
+        return Headers.checked(filter(None, map(_field, self._fields)))
 
     def add(self, line: bytes) -> None:
         """One line; raises :class:`ConnectionFailed` if there are too many of them."""
@@ -32,21 +33,21 @@ class ResponseHead:
             raise ConnectionFailed(
                 f"the answer's headers are longer than {_LARGEST_HEAD} bytes", where=self._where
             )
-        text = line.decode("latin-1").rstrip("\r\n")
-        if text.startswith("HTTP/"):
-            self._begin(text)
-        elif not text:
+        if line.startswith(b"HTTP/"):
+            self._begin(line)
+        elif line[:1] in (b"\r", b"\n"):
             self.complete = self.status >= 200
         elif not self.complete:
-            self._add_field(text)
+            self._fields.append(line)
 
-    def _begin(self, status_line: str) -> None:
-        code = status_line.split(" ", 2)[1:2]
-        self.status = int(code[0]) if code and code[0].isdecimal() else 0
+    def _begin(self, status_line: bytes) -> None:
+        code = status_line.split(None, 2)[1:2]
+        self.status = int(code[0]) if code and code[0].isdigit() else 0
         self.complete = False
         self._fields.clear()
 
-    def _add_field(self, text: str) -> None:
-        name, _, value = text.partition(":")
-        if is_field(name, value.strip()):
-            self._fields.append((name, value.strip()))
+
+def _field(line: bytes) -> tuple[str, str] | None:
+    name, _, value = line.decode("latin-1").partition(":")
+    value = value.strip()
+    return (name, value) if is_field(name, value) else None

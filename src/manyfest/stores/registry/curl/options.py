@@ -39,12 +39,10 @@ class Network(Struct, frozen=True, kw_only=True):
     http2: bool = False
 
 
-def set_options(easy: pycurl.Curl, request: Request, network: Network) -> None:
-    """Everything but the callbacks. ``easy`` is fresh or reset."""
-    _set_destination(easy, request, network)
-    _set_method(easy, request)
+def set_for_origin(easy: pycurl.Curl, origin: Origin, network: Network) -> None:
+    """What holds for every request to ``origin``. ``easy`` is fresh or reset."""
+    _set_destination(easy, origin, network)
     _set_trust(easy, network)
-    easy.setopt(easy.HTTPHEADER, _header_lines(request))
     easy.setopt(easy.USERAGENT, f"manyfest/{__version__}")
     easy.setopt(easy.NOSIGNAL, 1)
     easy.setopt(easy.CONNECTTIMEOUT, CONNECT_SECONDS)
@@ -52,6 +50,19 @@ def set_options(easy: pycurl.Curl, request: Request, network: Network) -> None:
     easy.setopt(easy.TCP_KEEPALIVE, 1)
     easy.setopt(easy.BUFFERSIZE, DOWNLOAD_BUFFER)
     easy.setopt(_SUPPRESS_CONNECT_HEADERS, 1)
+
+
+def set_for_request(easy: pycurl.Curl, request: Request) -> None:
+    """What is one request's own, but for the callbacks. ``easy`` is set for its origin, and may
+    have served plain requests before."""
+    easy.setopt(easy.URL, request.url)
+    easy.setopt(easy.HTTPHEADER, _header_lines(request))
+    _set_method(easy, request)
+
+
+def is_plain(request: Request) -> bool:
+    """Whether :func:`set_for_request`, and callbacks for an answer, are all that it needs."""
+    return request.method in ("GET", "HEAD") and request.body is None and request.places is None
 
 
 def is_proxied(origin: Origin, environ: Mapping[str, str]) -> bool:
@@ -67,10 +78,9 @@ def _is_remote(origin: Origin) -> bool:
     return place_of(origin.host) is not Place.LOOPBACK
 
 
-def _set_destination(easy: pycurl.Curl, request: Request, network: Network) -> None:
+def _set_destination(easy: pycurl.Curl, origin: Origin, network: Network) -> None:
     import pycurl
 
-    easy.setopt(easy.URL, request.url)
     easy.setopt(easy.PATH_AS_IS, 1)
     easy.setopt(easy.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     easy.setopt(easy.REDIR_PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
@@ -78,12 +88,13 @@ def _set_destination(easy: pycurl.Curl, request: Request, network: Network) -> N
     easy.setopt(easy.NETRC, pycurl.NETRC_IGNORED)
     version = pycurl.CURL_HTTP_VERSION_2TLS if network.http2 else pycurl.CURL_HTTP_VERSION_1_1
     easy.setopt(easy.HTTP_VERSION, version)
-    if not _is_remote(request.origin):
+    if not _is_remote(origin):
         # A proxy elsewhere cannot reach this machine's loopback; Go's clients do the same.
         easy.setopt(easy.NOPROXY, "*")
 
 
 def _set_method(easy: pycurl.Curl, request: Request) -> None:
+    easy.setopt(easy.HTTPGET, 1)
     if request.method == "HEAD":
         easy.setopt(easy.NOBODY, 1)
     elif request.body is not None:

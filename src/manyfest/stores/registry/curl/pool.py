@@ -19,7 +19,8 @@ class Line:
     """A libcurl handle with a multi handle of its own, which holds its one connection.
 
     The multi handle is what lets the calling thread take part of an answer and come back later.
-    A line is used by one request at a time, and by any thread.
+    A line is used by one request at a time, and by any thread. ``is_set`` says that all is set
+    that holds for every request to its origin, and nothing that a plain one would not set anew.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class Line:
 
         self.easy: pycurl.Curl = pycurl.Curl()
         self.multi: pycurl.CurlMulti = pycurl.CurlMulti()
+        self.is_set = False
 
     def close(self) -> None:
         self.multi.close()
@@ -50,7 +52,8 @@ class LinePool:
 
     def give_back(self, origin: Origin, line: Line) -> None:
         """Keep the line, or close it when there are enough or the pool is closed."""
-        line.easy.reset()
+        if not line.is_set:
+            line.easy.reset()
         with self._lock:
             idle = self._idle[origin]
             if not self._closed and len(idle) < _MOST_IDLE:

@@ -11,12 +11,19 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from manyfest.errors import ConnectionFailed
 from manyfest.stores.registry.curl.faults import connection_failure
 from manyfest.stores.registry.curl.head import ResponseHead
-from manyfest.stores.registry.curl.options import Network, is_proxied, set_options
+from manyfest.stores.registry.curl.options import (
+    Network,
+    is_plain,
+    is_proxied,
+    set_for_origin,
+    set_for_request,
+)
 from manyfest.stores.registry.curl.pool import Line
 from manyfest.stores.registry.curl.stalls import StallWatch
 from manyfest.stores.registry.curl.upload import Upload
@@ -59,13 +66,18 @@ class Transfer:
         self._over = False
         self._request = request
         self._on_end = on_end
-        self._upload = Upload(request)
+        self._upload = Upload(request) if request.body is not None else None
+        self._lines: list[bytes] = []
         self._chunks: deque[bytes] = deque()
         self._failure: BaseException | None = None
         self._taken = 0
         self._watch: StallWatch | None = None
-        set_options(line.easy, request, network)
+        if not line.is_set:
+            set_for_origin(line.easy, request.origin, network)
+        set_for_request(line.easy, request)
         self._set_callbacks(line.easy)
+        # What a plain request has set, the next one sets as well. All else must be taken back.
+        line.is_set = is_plain(request)
         line.multi.add_handle(line.easy)
 
     def start(self) -> None:
@@ -106,6 +118,8 @@ class Transfer:
     def _work(self) -> bool:
         """Let libcurl do what it can without waiting; whether there is more to come."""
         _, running = self._line.multi.perform()
+        if self._lines:
+            self._guarded(self._read_head)
         if self._failure is not None:
             self._end()
             raise self._failure
@@ -142,7 +156,7 @@ class Transfer:
 
     def _check_stall(self, waited: float) -> None:
         """Raise :class:`ConnectionFailed` when too little moved in the time that was waited."""
-        moved = self._taken + self._upload.sent
+        moved = self._taken + (self._upload.sent if self._upload else 0)
         watch = self._phase_watch()
         if watch.is_stalled(waited=waited, moved=moved):
             raise ConnectionFailed(
@@ -151,10 +165,10 @@ class Transfer:
 
     def _phase_watch(self) -> StallWatch:
         """Sending and receiving must go on; for an answer after an upload there is more time."""
-        if self.head.complete or not self._upload.is_sent:
+        if self.head.complete or (self._upload and not self._upload.is_sent):
             seconds = TRANSFER_SECONDS
         else:
-            seconds = ANSWER_SECONDS if self._request.body is None else COMMIT_SECONDS
+            seconds = COMMIT_SECONDS if self._upload else ANSWER_SECONDS
         if self._watch is None or self._watch.seconds != seconds:
             self._watch = StallWatch(seconds=seconds)
         return self._watch
@@ -162,7 +176,7 @@ class Transfer:
     def _finish(self) -> None:
         """The transfer is over: let go of the line, and raise if it failed."""
         _, _, failed = self._line.multi.info_read()
-        os_error = self._line.easy.getinfo(self._line.easy.OS_ERRNO)
+        os_error = self._line.easy.getinfo(self._line.easy.OS_ERRNO) if failed else 0
         self._end()
         for _, number, message in failed:
             self._failure = connection_failure(self._request, number, message, os_error=os_error)
@@ -173,7 +187,8 @@ class Transfer:
         self.peer = self.peer or _peer(self._line.easy)
         self._line.multi.remove_handle(self._line.easy)
         self._on_end(self._line)
-        self._upload.close()
+        if self._upload:
+            self._upload.close()
 
     def _take(self, size: int) -> bytes:
         """From the queue: whole pieces while they fit, else a part of the first."""
@@ -191,29 +206,31 @@ class Transfer:
 
     def _set_callbacks(self, easy: pycurl.Curl) -> None:
         easy.setopt(easy.WRITEFUNCTION, self._chunks.append)
-        easy.setopt(easy.HEADERFUNCTION, self._on_header)
-        if self._request.body is not None:
-            easy.setopt(easy.READFUNCTION, self._on_body_wanted)
-            easy.setopt(easy.SEEKFUNCTION, self._on_start_over)
+        easy.setopt(easy.HEADERFUNCTION, self._lines.append)
+        if self._upload is not None:
+            easy.setopt(easy.READFUNCTION, partial(self._on_body_wanted, self._upload))
+            easy.setopt(easy.SEEKFUNCTION, partial(self._on_start_over, self._upload))
         if self._request.places is not None and not is_proxied(self._request.origin, os.environ):
             easy.setopt(easy.PREREQFUNCTION, self._on_connected)
 
-    def _on_header(self, line: bytes) -> int:
-        self._guarded(lambda: self.head.add(line))
-        return -1 if self._failure else len(line)
+    def _read_head(self) -> None:
+        """Take in the header lines that came since the last time. libcurl stops at 300 KB."""
+        for line in self._lines:
+            self.head.add(line)
+        self._lines.clear()
 
-    def _on_body_wanted(self, size: int) -> bytes | int:
+    def _on_body_wanted(self, upload: Upload, size: int) -> bytes | int:
         import pycurl
 
-        chunk = self._guarded(lambda: self._upload.read(size))
+        chunk = self._guarded(lambda: upload.read(size))
         return pycurl.READFUNC_ABORT if chunk is None else chunk
 
-    def _on_start_over(self, offset: int, origin: int) -> int:
+    def _on_start_over(self, upload: Upload, offset: int, origin: int) -> int:
         import pycurl
 
         if offset or origin:
             return int(pycurl.SEEKFUNC_CANTSEEK)
-        self._guarded(self._upload.rewind)
+        self._guarded(upload.rewind)
         return int(pycurl.SEEKFUNC_FAIL if self._failure else pycurl.SEEKFUNC_OK)
 
     def _on_connected(self, address: str, *_: object) -> int:
@@ -239,8 +256,6 @@ class Transfer:
 
 def _peer(easy: pycurl.Curl) -> str:
     """The address at the other end; the empty string if that is a proxy or there is none."""
-    import pycurl
-
-    if easy.getinfo(pycurl.USED_PROXY):
+    if easy.getinfo(easy.USED_PROXY):
         return ""
-    return str(easy.getinfo(pycurl.PRIMARY_IP) or "")
+    return str(easy.getinfo(easy.PRIMARY_IP) or "")
