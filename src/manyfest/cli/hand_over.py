@@ -130,7 +130,7 @@ def _notes(release: Release) -> str:
 
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         with suppress(ManyfestError):
-            return notes(release.config, release.version).partition("\n\n")[2]
+            return notes(release.config, release.version, titled=False)
     return ""
 
 

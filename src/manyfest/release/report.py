@@ -88,8 +88,9 @@ class ErrorReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StandingReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a tag that was tried stands after a failure: ``as before``, ``put back``, ``set and
-    left``, ``changed by others`` or ``not known``. Any tag that is not named was not touched."""
+    """Where a tag that was tried stands after a failure: ``as before``, ``put back``, ``taken
+    away``, ``set and left``, ``changed by others`` or ``not known``. Any tag that is not named was
+    not touched."""
 
     reference: str
     standing: str
