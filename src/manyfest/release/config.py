@@ -255,9 +255,8 @@ class Config(ConfigFile, frozen=True, kw_only=True):
 
     @property
     def unsupported(self) -> tuple[str, ...]:
-        """Keys that ask for what this version does not do, such as ``check.smoke``."""
+        """Keys that ask for what this version does not do, such as ``sign``."""
         asked = {
-            "check.smoke": self.check.smoke,
             "sign": self.sign,
             "layers.optimize": self.layers.optimize,
         }
