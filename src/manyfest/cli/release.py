@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from manyfest.cli.hand_over import HandOver, hand_over_options
+from manyfest.cli.interrupts import interruptible
 from manyfest.cli.project import (
     config_option,
     load_config,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 @click.option("--from", "from_", metavar="REF", help="Release this image instead of building.")
 @click.option("--to", multiple=True, metavar="REPO", help="Publish here, not where 'publish' says.")
 @click.option("--allow-dirty", is_flag=True, help="Release a work tree that differs from git.")
+@click.option(
+    "--allow-other-commit", is_flag=True, help="Take an image that says it is of another commit."
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @hand_over_options
@@ -44,6 +48,7 @@ def command(
     to: tuple[str, ...],
     *,
     allow_dirty: bool,
+    allow_other_commit: bool,
     dry_run: bool,
     as_json: bool,
     hand_over: HandOver,
@@ -62,7 +67,7 @@ def command(
     version = find_version(config.root, told, prefix=config.version_prefix)
     with session.stores() as stores:
         release = _release(config, version, stores, to=to, from_=from_)
-        release.allow_dirty = allow_dirty
+        release.allow_dirty, release.allow_other_commit = allow_dirty, allow_other_commit
         if dry_run:
             require_possible(release)
             plan = plan_report(release)
@@ -70,6 +75,7 @@ def command(
             return
         outcomes: list[Outcome] = []
         with (
+            interruptible(),
             closing(release),
             hand_over.of(session, release, outcomes),
             session.progress() as progress,

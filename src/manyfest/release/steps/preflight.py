@@ -6,25 +6,21 @@ to learn of the third registry's wrong password after the other two got the imag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TypeVar
+from collections.abc import Sequence
 
 from manyfest.build.bases import Bases
 from manyfest.build.builder import base_images, plan
-from manyfest.copy import JOBS, meaning
-from manyfest.errors import ManyfestError, ReleaseError, UsageError
+from manyfest.copy import meaning
+from manyfest.errors import ReleaseError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.release.before import check_before
 from manyfest.release.building import project_request
 from manyfest.release.destinations import Destination
+from manyfest.release.faults import Faults
+from manyfest.release.judge import judge_at
 from manyfest.release.reuse import find_image, find_settled
 from manyfest.release.steps.step import Release, Step
 from manyfest.stores.base import Admits
-from manyfest.threads import workers
-
-T = TypeVar("T", bound=Hashable)
-R = TypeVar("R")
 
 
 def _check(_: Release) -> str:
@@ -63,7 +59,8 @@ def _look_ahead(release: Release, *, builds: bool) -> str:
     in_reach = _look(release, faults)
     with faults.noted():
         if faults.found or not find_settled(release):
-            _require_push(release, in_reach, faults)
+            open_ = _require_push(release, in_reach, faults)
+            _require_verdicts(release, open_, faults)
             if builds and release.image is None:
                 _require_build(release, faults)
     faults.raise_all()
@@ -88,11 +85,25 @@ def _look(release: Release, faults: Faults) -> list[Destination]:
     return list(held)
 
 
-def _require_push(release: Release, places: Sequence[Destination], faults: Faults) -> None:
+def _require_push(
+    release: Release, places: Sequence[Destination], faults: Faults
+) -> list[Destination]:
+    """Those that take what is pushed."""
+
     def ask(place: Destination) -> None:
         store = release.stores.registry(place, writing=True)
         if isinstance(store, Admits):
             store.require_push()
+
+    return list(faults.of_each(ask, places))
+
+
+def _require_verdicts(release: Release, places: Sequence[Destination], faults: Faults) -> None:
+    """Whether a moving tag may move there can be told, whatever the answer will be."""
+
+    def ask(place: Destination) -> None:
+        store = release.stores.registry(place, writing=True)
+        judge_at(store, place, release.tags, release.config, release.version)
 
     faults.of_each(ask, places)
 
@@ -130,56 +141,6 @@ def _two_images(
         where=str(place.with_tag(tag)),
         mend="release a new version",
     )
-
-
-class Faults:
-    """All that stands in the way, each once."""
-
-    def __init__(self) -> None:
-        self.found: list[ManyfestError] = []
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        """What is raised in the block is noted, and does not end the search for more."""
-        try:
-            yield
-        except ManyfestError as error:
-            if str(error) not in map(str, self.found):
-                self.found.append(error)
-
-    def of_each(self, ask: Callable[[T], R], items: Sequence[T]) -> dict[T, R]:
-        """What ``ask`` answers to each item, several at a time; without those that it raises for,
-        which is noted."""
-        if not items:
-            return {}
-
-        def answer(item: T) -> R | ManyfestError:
-            try:
-                return ask(item)
-            except ManyfestError as error:
-                return error
-
-        with workers(min(len(items), JOBS), "preflight") as pool:
-            answers = dict(zip(items, pool.map(answer, items), strict=True))
-        good: dict[T, R] = {}
-        for item, found in answers.items():
-            if isinstance(found, ManyfestError):
-                with self.noted():
-                    raise found
-            else:
-                good[item] = found
-        return good
-
-    def raise_all(self) -> None:
-        """Raise what was found: one error as it is, several in one line."""
-        if not self.found:
-            return
-        if len(self.found) == 1:
-            raise self.found[0]
-        told = "; ".join(f"({number}) {error}" for number, error in enumerate(self.found, start=1))
-        usage = all(isinstance(error, UsageError) for error in self.found)
-        kind = UsageError if usage else ReleaseError
-        raise kind(f"{len(self.found)} things stand in the way, and nothing was changed: {told}")
 
 
 PREFLIGHT = Step("preflight", _check, _run)

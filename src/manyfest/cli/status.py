@@ -1,0 +1,77 @@
+"""``manyfest status``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from manyfest.cli.project import config_option, load_config
+from manyfest.cli.repositories import destinations_of, repositories_option
+from manyfest.cli.session import Session, with_registries
+
+if TYPE_CHECKING:
+    from manyfest.release.status import Status, TagState
+
+EXIT_NO = 3
+
+
+@click.command()
+@config_option
+@repositories_option
+@click.option("--all", "every", is_flag=True, help="Look at the tags of every version.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@with_registries
+def command(
+    session: Session,
+    config_file: Path,
+    repositories: tuple[str, ...],
+    *,
+    every: bool,
+    as_json: bool,
+) -> None:
+    """Show which tag holds which version, in each repository, and whether it is complete.
+
+    Exits with 3 if the repositories differ, or if a part of a platform is missing.
+    """
+    from manyfest.release.status import read_status
+
+    config = load_config(config_file)
+    with session.stores() as stores:
+        places = destinations_of(config, repositories)
+        status = read_status(config, stores, places, every=every)
+    session.out_json(status) if as_json else session.out(_text(status))
+    if not status.good:
+        click.get_current_context().exit(EXIT_NO)
+
+
+def _text(status: Status) -> str:
+    from manyfest.cli.text import table
+
+    if not status.tags:
+        return f"{status.name} has no release there"
+    rows = [("TAG", "REPOSITORY", "VERSION", "DIGEST", "PLATFORMS")]
+    for tag in status.tags:
+        name = tag.tag if tag.agree else f"{tag.tag} (differs)"
+        rows += [
+            (
+                name,
+                state.repository,
+                state.version or "-",
+                state.digest[: len("sha256:") + 12] or "-",
+                _platforms(state),
+            )
+            for state in tag.repositories
+        ]
+    verdict = "complete everywhere" if status.good else "NOT the same and complete everywhere"
+    return f"{table(rows)}\n{status.name}: {verdict}"
+
+
+def _platforms(state: TagState) -> str:
+    if not state.digest:
+        return "no such tag"
+    if state.complete:
+        return f"all {len(state.platforms)}" if len(state.platforms) > 1 else "complete"
+    lacking = (each for each in state.platforms if each.state != "ready")
+    return ", ".join(f"{each.platform} {each.state}: {each.why}" for each in lacking)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from manyfest.errors import ConnectionFailed, ReleaseError
+from manyfest.oci.reference import Name
+from manyfest.release.destinations import destinations
+from manyfest.release.status import Status, read_status
+from tests.unit.releases import ONE, TWO, hold_former_release
+from tests.unit.test_release_rollback import Project
+
+New = Callable[..., Project]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> New:
+    return lambda *to, **changes: Project(tmp_path, *to, **changes)
+
+
+def status_of(app: Project, *, every: bool = False) -> Status:
+    places = destinations(app.config, map(Name.parse, app.to))
+    return read_status(app.config, app.stores, places, every=every)
+
+
+def told(status: Status) -> dict[str, list[str]]:
+    return {tag.tag: [state.version for state in tag.repositories] for tag in status.tags}
+
+
+def test_each_tag_and_the_version_that_it_holds(project: New) -> None:
+    app = project(ONE, TWO).release("2.6.0", "2.6.1")
+    status = status_of(app)
+    assert told(status) == {
+        "latest": ["2.6.1", "2.6.1"],
+        "2": ["2.6.1", "2.6.1"],
+        "2.6": ["2.6.1", "2.6.1"],
+        "2.6.1": ["2.6.1", "2.6.1"],
+    }
+    assert status.good
+
+
+def test_what_is_told_of_a_tag(project: New) -> None:
+    app = project().release("2.6.1")
+    (state,) = status_of(app).tags[0].repositories
+    assert (state.repository, state.version, state.complete) == (ONE, "2.6.1", True)
+    assert state.digest == str(app.at(ONE).pointers["2.6.1"])
+    assert [(each.platform, each.state) for each in state.platforms] == [
+        ("linux/amd64", "ready"),
+        ("linux/arm64", "ready"),
+    ]
+
+
+def test_after_a_rollback_the_newest_version_is_told_of_too(project: New) -> None:
+    app = project().release("2.6.0", "2.7.0")
+    app.rollback()
+    assert told(status_of(app)) == {
+        "latest": ["2.6.0"],
+        "2": ["2.6.0"],
+        "2.6": ["2.6.0"],
+        "2.7": [""],
+        "2.6.0": ["2.6.0"],
+        "2.7.0": ["2.7.0"],
+    }
+
+
+def test_a_tag_that_is_nowhere_is_no_disagreement(project: New) -> None:
+    app = project(ONE, TWO).release("2.6.0", "2.7.0")
+    app.rollback()
+    assert status_of(app).good
+
+
+def test_registries_that_differ_are_no(project: New) -> None:
+    app = project(ONE, TWO).release("2.6.0").release("2.6.1", to=(ONE,))
+    status = status_of(app)
+    assert not status.good
+    assert [(tag.tag, tag.agree) for tag in status.tags] == [
+        ("latest", False),
+        ("2", False),
+        ("2.6", False),
+        ("2.6.1", False),
+        ("2.6.0", True),
+    ]
+
+
+def test_a_part_that_is_missing_is_no(project: New) -> None:
+    app = project().release("2.6.1")
+    registry = app.at(ONE)
+    for digest, raw in list(registry.blobs.items()):
+        if b"linux/arm64" in raw and b"2.6.1" in raw:
+            del registry.blobs[digest]
+    status = status_of(app)
+    assert not status.good
+    states = {each.platform: each.state for each in status.tags[0].repositories[0].platforms}
+    assert states == {"linux/amd64": "ready", "linux/arm64": "partial"}
+
+
+def test_a_platform_that_is_missing_is_no(project: New) -> None:
+    app = project().release("2.6.1")
+    hold_former_release(app.at(ONE), "latest")
+    latest = status_of(app).tags[0]
+    assert (latest.tag, latest.agree, latest.repositories[0].complete) == ("latest", True, False)
+    assert latest.repositories[0].platforms[1].why == "it has linux/amd64"
+
+
+def test_a_repository_that_is_yet_to_be_made_holds_nothing(project: New) -> None:
+    app = project(ONE, TWO).release("2.6.1", to=(ONE,))
+    status = status_of(app)
+    assert not status.good
+    assert [state.digest for state in status.tags[0].repositories][1] == ""
+
+
+def test_all_versions_can_be_looked_at(project: New) -> None:
+    app = project().release("1.9.0", "2.6.0", "2.6.1")
+    assert told(status_of(app, every=True))["1.9"] == ["1.9.0"]
+    assert "1.9" not in told(status_of(app))
+
+
+def test_a_repository_of_one_platform_agrees_by_version(project: New) -> None:
+    app = project(arch_repositories={"linux/arm64": "-arm64"}).release("2.6.1")
+    status = status_of(app)
+    assert status.good
+    assert [state.repository for state in status.tags[0].repositories] == [ONE, f"{ONE}-arm64"]
+    assert [each.platform for each in status.tags[0].repositories[1].platforms] == ["linux/arm64"]
+
+
+def test_a_registry_that_does_not_answer_is_neither_yes_nor_no(project: New) -> None:
+    app = project(ONE, TWO).release("2.6.1")
+    app.stores.trouble.fails = lambda _number, call: call.split()[1] == TWO
+    with pytest.raises((ConnectionFailed, ReleaseError), match=TWO):
+        status_of(app)
+
+
+def test_where_there_is_no_release_there_are_no_tags(project: New) -> None:
+    assert status_of(project()).tags == ()
