@@ -104,6 +104,30 @@ def test_a_release_that_failed_leaves_a_report_and_is_told(
     assert report["error"]["what"] in message.lines[0]
 
 
+def test_an_interruption_leaves_a_report_and_nobody_is_told(
+    project: Manyfest,
+    told: list[tuple[str, Message]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("manyfest.release.steps.check.check_image", interrupt)
+    code, out, _ = release(project, "--report", "report.json")
+    assert (code, out) == (130, "")
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["outcome"] == "failed"
+    assert report["error"] == {
+        "where": "",
+        "what": "interrupted",
+        "mend": "run the same command again to go on",
+        "exit_code": 130,
+    }
+    assert [step["step"] for step in report["steps"]][:3] == ["preflight", "before", "build"]
+    assert told == []
+
+
 def test_nobody_is_told_of_what_was_typed_wrong(
     project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
 ) -> None:

@@ -36,25 +36,28 @@ class HandOver(Struct, frozen=True):
         self, session: Session, release: Release, outcomes: Sequence[Outcome], *, tell: bool = True
     ) -> Iterator[None]:
         """To be entered around the steps of a release, whose ``outcomes`` are added as they end.
-        However they end, the job's files are written, and people are told if ``tell``. It raises
-        nothing of its own."""
-        from manyfest.errors import ManyfestError
+        However they end, the job's files are written. People are told if ``tell``, but not of what
+        whoever sits there has typed: a wrong configuration, Ctrl-C. It raises nothing of its own.
+        """
+        from manyfest.errors import ManyfestError, UsageError
         from manyfest.release.notify import recipients
-        from manyfest.release.report import release_report
 
         told = recipients(release.config) if tell else ()
-        ending = _Ending(self, session, release, told)
+        ending = _Ending(self, session, release, outcomes, told)
         ending.prepare()
         try:
             yield
+        except KeyboardInterrupt:
+            ending.failed(_interrupted(), tell=False)
+            raise
         except ManyfestError as error:
-            ending.failed(release_report(release, outcomes, error), error)
+            ending.failed(error, tell=not isinstance(error, UsageError))
             raise
         except OSError as error:
-            fault = ManyfestError(error.strerror or str(error), where=str(error.filename or ""))
-            ending.failed(release_report(release, outcomes, fault), fault)
+            where = str(error.filename or "")
+            ending.failed(ManyfestError(error.strerror or str(error), where=where), tell=True)
             raise
-        ending.released(release_report(release, outcomes))
+        ending.released()
 
 
 class _Ending(Struct, frozen=True):
@@ -63,6 +66,7 @@ class _Ending(Struct, frozen=True):
     files: HandOver
     session: Session
     release: Release
+    outcomes: Sequence[Outcome]
     told: Sequence[Recipient]
 
     def prepare(self) -> None:
@@ -72,19 +76,22 @@ class _Ending(Struct, frozen=True):
         for obstacle in obstacles(self.told) if self.told else ():
             self._warn(obstacle)
 
-    def released(self, report: ReleaseReport) -> None:
+    def released(self) -> None:
         from manyfest.release.messages import released
+        from manyfest.release.report import release_report
 
+        report = release_report(self.release, self.outcomes)
         self._write(report, _notes(self.release))
         if report.changed:  # else it was released before, and people were told then
             self._tell(released(report, os.environ))
 
-    def failed(self, report: ReleaseReport, error: ManyfestError) -> None:
-        from manyfest.errors import UsageError
+    def failed(self, error: ManyfestError, *, tell: bool) -> None:
         from manyfest.release.messages import failed
+        from manyfest.release.report import release_report
 
+        report = release_report(self.release, self.outcomes, error)
         self._write(report)
-        if not isinstance(error, UsageError):  # whoever typed that reads it
+        if tell:
             self._tell(failed(report, os.environ))
 
     def _write(self, report: ReleaseReport, notes: str = "") -> None:
@@ -120,6 +127,15 @@ def give_version(session: Session, report: VersionReport, planned: Sequence[Plan
 
     outputs = version_outputs(report, planned)
     give_outputs(outputs, os.environ, lambda message: _warn(session, message))
+
+
+def _interrupted() -> ManyfestError:
+    from manyfest.cli.main import EXIT_INTERRUPTED
+    from manyfest.errors import ManyfestError
+
+    error = ManyfestError("interrupted", mend="run the same command again to go on")
+    error.exit_code = EXIT_INTERRUPTED
+    return error
 
 
 def _notes(release: Release) -> str:
