@@ -95,7 +95,11 @@ def find_version(
         version = _told(told)
         checkout = git.checkout(folder) if git.is_repository(folder) else None
         return _version(version.number, version.text, checkout, time)
-    return _of_commit(git.checkout(folder), folder, prefix, environment)
+    checkout = git.checkout(folder)
+    here = _tag_of_commit(checkout, prefix, environment)
+    if here is not None:
+        return _version(here.number, here.text, checkout, time)
+    return _after(released_versions(folder, prefix, environment)[-1], checkout, folder, time)
 
 
 def version_if_known(
@@ -112,9 +116,15 @@ def version_if_known(
     if told:
         return find_version(folder, told, environment)
     time = _source_date(environment)
-    checkout = git.checkout(folder) if git.is_repository(folder) else None
-    if checkout is not None and _has_version(checkout, folder, prefix):
-        return _of_commit(checkout, folder, prefix, environment)
+    if not git.is_repository(folder):
+        return _version(None, "", None, time, snapshot=True)
+    checkout = git.checkout(folder)
+    here = _tag_of_commit(checkout, prefix, environment)
+    if here is not None:
+        return _version(here.number, here.text, checkout, time)
+    released = () if checkout.shallow else versions(git.reachable_tags(folder), prefix)
+    if released:
+        return _after(released[-1], checkout, folder, time)
     return _version(None, "", checkout, time, snapshot=True)
 
 
@@ -218,14 +228,7 @@ def _spelled(tag: str, prefix: str) -> str:
     return tag.removeprefix(prefix).removeprefix("v")
 
 
-def _of_commit(
-    checkout: git.Checkout, folder: Path, prefix: str, environment: Mapping[str, str]
-) -> Version:
-    time = _source_date(environment)
-    here = _tag_of_commit(checkout, prefix, environment)
-    if here is not None:
-        return _version(here.number, here.text, checkout, time)
-    base = released_versions(folder, prefix, environment)[-1]
+def _after(base: Tagged, checkout: git.Checkout, folder: Path, time: int | None) -> Version:
     number = snapshot(base.number, git.count_since(folder, base.tag), checkout.revision)
     return _version(number, str(number), checkout, time, snapshot=True)
 
@@ -237,12 +240,6 @@ def _tag_of_commit(
     found = versions(checkout.tags, prefix)
     built = tag_built(environment)
     return next((each for each in found if each.tag == built), found[-1] if found else None)
-
-
-def _has_version(checkout: git.Checkout, folder: Path, prefix: str) -> bool:
-    if versions(checkout.tags, prefix):
-        return True
-    return not checkout.shallow and bool(versions(git.reachable_tags(folder), prefix))
 
 
 def _told(text: str) -> Tagged:
