@@ -39,6 +39,7 @@ def test_the_steps_and_their_order() -> None:
         "preflight",
         "before",
         "build",
+        "origin",
         "check",
         "smoke",
         "publish",
@@ -87,7 +88,11 @@ def test_a_release_from_a_dockerfile_to_two_registries(tmp_path: Path) -> None:
     release = make_release(tmp_path, stores, to=(ONE, TWO))
     outcomes = list(run(release))
     release.close()
-    assert [outcome.step for outcome in outcomes if outcome.skipped] == ["before", "smoke"]
+    assert [outcome.step for outcome in outcomes if outcome.skipped] == [
+        "before",
+        "origin",
+        "smoke",
+    ]
     assert outcomes[-1].what == "10 set"
     assert stores.at(ONE).pointers["latest"] == release.built.digest
     assert stores.at(TWO).blobs == stores.at(ONE).blobs
@@ -107,12 +112,18 @@ def test_the_same_release_again_has_nothing_to_send(tmp_path: Path) -> None:
         ("preflight", False, "one.example/app in reach"),
         ("before", True, "no 'build.before' is configured"),
         ("build", False, f"2 platforms; {tmp_path}/dist/app-2.6.1.tar holds the same already"),
+        ("origin", True, "it was built here"),
         ("check", True, "every tag points at it already"),
         ("smoke", True, "no 'check.smoke' is configured"),
         ("publish", True, "all 7 parts are there; 0 bytes uploaded"),
         ("tags", True, "every tag points there already"),
     ]
-    assert {call.split()[0] for call in stores.trouble.calls} == {"resolve", "has", "admit"}
+    assert {call.split()[0] for call in stores.trouble.calls} == {
+        "resolve",
+        "has",
+        "admit",
+        "list",
+    }
     assert again.built.digest == first.built.digest
 
 

@@ -151,7 +151,7 @@ def release_report(
         version=release.version.text,
         revision=release.version.revision,
         digest=str(release.image.digest) if release.image else "",
-        archive="" if release.taken_from else str(release.archive),
+        archive="" if release.taken_from or release.joins else str(release.archive),
         taken_from=str(release.taken_from or ""),
         platforms=tuple(_platform(release, image) for image in release.checked),
         destinations=tuple(
@@ -169,7 +169,7 @@ def release_report(
 
 def plan_report(release: Release) -> PlanReport:
     """What the steps would do; nothing is asked of any registry."""
-    built = release.taken_from is None
+    built = release.taken_from is None and not release.joins
     return PlanReport(
         name=release.config.name,
         version=release.version.text,

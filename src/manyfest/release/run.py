@@ -10,13 +10,14 @@ from manyfest.release.journal import open_journal
 from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.hook import HOOK
+from manyfest.release.steps.origin import ORIGIN
 from manyfest.release.steps.preflight import PREFLIGHT
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.smoke import SMOKE
 from manyfest.release.steps.step import Outcome, Release, Step
 from manyfest.release.steps.tags import TAGS
 
-STEPS = (PREFLIGHT, HOOK, BUILD, CHECK, SMOKE, PUBLISH, TAGS)
+STEPS = (PREFLIGHT, HOOK, BUILD, ORIGIN, CHECK, SMOKE, PUBLISH, TAGS)
 
 
 def run(release: Release, steps: tuple[Step, ...] = STEPS) -> Iterator[Outcome]:

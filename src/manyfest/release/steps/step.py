@@ -38,6 +38,8 @@ class Release(Struct):
     """An image that somebody built before; then nothing is built."""
     allow_dirty: bool = False
     allow_other_commit: bool = False
+    joins: bool = False
+    """The image is joined of platforms that were staged; then no archive is written."""
 
     image: Image | None = None
     checked: tuple[PlatformSummary, ...] = ()

@@ -1,0 +1,73 @@
+"""An image that was taken from somewhere must not be of another commit than the release.
+
+Of a version it may say another one: a commit's image is built and tested before anybody tags the
+commit, and the label of a version may be that of the base image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from manyfest.errors import ReleaseError
+from manyfest.graph import read_config
+from manyfest.release.origin import Origin, said_by, said_in
+from manyfest.release.steps.step import Release, Step
+
+_SHORTEST = 7
+"""Digits of a commit that are enough to know it by."""
+
+
+def _check(release: Release) -> str:
+    return "" if release.taken_from is not None else "it was built here"
+
+
+def _run(release: Release) -> str:
+    wanted = Origin.of(release.version)
+    said = dict(_said(release))
+    for label, each in said.items():
+        if each.revision and wanted.revision and not _same(each.revision, wanted.revision):
+            _refuse(release, label, each.revision)
+    versions = {each.version for each in said.values()} - {"", wanted.version}
+    for version in sorted(versions):
+        release.progress.say(
+            f"warning: {release.taken_from} calls itself {version[:80]!r},"
+            f" and is released as {wanted.version}"
+        )
+    if not wanted.revision:
+        return "no commit is known here to compare it with"
+    if not any(each.revision for each in said.values()):
+        return "it does not say of which commit it is"
+    return f"it is of commit {release.version.short_revision}"
+
+
+def _said(release: Release) -> Iterator[tuple[str, Origin]]:
+    """What the index and each image say of themselves, by what they are called in messages."""
+    image = release.built
+    labels = image.graph.labels()
+    for manifest in image.graph.manifests:
+        if manifest.is_index:
+            said = said_in(manifest.body.annotations)
+        elif manifest.is_runnable:
+            said = said_by(manifest, read_config(image.source, manifest.image))
+        else:
+            continue
+        yield labels[manifest.descriptor.digest], said
+
+
+def _same(said: str, commit: str) -> bool:
+    return len(said) >= _SHORTEST and commit.startswith(said.lower())
+
+
+def _refuse(release: Release, label: str, revision: str) -> None:
+    what = f"its {label} is of commit {revision[:40]!r}, and this is {release.version.revision}"
+    if release.allow_other_commit:
+        release.progress.say(f"warning: {release.taken_from}: {what}")
+        return
+    raise ReleaseError(
+        what,
+        where=str(release.taken_from),
+        mend="check that commit out, or take the image all the same with --allow-other-commit",
+    )
+
+
+ORIGIN = Step("origin", _check, _run)
