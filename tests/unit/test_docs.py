@@ -151,6 +151,6 @@ def test_every_key_is_explained(verb: str) -> None:
 def test_every_verb_that_prints_json_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     manyfest: Callable[..., Any] = runner(capsys)
     printing = {verb for verb in COMMANDS if "\n  --json " in manyfest(verb, "--help").out}
-    assert printing == {"version", "release", "inspect", "check", "ls"}
+    assert printing == {"version", "release", "stage", "publish", "inspect", "check", "ls"}
     for verb in printing:
         assert f"## manyfest {verb} --json\n" in text()
