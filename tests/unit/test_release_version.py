@@ -24,8 +24,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     return make_repository(tmp_path, monkeypatch)
 
 
-def commit_in(run: Git, folder: Path) -> None:
-    run("commit", "--quiet", "--allow-empty", "--message=change", cwd=folder)
+def add_submodule(run: Git, folder: Path) -> None:
+    """A repository in the folder ``part``, and a commit with it."""
+    run("clone", "--quiet", str(folder), "elsewhere")
+    (folder / ".git/info/exclude").write_text("elsewhere/\n")
+    allowed = ("-c", "protocol.file.allow=always")
+    run(*allowed, "submodule", "--quiet", "add", str(folder / "elsewhere"), "part")
+    commit(run, "v1.1.0")
 
 
 def version_of(folder: Path, told: str = "", prefix: str = "", **environment: str) -> Version:
@@ -322,13 +327,9 @@ def test_nothing_that_the_repository_configures_is_run(run: Git, tmp_path: Path)
 
 def test_a_submodule_at_another_commit_makes_the_tree_dirty(run: Git, tmp_path: Path) -> None:
     commit(run, "v1.0.0")
-    run("clone", "--quiet", str(tmp_path), "elsewhere")
-    (tmp_path / ".git/info/exclude").write_text("elsewhere/\n")
-    allowed = ("-c", "protocol.file.allow=always")
-    run(*allowed, "submodule", "--quiet", "add", str(tmp_path / "elsewhere"), "part")
-    commit(run, "v1.1.0")
+    add_submodule(run, tmp_path)
     assert not version_of(tmp_path).dirty
-    commit_in(run, tmp_path / "part")
+    run("commit", "--quiet", "--allow-empty", "--message=change", cwd=tmp_path / "part")
     run("config", "diff.ignoreSubmodules", "all")
     assert version_of(tmp_path).dirty
     assert version_of(tmp_path / "part").text.startswith("1.0.1-dev.1-g")
@@ -350,6 +351,18 @@ def test_a_commit_that_is_checked_out_without_a_branch_has_its_version(
     commit(run, "v2.0.0")
     run("checkout", "--quiet", "--detach", "v1.0.0")
     assert version_of(tmp_path).text == "1.0.0"
+
+
+def test_nothing_that_a_submodule_configures_is_run(run: Git, tmp_path: Path) -> None:
+    commit(run, "v1.0.0")
+    add_submodule(run, tmp_path)
+    witness = tmp_path / "elsewhere/witness"
+    run("config", "core.fsmonitor", f"touch {witness}", cwd=tmp_path / "part")
+    run("status", "--ignore-submodules=none")
+    assert witness.exists()
+    witness.unlink()
+    version_of(tmp_path)
+    assert not witness.exists()
 
 
 def test_a_folder_inside_the_repository_will_do(run: Git, tmp_path: Path) -> None:
