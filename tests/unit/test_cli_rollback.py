@@ -1,0 +1,146 @@
+"""``rollback`` and ``status`` as they are typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from manyfest.oci.digest import Digest
+from tests import images
+from tests.quirks import Between
+from tests.unit.cli import Manyfest, reach
+
+CONFIG = """\
+name: app
+build: {platforms: [linux/amd64, linux/arm64]}
+tags: ["{{version}}", "{{major}}.{{minor}}", latest]
+publish: [localhost:5000/team/app]
+"""
+HERE = "localhost:5000/team/app"
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Between]:
+    """Whatever registry is named is this one."""
+    between = Between()
+    reach(monkeypatch, between)
+    (tmp_path / "manyfest.yaml").write_text(CONFIG)
+    yield between
+    between.close()
+
+
+def publish(registry: Between, version: str, *moving: str) -> Digest:
+    store = registry.store()
+    root = images.platforms(store, ["linux/amd64", "linux/arm64"], text=version)
+    for tag in (version, *moving):
+        store.tag(tag, images.content_of(root))
+    return root.descriptor.digest
+
+
+def test_the_digest_of_what_is_out_again_is_printed_last(
+    manyfest: Manyfest, registry: Between
+) -> None:
+    old = publish(registry, "2.6.0")
+    new = publish(registry, "2.6.1", "2.6", "latest")
+    done = manyfest("rollback")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (
+        "app is back from 2.6.1 to 2.6.0\n"
+        "TAG                             WAS                  NOW\n"
+        f"localhost:5000/team/app:2.6     {str(new)[:19]}  {str(old)[:19]}\n"
+        f"localhost:5000/team/app:latest  {str(new)[:19]}  {str(old)[:19]}\n"
+        f"{old}\n"
+    )
+    assert registry.store().resolve("latest").digest == old
+
+
+def test_a_plan_changes_nothing(manyfest: Manyfest, registry: Between) -> None:
+    publish(registry, "2.6.0")
+    new = publish(registry, "2.6.1", "2.6", "latest")
+    registry.asked()
+    planned = manyfest("rollback", "--dry-run")
+    assert planned.out.startswith("app would go back from 2.6.1 to 2.6.0\n")
+    assert not any(line.startswith("PUT") for line in registry.asked())
+    assert registry.store().resolve("latest").digest == new
+
+
+def test_what_is_there_already_is_said(manyfest: Manyfest, registry: Between) -> None:
+    only = publish(registry, "2.6.0", "2.6", "latest")
+    assert manyfest("rollback", "--to", "v2.6.0").out == (
+        f"app is at 2.6.0: every tag is there already\n{only}\n"
+    )
+
+
+def test_a_rollback_as_json(manyfest: Manyfest, registry: Between) -> None:
+    old = publish(registry, "2.6.0")
+    new = publish(registry, "2.6.1", "2.6", "latest")
+    assert json.loads(manyfest("rollback", "--json").out) == {
+        "name": "app",
+        "version": "2.6.1",
+        "target": "2.6.0",
+        "digest": str(old),
+        "changed": [
+            {"reference": f"{HERE}:2.6", "before": str(new), "digest": str(old)},
+            {"reference": f"{HERE}:latest", "before": str(new), "digest": str(old)},
+        ],
+        "left": [],
+    }
+
+
+def test_the_tags_and_what_they_hold(manyfest: Manyfest, registry: Between) -> None:
+    digest = publish(registry, "2.6.1", "2.6", "latest")
+    assert manyfest("status") == (
+        0,
+        "TAG     REPOSITORY               VERSION  DIGEST               PLATFORMS\n"
+        f"latest  localhost:5000/team/app  2.6.1    {str(digest)[:19]}  all 2\n"
+        f"2.6     localhost:5000/team/app  2.6.1    {str(digest)[:19]}  all 2\n"
+        f"2.6.1   localhost:5000/team/app  2.6.1    {str(digest)[:19]}  all 2\n"
+        "app: complete everywhere\n",
+        "",
+    )
+
+
+def test_repositories_that_differ_are_no(manyfest: Manyfest, registry: Between) -> None:
+    publish(registry, "2.6.1", "2.6", "latest")
+    told = manyfest("status", "--repo", HERE, "--repo", "localhost:5000/mirror")
+    assert told.code == 3
+    assert (
+        "latest (differs)  localhost:5000/mirror    -        -                    no such tag"
+        in (told.out)
+    )
+    assert told.out.endswith("app: NOT the same and complete everywhere\n")
+
+
+def test_a_status_as_json(manyfest: Manyfest, registry: Between) -> None:
+    publish(registry, "2.6.1", "2.6", "latest")
+    told = json.loads(manyfest("status", "--json").out)
+    assert (told["name"], told["good"]) == ("app", True)
+    assert [tag["tag"] for tag in told["tags"]] == ["latest", "2.6", "2.6.1"]
+
+
+def test_where_nothing_was_released_that_is_said(manyfest: Manyfest, registry: Between) -> None:
+    assert manyfest("status") == (0, "app has no release there\n", "")
+
+
+@pytest.mark.parametrize("verb", ["rollback", "status"])
+def test_somewhere_must_be_looked(manyfest: Manyfest, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "manyfest.yaml").write_text(
+        CONFIG.replace("publish: [localhost:5000/team/app]", "")
+    )
+    assert manyfest(verb) == (
+        2,
+        "",
+        "manyfest: manyfest.yaml: 'publish' names no repository; name one there or with --repo\n",
+    )
+
+
+@pytest.mark.parametrize("verb", ["rollback", "status"])
+def test_one_image_is_no_repository(manyfest: Manyfest, registry: Between, verb: str) -> None:
+    assert manyfest(verb, "--repo", f"{HERE}:v1") == (
+        2,
+        "",
+        f"manyfest: --repo '{HERE}:v1' names one image; write {HERE}\n",
+    )
