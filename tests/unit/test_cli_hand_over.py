@@ -214,3 +214,17 @@ def test_the_job_s_page_says_what_changed(
     assert release(project)[0] == 0
     page = (tmp_path / "summary.md").read_text()
     assert "\n```\n\n### Fixes\n\n- \\<b\\>a leak\\</b\\> (" in page
+
+
+def test_platforms_that_are_late_are_told_of(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    assert project("stage", "--version", "2.6.1", "--platform", "linux/amd64").code == 0
+    assert told == []
+    assert "tags<<" in (tmp_path / "output").read_text()
+    code, out, err = project("publish", "--version", "2.6.1", "--timeout", "1")
+    assert (code, out) == (3, "")
+    ((_, message),) = told
+    assert message.title == "server 2.6.1 was not released"
+    assert "linux/arm64" in message.lines[0]
+    assert message.lines[0] in err
