@@ -28,6 +28,35 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
     return run
 
 
+@pytest.mark.parametrize(
+    "prefix",
+    ["my server/", "a..b", "-server/", "/server/", "a//b", "x~", "v^", "a:", "@{", ".git/"],
+)
+def test_a_prefix_that_no_tag_can_have_is_refused(
+    manyfest: Manyfest, tmp_path: Path, prefix: str
+) -> None:
+    (tmp_path / "manyfest.yaml").write_text(
+        f"name: a\nversion_prefix: '{prefix}'\nbuild: {{platforms: [linux/amd64]}}\n"
+    )
+    assert manyfest("version") == (
+        2,
+        "",
+        f"manyfest: manyfest.yaml:2: 'version_prefix': no tag of git's can begin with {prefix!r};"
+        " write it as in the tags, such as server/ or server-\n",
+    )
+
+
+def test_a_prefix_may_be_whatever_tags_begin_with(
+    manyfest: Manyfest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_repository(tmp_path, monkeypatch)
+    commit(run, "@team/server@1.2.3")
+    (tmp_path / "manyfest.yaml").write_text(
+        "name: a\nversion_prefix: '@team/server@'\nbuild: {platforms: [linux/amd64]}\n"
+    )
+    assert manyfest("version", "--offline").out.endswith("\n1.2.3\n")
+
+
 @pytest.mark.parametrize(("name", "version"), [("server", "2.6.1"), ("client", "1.0.0")])
 def test_every_verb_takes_the_version_from_the_projects_own_tags(
     run: Git, manyfest: Manyfest, name: str, version: str

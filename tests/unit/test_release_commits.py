@@ -120,6 +120,13 @@ def test_a_merge_counts_only_if_somebody_wrote_what_it_is() -> None:
     ) == ["feat(engine): merge the new engine", "fix: a crash"]
 
 
+def test_a_merge_that_breaks_something_counts() -> None:
+    merge = commit("Merge branch 'v2' into 'main'\n\nBREAKING CHANGE: v1 is gone", 4, 2, 3)
+    assert [(each.subject, each.bump) for each in changes([merge])] == [
+        ("Merge branch 'v2' into 'main'", Bump.MAJOR)
+    ]
+
+
 def test_what_is_said_twice_counts_once() -> None:
     found = changes(
         [

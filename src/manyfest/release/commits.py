@@ -63,7 +63,8 @@ class Change(Struct, frozen=True, kw_only=True):
 def changes(commits: Sequence[Commit]) -> tuple[Change, ...]:
     """What the commits changed, in their order: each before the ones it builds on.
 
-    Merges count only if their own subject is conventional, since what they bring is there as well.
+    Merges count only if their own subject is conventional, or if they break something, since what
+    they bring is there as well.
     A change that is said twice, as by a merge or a cherry-pick, counts once.
     """
     standing = _standing(commits)
@@ -71,7 +72,7 @@ def changes(commits: Sequence[Commit]) -> tuple[Change, ...]:
     merges = {commit.revision for commit in commits if commit.is_merge}
     found: dict[tuple[str, str, str], Change] = {}
     for change in read:
-        if change.type or change.revision not in merges:
+        if change.type or change.breaking or change.revision not in merges:
             said = (change.type, change.scope, _NUMBER_AT_END.sub("", change.text))
             first = found.setdefault(said, change)
             if change.breaking and not first.breaking:

@@ -33,6 +33,9 @@ _SETTINGS = (
 _NO_REPOSITORY = "not a git repository"
 _NOT_OURS = "dubious ownership"
 _NO_COMMIT = ("does not have any commits yet", "unknown revision", "Needed a single revision")
+_NO_NAME = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/|^[-/.]")
+"""What no tag's name begins with or has in it (git-check-ref-format)."""
+
 _OWN_REMEDY = re.compile(r"--add safe\.directory (.+)")
 
 
@@ -87,6 +90,11 @@ def checkout(folder: Path) -> Checkout:
         shallow=is_shallow(folder),
         tags=_tags(folder, "--points-at=HEAD"),
     )
+
+
+def can_begin_tag(text: str) -> bool:
+    """Whether there can be a tag whose name begins with ``text``."""
+    return _NO_NAME.search(text) is None
 
 
 def is_shallow(folder: Path) -> bool:

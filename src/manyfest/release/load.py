@@ -15,6 +15,7 @@ from manyfest.release.config import Config, ConfigFile
 from manyfest.release.decode import Readers, decode
 from manyfest.release.destinations import destinations
 from manyfest.release.document import read
+from manyfest.release.git import can_begin_tag
 from manyfest.release.ranges import Range
 from manyfest.release.tag_rule import ON_BRANCHES
 from manyfest.release.template import TagTemplate, Template
@@ -50,6 +51,7 @@ def load(path: Path) -> Config:
     file, lines = decode(read(path), ConfigFile, path, readers)
     config = Config(path=path, lines=lines, **msgspec.structs.asdict(file))
     _check_name(config)
+    _check_version_prefix(config)
     _check_platforms(config)
     _check_tags(config)
     _check_rules(config)
@@ -75,6 +77,16 @@ def _check_name(config: Config) -> None:
             f"'name': {config.name[:80]!r} is not a name",
             where=config.where("name"),
             mend="use lower-case letters and digits, joined by '.', '_' or '-'",
+        )
+
+
+def _check_version_prefix(config: Config) -> None:
+    prefix = config.version_prefix
+    if not can_begin_tag(prefix):
+        raise ConfigError(
+            f"'version_prefix': no tag of git's can begin with {prefix[:80]!r}",
+            where=config.where("version_prefix"),
+            mend="write it as in the tags, such as server/ or server-",
         )
 
 
