@@ -140,7 +140,8 @@ def test_the_example_of_release_has_the_keys_and_types_that_are_printed(tmp_path
 
 
 @pytest.mark.parametrize(
-    "verb", ["version", "release --dry-run", "release", "inspect", "check", "ls"]
+    "verb",
+    ["version", "release --dry-run", "release", "rollback", "status", "inspect", "check", "ls"],
 )
 def test_every_key_is_explained(verb: str) -> None:
     section = text().partition(f"## manyfest {verb} --json")[2].partition("\n## ")[0]
@@ -151,6 +152,16 @@ def test_every_key_is_explained(verb: str) -> None:
 def test_every_verb_that_prints_json_is_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     manyfest: Callable[..., Any] = runner(capsys)
     printing = {verb for verb in COMMANDS if "\n  --json " in manyfest(verb, "--help").out}
-    assert printing == {"version", "release", "stage", "publish", "inspect", "check", "ls"}
+    assert printing == {
+        "version",
+        "release",
+        "stage",
+        "publish",
+        "rollback",
+        "status",
+        "inspect",
+        "check",
+        "ls",
+    }
     for verb in printing:
         assert f"## manyfest {verb} --json\n" in text()
