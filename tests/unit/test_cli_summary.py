@@ -49,6 +49,17 @@ docker pull ghcr.io/us/app:2.6.1
     )
 
 
+def test_a_tag_that_is_ahead_is_said_to_stay(tmp_path: Path) -> None:
+    release = with_image(make_release(tmp_path))
+    PUBLISH.run(release)
+    release.kept = {"one.example/app:latest": "it holds 3.0.0 <there>"}
+    text = summary(release_report(release, []))
+    assert "| `2.6.1` `2.6.1-amd64` `2.6.1-arm64` `2.6` |" in text
+    assert text.endswith(
+        "```\n\n- `one.example/app:latest` stays where it is: it holds 3.0.0 \\<there\\>\n"
+    )
+
+
 def test_a_failure_says_why_and_where_the_tags_stand(tmp_path: Path) -> None:
     release = make_release(tmp_path)
     release.standing = {"one.example/app:latest": "put back", "one.example/app:2.6": "not known"}

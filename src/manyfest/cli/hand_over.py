@@ -44,7 +44,8 @@ class HandOver(Struct, frozen=True):
 
         told = recipients(release.config) if tell else ()
         ending = _Ending(self, session, release, outcomes, told)
-        ending.prepare()
+        if told:
+            say_obstacles(session, release)
         try:
             yield
         except KeyboardInterrupt:
@@ -68,13 +69,6 @@ class _Ending(Struct, frozen=True):
     release: Release
     outcomes: Sequence[Outcome]
     told: Sequence[Recipient]
-
-    def prepare(self) -> None:
-        """Say at the beginning what will be missing at the end."""
-        from manyfest.release.notify import obstacles
-
-        for obstacle in obstacles(self.told) if self.told else ():
-            self._warn(obstacle)
 
     def released(self) -> None:
         from manyfest.release.messages import released
@@ -119,6 +113,14 @@ class _Ending(Struct, frozen=True):
 
     def _warn(self, message: str) -> None:
         _warn(self.session, message)
+
+
+def say_obstacles(session: Session, release: Release) -> None:
+    """Say who will not be told of a release, and why, while there is nothing to tell yet."""
+    from manyfest.release.notify import obstacles, recipients
+
+    for obstacle in obstacles(recipients(release.config)):
+        _warn(session, obstacle)
 
 
 def give_version(session: Session, report: VersionReport, planned: Sequence[PlannedTag]) -> None:

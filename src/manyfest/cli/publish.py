@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manyfest.cli.hand_over import HandOver, hand_over_options
+from manyfest.cli.hand_over import HandOver, hand_over_options, say_obstacles
 from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms
 from manyfest.cli.project import (
@@ -83,6 +83,7 @@ def command(
         release = _release(config, version, stores, to=to)
         if dry_run:
             require_possible(release)
+            say_obstacles(session, release)
             _show_plan(session, release, as_json=as_json)
             return
         outcomes: list[Outcome] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from manyfest.cli.hand_over import HandOver, hand_over_options
+from manyfest.cli.hand_over import HandOver, hand_over_options, say_obstacles
 from manyfest.cli.interrupts import interruptible
 from manyfest.cli.project import (
     config_option,
@@ -70,6 +70,7 @@ def command(
         release.allow_dirty, release.allow_other_commit = allow_dirty, allow_other_commit
         if dry_run:
             require_possible(release)
+            say_obstacles(session, release)
             plan = plan_report(release)
             session.out_json(plan) if as_json else session.out(plan_text(plan))
             return

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec.structs import replace
 
 from manyfest.cli.hand_over import HandOver
 from manyfest.cli.interrupts import interruptible
@@ -92,7 +93,7 @@ def command(
             release.allow_dirty, release.allow_other_commit = allow_dirty, allow_other_commit
             require_possible(release)
         if dry_run:
-            plans = [plan_report(release) for release in releases]
+            plans = [replace(plan_report(release), notify=()) for release in releases]
             if as_json:
                 session.out_json({"staged": plans})
             else:

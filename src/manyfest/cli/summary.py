@@ -31,6 +31,11 @@ def _released(report: ReleaseReport, notes: str) -> Iterator[str]:
         yield table(("Repository", "Tags"), list(map(_tags, places)))
         pulls = [f"docker pull {Name.parse(place.references[0].reference)}" for place in places]
         yield "\n".join(["```", *pulls, "```"])
+    yield "\n".join(
+        f"- {code(f'{place.repository}:{kept.tag}')} stays where it is: {escaped(kept.reason)}"
+        for place in report.destinations
+        for kept in place.kept
+    )
     yield notes.strip()
 
 

@@ -88,6 +88,8 @@ def shown(url: str) -> str:
 
 def obstacles(found: Sequence[Recipient]) -> Iterator[str]:
     """What will keep recipients from being told, a line each, before there is anything to tell."""
+    if not found:
+        return
     try:
         from apprise import Apprise
     except ImportError:
