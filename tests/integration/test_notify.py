@@ -125,3 +125,40 @@ def test_a_release_tells_from_a_variable_and_shows_no_secret(
     said = done.stdout + done.stderr
     assert TOKEN not in said
     assert "s3cret" not in said
+
+
+def test_what_gotify_is_told_of_a_project_s_life(gotify: Gotify, tmp_path: Path) -> None:
+    make_project(tmp_path)
+    with running(tmp_path / "registry") as address:
+        (tmp_path / "manyfest.yaml").write_text(
+            "name: app\nbuild: {platforms: [linux/amd64, linux/arm64]}\n"
+            f'tags: ["{{{{version}}}}", latest]\npublish: [{address}/app]\n'
+            'notify: ["env:GOTIFY_URL"]\n'
+        )
+        environment = {**os.environ, "GOTIFY_URL": gotify.url(), "CI_JOB_URL": "https://ci/7"}
+
+        def manyfest(*arguments: str) -> int:
+            done = subprocess.run(
+                [MANYFEST, *arguments],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                check=False,
+            )
+            return done.returncode
+
+        assert manyfest("release", "--version", "1.0.0") == 0
+        (tmp_path / "bin/linux/amd64/app").write_bytes(b"#!/nothing\n")
+        assert manyfest("release", "--version", "1.1.0") == 1
+        make_project(tmp_path)
+        make_project(tmp_path, program="another")
+        assert manyfest("release", "--version", "1.1.0") == 0
+        assert manyfest("rollback") == 0
+    assert [(each["title"], each["priority"]) for each in gotify.messages] == [
+        ("app 1.0.0 is released", 5),
+        ("app 1.1.0 was not released", 8),
+        ("app 1.1.0 is released", 5),
+        ("app is back at 1.0.0", 5),
+    ]
+    assert gotify.messages[1]["message"].endswith("\n<https://ci/7>")
+    assert f"{address}/app:latest" in gotify.messages[3]["message"]
