@@ -35,12 +35,12 @@ from manyfest.progress import Progress
 from manyfest.stores.base import Source
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.overlay import Overlay
-from manyfest.stores.registry.http import Transport
 from manyfest.stores.registry.web import download_transport
 
 if TYPE_CHECKING:
     from manyfest.build.backends.backend import Backend
     from manyfest.build.outline import Outline
+    from manyfest.stores.registry.http import Transport
 
 Build: TypeAlias = "Callable[[Sequence[Plan], Backend | None], list[BuiltPlatform]]"
 """Builds some of the platforms; natively if there is no back end."""

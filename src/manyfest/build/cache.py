@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import os
 import random
-import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -154,7 +153,7 @@ def _second_name(path: Path, near: Path) -> Iterator[Path | None]:
     The file is locked meanwhile: the name begins as those of unfinished files do, and whoever
     clears up there must not take it for one that was abandoned.
     """
-    name = near.with_name(f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}")
+    name = near.with_name(f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}")
     near.parent.mkdir(parents=True, exist_ok=True)
     with open_file(path) as file:
         with suppress(OSError):  # not every file system has locks

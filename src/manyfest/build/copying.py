@@ -9,7 +9,6 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from manyfest.build.archives import is_archive, unpack
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import File, OneFile, Tree, base, join, resolve, rooted
@@ -184,7 +183,11 @@ class _Work(Struct, frozen=True):
     def _unpack(self, source: _Source) -> bool:
         """Unpack the source if it is to be, and is an archive."""
         archive = _found(source) if source.unpack and self.supplies is not None else None
-        if self.supplies is None or archive is None or not is_archive(archive):
+        if self.supplies is None or archive is None:
+            return False
+        from manyfest.build.archives import is_archive, unpack
+
+        if not is_archive(archive):
             return False
         into = resolve(self.change, self.target.path)
         make_directories(self.change, into, replace(self.rules, permissions=None))

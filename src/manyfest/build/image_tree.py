@@ -6,7 +6,7 @@ Its layers are fetched into the workspace, where a later copy of the image finds
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
@@ -126,7 +126,7 @@ def read_image(
     Raises :class:`~manyfest.errors.BuildError` for a layer that lies elsewhere,
     :class:`~manyfest.errors.InvalidArchive` for a damaged one, and what the stores raise.
     """
-    kept = scratch / f"files-{secrets.token_hex(8)}"
+    kept = scratch / f"files-{os.urandom(8).hex()}"
     owners: dict[str, Entry] = {}
     layers: list[Tree[_File]] = []
     with kept.open("xb") as store:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Hashable, Iterable, Sequence
 
 from msgspec import Struct
@@ -71,7 +71,7 @@ class LayerMaker:
 
     def _layer(self, key: str | None, files: list[File], label: str) -> Layer:
         """Taken from the cache if it is there, or else made and kept there."""
-        item = f"layer-{secrets.token_hex(4)}"
+        item = f"layer-{os.urandom(4).hex()}"
         tar = _Tar(files, self._mtime)
         self._progress.begin(item, label, tar.size)
         if self._cache is None or key is None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from manyfest.build.assemble import write_image
 from manyfest.build.bases import Bases
@@ -28,8 +29,10 @@ from manyfest.build.stage import StageBuilder, needs_a_builder
 from manyfest.build.workshop import Workshop
 from manyfest.progress import Progress
 from manyfest.stores.layout import LayoutStore
-from manyfest.stores.registry.http import Transport
 from manyfest.threads import together, workers
+
+if TYPE_CHECKING:
+    from manyfest.stores.registry.http import Transport
 
 JOBS = 4
 """Platforms built at the same time. Each compresses on all processors, so more would only need

@@ -16,12 +16,11 @@ from msgspec import Struct
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import rooted
 from manyfest.errors import DockerfileError, RegistryError
-from manyfest.stores.registry.http import Origin
 
 _REMOTE = re.compile(r"(?:https?|ssh|git)://|git@", re.IGNORECASE)
-_SCP = re.compile(r"git@\w[\w.-]*:[^\s]+", re.ASCII)
-_SSH = re.compile(r"ssh://(?:\w[\w.-]*@)?\w[\w.-]*(?::\d+)?/[^\s]+", re.ASCII)
-_REF = re.compile(r"(?!-)[^\x00-\x20~^:?*\[\\\x7f]+")
+_SCP = r"git@\w[\w.-]*:[^\s]+"
+_SSH = r"ssh://(?:\w[\w.-]*@)?\w[\w.-]*(?::\d+)?/[^\s]+"
+_REF = r"(?!-)[^\x00-\x20~^:?*\[\\\x7f]+"
 
 UNNAMED = "__unnamed__"
 """What BuildKit calls a file whose address has no name in it."""
@@ -59,7 +58,7 @@ def parse_repository(source: str) -> Repository | None:
     if query and not fragment:
         ref, folder = _from_query(query, source)
     _check_address(address, is_web=is_web)
-    if ref and (not _REF.fullmatch(ref) or ".." in ref):
+    if ref and (not re.fullmatch(_REF, ref) or ".." in ref):
         raise DockerfileError(f"{shown(ref)} cannot name a branch, tag or commit")
     return Repository(address, ref, rooted(folder))
 
@@ -72,6 +71,8 @@ def name_of(url: str) -> str:
 
 def _check_address(address: str, *, is_web: bool) -> None:
     if is_web:
+        from manyfest.stores.registry.http import Origin
+
         try:
             Origin.of(address)
         except RegistryError as error:
@@ -80,7 +81,7 @@ def _check_address(address: str, *, is_web: bool) -> None:
         raise DockerfileError(
             f"{shown(address)} would come unencrypted and from nobody knows whom", mend="use https"
         )
-    elif not (_SCP.fullmatch(address) or _SSH.fullmatch(address)):
+    elif not re.fullmatch(f"{_SCP}|{_SSH}", address, re.ASCII):
         raise DockerfileError(
             f"{shown(address)} is not the address of a repository",
             mend="write git@HOST:PATH or ssh://git@HOST/PATH",

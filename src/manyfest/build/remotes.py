@@ -1,4 +1,4 @@
-"""What the ADDs of one build fetch, each address once.
+"""What the ADDs of one build fetch, each address once. What fetches is loaded when it is needed.
 
 A fetched file is 0600, root's, and has the build's time: what a server says of when it last
 changed differs from one server to the next, and the same bytes are to make the same image.
@@ -9,21 +9,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from manyfest.build.context import Context
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore
-from manyfest.build.download import Download, check_trust, download, parse_checksum, verify
 from manyfest.build.files import File, OneFile, Tree, resolve
-from manyfest.build.git_source import Checkout, check_commit, check_repository, clone
 from manyfest.build.once import Once
-from manyfest.build.remote import Repository, name_of, parse_repository
+from manyfest.build.remote import name_of, parse_repository
 from manyfest.build.stretch import slice_of
 from manyfest.errors import DockerfileError
 from manyfest.layers.entry import Entry
 from manyfest.progress import Progress
-from manyfest.stores.registry.http import Transport, show_url
+
+if TYPE_CHECKING:
+    from manyfest.build.download import Download
+    from manyfest.build.git_source import Checkout
+    from manyfest.build.remote import Repository
+    from manyfest.stores.registry.http import Transport
 
 _FILE_MODE = 0o600
 
@@ -80,6 +84,9 @@ class Remotes:
             return self._web
 
     def _file(self, url: str, checksum: str) -> tuple[Tree, str]:
+        from manyfest.build.download import check_trust, parse_checksum, verify
+        from manyfest.stores.registry.http import show_url
+
         wanted = parse_checksum(checksum) if checksum else None
         check_trust(url, has_checksum=wanted is not None)
         fetched = self._files.get(url, lambda: self._download(url))
@@ -92,10 +99,15 @@ class Remotes:
         return OneFile(file, show_url(url)), name
 
     def _download(self, url: str) -> Download:
+        from manyfest.build.download import download
+        from manyfest.stores.registry.http import show_url
+
         self._progress.say(f"fetching {show_url(url)}")
         return download(url, self._connected(), self._folder, given_up=self._stop.is_set)
 
     def _repository(self, repository: Repository, add: ins.Add) -> tuple[Tree, str]:
+        from manyfest.build.git_source import check_commit, check_repository
+
         check_repository(repository)
         key = (repository, add.keep_git_dir is True)
         checkout, tree = self._clones.get(key, lambda: self._clone(*key))
@@ -109,6 +121,9 @@ class Remotes:
         return tree, repository.folder
 
     def _clone(self, repository: Repository, keep_git_dir: bool) -> tuple[Checkout, Context]:  # noqa: FBT001
+        from manyfest.build.git_source import clone
+        from manyfest.stores.registry.http import show_url
+
         self._progress.say(f"fetching {show_url(repository.address)}")
         checkout = clone(
             repository, self._folder, keep_git_dir=keep_git_dir, given_up=self._stop.is_set

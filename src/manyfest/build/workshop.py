@@ -5,23 +5,25 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from manyfest.build.archives import spool
 from manyfest.build.bases import BaseImage, Bases
 from manyfest.build.cache import BuildCache
 from manyfest.build.context import Context
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.files import File, Tree
 from manyfest.build.ground import PEOPLE
-from manyfest.build.image_tree import ImageTree, read_image
 from manyfest.build.layer import LayerMaker
 from manyfest.build.once import Once
 from manyfest.build.remotes import Remotes
 from manyfest.layers.entry import Entry
 from manyfest.progress import Progress
 from manyfest.stores.layout import LayoutStore
+
+if TYPE_CHECKING:
+    from manyfest.build.image_tree import ImageTree
 
 
 class Workshop(Struct, frozen=True, kw_only=True):
@@ -44,6 +46,8 @@ class Workshop(Struct, frozen=True, kw_only=True):
 
     def unpacked(self, archive: File) -> Path:
         """The uncompressed tar of an archive."""
+        from manyfest.build.archives import spool
+
         return self._archives.get(archive.identity, lambda: spool(archive, self.scratch))
 
     def fetched(self, add: ins.Add, source: str) -> tuple[Tree, str]:
@@ -60,6 +64,8 @@ class Workshop(Struct, frozen=True, kw_only=True):
         return self._tree(image, "files", keep=lambda _: True)
 
     def _tree(self, image: BaseImage, which: str, keep: Callable[[Entry], bool]) -> ImageTree:
+        from manyfest.build.image_tree import read_image
+
         def rest() -> ImageTree:
             return self.files_of(image)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import secrets
 import stat
 import weakref
 from collections.abc import Iterator
@@ -70,7 +69,7 @@ def new_file(path: Path, *, mode: int = 0o644, lasting: bool = True) -> Iterator
 def _begin(folder: Path, mode: int) -> tuple[Path, int]:
     """An unfinished file, locked for as long as it is open."""
     while True:
-        path = folder / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}"
+        path = folder / f"{TEMPORARY_PREFIX}{os.urandom(8).hex()}"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with suppress(OSError):  # not every file system has locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -5,7 +5,6 @@ Only what can be told without knowing any variable is checked here.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator
 from typing import TypedDict
@@ -234,6 +233,8 @@ def _choice(reading: _Reading, flag: str, values: tuple[str, ...]) -> str:
 
 def _mount_sources(mount: str, reading: _Reading) -> Iterator[str]:
     """The stage or image that ``--mount=from=NAME,…`` names; the fields are those of CSV."""
+    import csv
+
     try:
         fields = next(csv.reader([mount], strict=True), [])
     except csv.Error:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from manyfest.stores.registry.http import Transport
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manyfest.stores.registry.http import Transport
 
 
 def download_transport(*, ca_file: str = "") -> Transport:
