@@ -166,6 +166,18 @@ def test_what_stands_in_the_way_is_said_beforehand(tmp_path: Path) -> None:
     ]
 
 
+def test_a_service_that_cannot_even_be_asked_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("json://host/s3cret")
+
+    monkeypatch.setattr("apprise.Apprise.instantiate", broken)
+    assert list(obstacles([recipient()])) == [
+        "manyfest.yaml:9: Apprise does not understand the URL of json://host"
+    ]
+
+
 def test_apprise_may_not_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
     assert list(obstacles([recipient(), recipient(label="env:OPS_URL")])) == [

@@ -11,6 +11,7 @@ import os
 import re
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -87,12 +88,11 @@ def shown(url: str) -> str:
 
 
 def obstacles(found: Sequence[Recipient]) -> Iterator[str]:
-    """What will keep recipients from being told, a line each, before there is anything to tell."""
+    """What will keep recipients from being told, a line each, before there is anything to tell.
+    It raises nothing."""
     if not found:
         return
-    try:
-        from apprise import Apprise
-    except ImportError:
+    if not _is_installed():
         labels = ", ".join(each.label for each in found)
         yield f"{labels} will not be told, as Apprise is not installed; {INSTALL}"
         return
@@ -100,10 +100,28 @@ def obstacles(found: Sequence[Recipient]) -> Iterator[str]:
         if not each.url:
             yield f"{each.where}: {each.label} is not set, so nobody is told there"
             continue
-        with _Overheard():
-            known = Apprise.instantiate(each.url.reveal()) is not None
-        if not known:
+        if not _is_understood(each.url):
             yield f"{each.where}: Apprise does not understand the URL of {each.label}"
+
+
+def _is_installed() -> bool:
+    try:
+        import apprise  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _is_understood(url: Secret) -> bool:
+    """Whether Apprise makes anything of the URL; to try that, it imports all of its services."""
+    from apprise import Apprise
+
+    with _Overheard(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # one of them imports what Python is to lose
+        try:
+            return Apprise.instantiate(url.reveal()) is not None
+        except Exception:  # noqa: BLE001 - others' code, in which all may happen
+            return False
 
 
 def tell(
