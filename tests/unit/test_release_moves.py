@@ -11,6 +11,7 @@ import pytest
 
 from manyfest.errors import AccessDenied, ConnectionFailed, ReleaseError, Unsupported
 from manyfest.graph import read_graph
+from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.mediatypes import OCI_CONFIG
 from manyfest.release import git
@@ -270,3 +271,58 @@ def test_what_is_damaged_tells_no_commit() -> None:
     image = labelled(store, "{}")
     store.blobs[image.descriptor.digest] = b"?"
     assert revision_of(store, image.descriptor) == ""
+
+
+def test_an_index_that_tells_no_commit_has_images_that_do() -> None:
+    store = MemoryStore()
+    image = labelled(store, f'{{"{REVISION}":"{"b" * 40}"}}')
+    index = images.index(store, [images.entry(image, "linux/amd64")])
+    assert revision_of(store, index.descriptor) == "b" * 40
+
+
+class Denies(FakeRegistry):
+    """Denies a tag that is not there, as Artifactory does, and one that it is told to."""
+
+    denied = ""
+    lists = True
+
+    def resolve(self, name: str) -> Descriptor:
+        if name == self.denied or (":" not in name and name not in self.names):
+            raise AccessDenied("it may not be read", where=f"{self.label}:{name}")
+        return super().resolve(name)
+
+    def tags(self) -> Iterator[str]:
+        if not self.lists:
+            raise AccessDenied("its tags may not be listed", where=self.label)
+        return super().tags()
+
+
+def denying(stores: FakeStores) -> Denies:
+    registry = Denies(ONE, stores.trouble)
+    stores.fakes[ONE] = registry
+    return registry
+
+
+def test_a_tag_that_is_denied_and_not_listed_is_not_there(tmp_path: Path) -> None:
+    stores = FakeStores()
+    denying(stores)
+    release = with_image(make_release(tmp_path, stores))
+    assert [move.before for move in moves(release)] == [None] * 5
+
+
+def test_a_tag_that_is_denied_and_listed_is_not_known(tmp_path: Path) -> None:
+    stores = FakeStores()
+    registry = denying(stores)
+    hold_former_release(registry, "2.6.1")
+    registry.denied = "2.6.1"
+    release = with_image(make_release(tmp_path, stores))
+    with pytest.raises(AccessDenied, match=r"^one.example/app:2.6.1: it may not be read"):
+        moves(release)
+
+
+def test_where_nothing_is_listed_a_denied_tag_is_not_known_either(tmp_path: Path) -> None:
+    stores = FakeStores()
+    denying(stores).lists = False
+    release = with_image(make_release(tmp_path, stores))
+    with pytest.raises(AccessDenied, match=r"^one.example/app:2.6.1: it may not be read"):
+        moves(release)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from manyfest.errors import (
     DockerfileError,
     NotFound,
     ReleaseError,
+    Unsupported,
     UsageError,
 )
 from manyfest.oci.reference import Reference
@@ -128,7 +130,20 @@ def test_the_third_registrys_wrong_credentials_are_found_before_anything_is_buil
         "three.example/app: the registry refuses an upload (401 UNAUTHORIZED);"
         " log in with: manyfest login three.example"
     )
-    assert {call.split()[0] for call in stores.trouble.calls} == {"resolve", "admit"}
+    assert {call.split()[0] for call in stores.trouble.calls} == {"resolve", "admit", "list"}
+    assert not (tmp_path / "dist").exists()
+
+
+def test_a_registry_that_lists_no_tags_is_found_before_anything_is_built(tmp_path: Path) -> None:
+    class Silent(FakeRegistry):
+        def tags(self) -> Iterator[str]:
+            raise Unsupported("the registry lists no tags", where=self.label)
+
+    make_project(tmp_path)
+    stores = FakeStores()
+    stores.fakes[TWO] = Silent(TWO, stores.trouble)
+    with pytest.raises(ReleaseError, match=r"^two.example/app: the tags that are there decide"):
+        list(run(make_release(tmp_path, stores, to=(ONE, TWO))))
     assert not (tmp_path / "dist").exists()
 
 
@@ -191,4 +206,4 @@ def test_nothing_is_uploaded_to_find_out(tmp_path: Path) -> None:
     make_project(tmp_path)
     stores = FakeStores()
     PREFLIGHT.run(make_release(tmp_path, stores))
-    assert stores.trouble.calls == [f"resolve {ONE} 2.6.1", f"admit {ONE}"]
+    assert stores.trouble.calls == [f"resolve {ONE} 2.6.1", f"admit {ONE}", f"list {ONE}"]

@@ -5,19 +5,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
 from manyfest.build.metadata import PREFIX
-from manyfest.copy import JOBS
 from manyfest.errors import AccessDenied, ContentError, NotFound, ReleaseError, Unsupported
 from manyfest.graph import read_config, read_manifest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.release import git
 from manyfest.release.forward import PLAIN, Decision, by_commit, by_version, versions_among
 from manyfest.stores.base import Lists, Store
-from manyfest.threads import workers
 
 if TYPE_CHECKING:
     import semver
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from manyfest.release.destinations import Destination
     from manyfest.release.tags import PlannedTag
     from manyfest.release.version import Version
-    from manyfest.stores.open import Stores
 
 REVISION = f"{PREFIX}revision"
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -43,63 +39,69 @@ def judge(store: Store, tags: Sequence[Held], config: Config, version: Version) 
     """
     listed = [tag for tag, _ in tags if tag.goes_by == "version"]
     held = _versions(store, listed[0], config) if listed else []
-    return [_decide(store, tag, there, held, config, version) for tag, there in tags]
+
+    def decide(tag: PlannedTag, there: Descriptor | None) -> Decision:
+        if tag.goes_by == "version" and tag.rule is not None:
+            return by_version(tag.rule, version, held)
+        if tag.goes_by == "commit" and there is not None:
+            is_before = partial(git.is_ancestor, config.root)
+            return by_commit(version, revision_of(store, there), is_before)
+        return Decision(moves=tag.moves, reason=tag.reason)
+
+    return [decide(tag, there) for tag, there in tags]
 
 
-def judge_everywhere(
-    stores: Stores,
-    places: Sequence[Destination],
+def judge_at(
+    store: Store,
+    place: Destination,
     tags: Sequence[PlannedTag],
     config: Config,
     version: Version,
-) -> dict[str, dict[str, Decision]]:
-    """What each repository says to the tags that it may keep where they are; several are asked at
-    the same time. Raises as :func:`judge` does."""
-
-    def ask(place: Destination) -> dict[str, Decision]:
-        store = stores.registry(place)
-        asked = [tag for tag in tags if tag.goes_by and place.takes(tag)]
-        held = [(tag, _needed(store, tag)) for tag in asked]
-        decisions = judge(store, held, config, version)
-        return {tag.tag: decision for tag, decision in zip(asked, decisions, strict=True)}
-
-    with workers(JOBS, "judge") as pool:
-        found = list(pool.map(ask, places))
-    return {place.place: decisions for place, decisions in zip(places, found, strict=True)}
-
-
-def _needed(store: Store, tag: PlannedTag) -> Descriptor | None:
-    return descriptor_held_by(store, tag.tag) if tag.goes_by == "commit" else None
+) -> dict[str, Decision]:
+    """What the repository ``place``, whose ``store`` is given, says to those of ``tags`` that it
+    may keep where they are. Raises as :func:`judge` does."""
+    asked = [tag for tag in tags if tag.goes_by and place.takes(tag)]
+    held = [
+        (tag, descriptor_held_by(store, tag.tag) if tag.goes_by == "commit" else None)
+        for tag in asked
+    ]
+    decisions = judge(store, held, config, version)
+    return {tag.tag: decision for tag, decision in zip(asked, decisions, strict=True)}
 
 
 def descriptor_held_by(store: Store, tag: str) -> Descriptor | None:
     """What a tag points at, or ``None`` if there is no such tag."""
-    with suppress(NotFound):
+    try:
         return store.resolve(tag)
-    return None
+    except NotFound:
+        return None
+    except AccessDenied:
+        # Some registries deny a tag that is not there (Artifactory); their list tells it.
+        if _is_listed(store, tag):
+            raise
+        return None
 
 
-def _decide(
-    store: Store,
-    tag: PlannedTag,
-    there: Descriptor | None,
-    held: Sequence[semver.Version],
-    config: Config,
-    version: Version,
-) -> Decision:
-    if tag.goes_by == "version" and tag.rule is not None:
-        return by_version(tag.rule, version, held)
-    if tag.goes_by == "commit" and there is not None:
-        revision = revision_of(store, there)
-        return by_commit(version, revision, partial(git.is_ancestor, config.root))
-    return Decision(moves=tag.moves, reason=tag.reason)
+def _is_listed(store: Store, tag: str) -> bool:
+    """Whether it is in the list of tags, or may be: that is no answer where there is no list."""
+    if not isinstance(store, Lists):
+        return True
+    try:
+        return tag in store.tags()
+    except NotFound:
+        return False
+    except (AccessDenied, Unsupported):
+        return True
 
 
 def revision_of(store: Store, descriptor: Descriptor) -> str:
     """The commit that a manifest says it was made of, or empty if it says none: in an annotation,
-    or that of one platform in a label."""
+    or in a label of the image, as others do it who say nothing in the index."""
     try:
         manifest = read_manifest(store, descriptor)
+        images = manifest.index.images if manifest.is_index else ()
+        if images and REVISION not in manifest.body.annotations:
+            manifest = read_manifest(store, images[0])
         said = manifest.body.annotations.get(REVISION, "")
         if not said and manifest.is_runnable:
             said = read_config(store, manifest.image).config.labels.get(REVISION, "")
@@ -123,13 +125,13 @@ def _tags(store: Store, tag: PlannedTag) -> list[str]:
     except NotFound:
         return []
     except (AccessDenied, Unsupported) as error:
-        raise _not_known(store, tag, error.what) from error
+        raise _not_known(store, tag, error.what, error.mend) from error
 
 
-def _not_known(store: Store, tag: PlannedTag, why: str) -> ReleaseError:
+def _not_known(store: Store, tag: PlannedTag, why: str, mend: str = "") -> ReleaseError:
     return ReleaseError(
         f"the tags that are there decide whether {tag.tag} may move, and {why}",
         where=store.label,
-        mend="let us list them, or have the tag moved whatever is there, by"
+        mend=f"{mend or 'let us list them'}, or have the tag moved whatever is there, by"
         f" {{tag: '{tag.rule}', forward: false}}",
     )
