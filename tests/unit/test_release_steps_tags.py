@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,13 +57,53 @@ def published(release: Release) -> Release:
     return release
 
 
+def test_a_tag_is_set_in_all_repositories_at_once(tmp_path: Path) -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    class Meeting(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            if name == "latest":
+                meeting.wait()
+            super().tag(name, manifest)
+
+    stores = FakeStores()
+    for place in (ONE, TWO):
+        stores.fakes[place] = Meeting(place, stores.trouble)
+    TAGS.run(published(make_release(tmp_path, stores, to=(ONE, TWO))))
+
+
+def test_ctrl_c_waits_for_tags_that_are_being_set_before_it_puts_them_back(
+    tmp_path: Path,
+) -> None:
+    class Slow(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            if name == "latest" and manifest.descriptor.digest == release.built.digest:
+                time.sleep(0.1)  # the main thread is waiting by now
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                time.sleep(0.2)  # long enough for whoever does not wait to be done
+            super().tag(name, manifest)
+
+    stores = FakeStores()
+    stores.fakes[TWO] = Slow(TWO, stores.trouble)
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    former = {place: hold_former_release(stores.at(place), "latest") for place in (ONE, TWO)}
+    with pytest.raises(KeyboardInterrupt):
+        TAGS.run(release)
+    late = [thread for thread in threading.enumerate() if thread.name.startswith("tag")]
+    for thread in late:
+        thread.join()
+    assert {place: stores.at(place).pointers["latest"] for place in (ONE, TWO)} == former
+
+
 def test_fixed_tags_come_first_and_latest_last(tmp_path: Path) -> None:
     stores = FakeStores()
     release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
     assert TAGS.check(release) == ""
     assert TAGS.run(release) == "10 set"
     asked = [call for call in stores.trouble.calls if call.startswith("tag")]
-    assert [call.removeprefix("tag ").replace(" ", ":") for call in asked] == ORDER
+    names = [call.removeprefix("tag ").replace(" ", ":") for call in asked]
+    rows = [sorted(names[at : at + 2]) for at in range(0, len(names), 2)]
+    assert [name for row in rows for name in row] == ORDER
     assert release.changed_tags == ORDER
 
 
@@ -130,21 +171,30 @@ def test_a_platform_that_the_image_lacks_has_no_tag(tmp_path: Path) -> None:
 FIXED = ORDER[:6]
 
 
+def set_with(failing: str) -> list[str]:
+    """What is set when this tag fails: all tags before it, and the same tag in the other
+    repository, which is set at the same time."""
+    at = ORDER.index(failing)
+    row = at - at % 2
+    return [name for name in ORDER[: row + 2] if name != failing]
+
+
 @pytest.mark.parametrize(
     ("failing", "told"),
     [
-        (ORDER[0], "no tag was changed"),
+        (ORDER[0], "no tag was changed"),  # it decides, and is set alone
+        (ORDER[1], f"set and left: {ORDER[0]}; no other tag was changed"),
         *[
-            (ORDER[at], f"set and left: {', '.join(ORDER[:at])}; no other tag was changed")
-            for at in range(1, 7)
+            (failing, f"set and left: {', '.join(set_with(failing))}; no other tag was changed")
+            for failing in ORDER[2:6]
         ],
         *[
             (
-                ORDER[at],
-                f"put back: {', '.join(ORDER[6:at])}; set and left: {', '.join(FIXED)};"
+                failing,
+                f"put back: {', '.join(set_with(failing)[6:])}; set and left: {', '.join(FIXED)};"
                 " no other tag was changed",
             )
-            for at in range(7, 10)
+            for failing in ORDER[6:]
         ],
     ],
 )
@@ -173,7 +223,8 @@ def test_wherever_it_fails_moving_tags_go_back_and_the_message_is_exact(
     for name in (ONE, TWO):
         pointers = stores.at(name).pointers
         assert (pointers["2.6"], pointers["latest"]) == (former[name], former[name])
-        fixed = {reference for reference in ORDER[: ORDER.index(failing)] if name in reference}
+        all_set = [] if failing == ORDER[0] else set_with(failing)
+        fixed = {reference for reference in all_set if name in reference}
         assert {f"{name}:{tag}" for tag in pointers} == (fixed & {*FIXED}) | {
             f"{name}:2.6",
             f"{name}:latest",
@@ -519,7 +570,7 @@ def test_a_moving_tag_that_somebody_moves_meanwhile_ends_the_release(tmp_path: P
         TAGS.run(release)
     assert str(stopped.value).startswith(
         f"one.example/app:latest: somebody else has just moved the tag to {theirs.digest};"
-        " put back: one.example/app:2.6; "
+        " changed by others: one.example/app:latest; put back: one.example/app:2.6; "
     )
     assert stores.at(ONE).pointers["latest"] == theirs.digest
 

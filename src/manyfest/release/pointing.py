@@ -11,7 +11,9 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from itertools import groupby
 from typing import Literal
 
 from manyfest.copy import JOBS, manifest_content
@@ -69,6 +71,7 @@ class Pointing:
         self._say = say
         self._sleep = sleep
         self._tried = [move for move in moves if str(move.name) in begun]
+        self._at = moves[0]
         self.standing: dict[str, str] = {}
         """Where the tags stand that were tried, once it failed."""
 
@@ -78,35 +81,58 @@ class Pointing:
         Raises :class:`~manyfest.errors.ReleaseError` if that cannot be; then those that move are
         back where they were, as far as the registries let us, and the message says where all are.
         """
-        at = self._moves[0]
         fixed = [move for move in self._moves if not move.tag.moves]
         try:
-            for at in self._moves:
-                if at.tag.moves:
-                    self._look_again(fixed)
-                    fixed = []
-                if not at.is_done:
-                    self._set(at, decides=at is self._moves[0])
+            self._claim(fixed)
+            self._set_rows(fixed)
+            self._look_again(fixed)
+            self._set_rows([move for move in self._moves if move.tag.moves])
             self._look_again(self._moves)
         except ManyfestError as error:
-            raise _stopped(at, error, self._put_all_back()) from error
+            raise _stopped(self._at, error, self._put_all_back()) from error
         except BaseException:  # Ctrl-C
-            self._say(f"stopped at {at.name}: {self._put_all_back()}")
+            self._say(f"stopped at {self._at.name}: {self._put_all_back()}")
             raise
 
-    def _set(self, move: Move, *, decides: bool) -> None:
+    def _claim(self, fixed: Sequence[Move]) -> None:
+        """Set the tag that decides, and see that it stays."""
+        if not fixed or fixed[0].is_done:
+            return
         begun = time.monotonic()
+        self._set_at_once(fixed[:1])
+        self._sleep(max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun)))
+        self._look_again(fixed[:1])
+
+    def _set_rows(self, moves: Sequence[Move]) -> None:
+        """One tag after the other, each in all repositories at once."""
+        tried = {move.name for move in self._tried}
+        for _, row in groupby(moves, key=lambda move: move.tag.tag):
+            todo = [move for move in row if not move.is_done and move.name not in tried]
+            self._set_at_once(todo)
+
+    def _set_at_once(self, moves: Sequence[Move]) -> None:
+        self._tried += moves
+        if len(moves) == 1:
+            (self._at,) = moves
+            self._set(self._at)
+            return
+        with ThreadPoolExecutor(len(moves) or 1, thread_name_prefix="tag") as pool:
+            tasks = [pool.submit(self._set, move) for move in moves]
+            # Ctrl-C ends this, and the block waits for them once more: nobody may set a tag while
+            # it is put back.
+            wait(tasks)
+        for move, task in zip(moves, tasks, strict=True):
+            self._at = move
+            task.result()
+
+    def _set(self, move: Move) -> None:
         held = held_by(move.store, move.tag.tag)
         if held == move.manifest.descriptor.digest:
             return
         if held != move.before:
             raise _came_between(move, held)
-        self._tried.append(move)
         move.store.tag(move.tag.tag, manifest_content(move.manifest))
         _settle(move, move.manifest.descriptor.digest)
-        if decides and not move.tag.moves:
-            self._sleep(max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun)))
-            self._look_again([move])
 
     def _look_again(self, moves: Sequence[Move]) -> None:
         """These tags are seen where they belong. What a registry shows a little late is waited for;

@@ -16,6 +16,7 @@ from manyfest.release.pointing import Former, Pointing, former_of
 from manyfest.release.steps.moves import Move, moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
 from manyfest.stores.base import Store
+from manyfest.threads import together, workers
 
 
 def _check(release: Release) -> str:
@@ -82,8 +83,9 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
     if new:
         journal.note(*new)
     if journal.held:
-        for store, subject in _subjects(planned):
-            _attach(release, store, subject, journal)
+        subjects = _subjects(planned)
+        with workers(len(subjects), "journal") as pool:
+            together(pool, lambda each: _attach(release, *each, journal), subjects)
     formers: dict[str, Former] = {}
     for move in moving:
         reference = str(move.name)
