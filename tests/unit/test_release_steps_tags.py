@@ -75,13 +75,18 @@ def test_a_tag_is_set_in_all_repositories_at_once(tmp_path: Path) -> None:
 def test_ctrl_c_waits_for_tags_that_are_being_set_before_it_puts_them_back(
     tmp_path: Path,
 ) -> None:
+    ended = threading.Event()
+
     class Slow(FakeRegistry):
         def tag(self, name: str, manifest: Content) -> None:
-            if name == "latest" and manifest.descriptor.digest == release.built.digest:
+            ours = name == "latest" and manifest.descriptor.digest == release.built.digest
+            if ours:
                 time.sleep(0.1)  # the main thread is waiting by now
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                 time.sleep(0.2)  # long enough for whoever does not wait to be done
             super().tag(name, manifest)
+            if ours:
+                ended.set()
 
     stores = FakeStores()
     stores.fakes[TWO] = Slow(TWO, stores.trouble)
@@ -89,9 +94,7 @@ def test_ctrl_c_waits_for_tags_that_are_being_set_before_it_puts_them_back(
     former = {place: hold_former_release(stores.at(place), "latest") for place in (ONE, TWO)}
     with pytest.raises(KeyboardInterrupt):
         TAGS.run(release)
-    late = [thread for thread in threading.enumerate() if thread.name.startswith("tag")]
-    for thread in late:
-        thread.join()
+    assert ended.wait(10)
     assert {place: stores.at(place).pointers["latest"] for place in (ONE, TWO)} == former
 
 
