@@ -22,17 +22,17 @@ DOCKER_HUB = "docker.io"
 DEFAULT_TAG = "latest"
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_COMPANION = re.compile(r"sha(?:256|512)-[0-9a-f]{64}(?:[0-9a-f]{64})?(?:\.[A-Za-z0-9._-]+)?")
+_REPOSITORY = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_COMPANION = r"sha(?:256|512)-[0-9a-f]{64}(?:[0-9a-f]{64})?(?:\.[A-Za-z0-9._-]+)?"
 _LABEL = r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_IPV6 = re.compile(r"\[[0-9A-Fa-f:]+\]")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
-_IMAGE_ID = re.compile(r"[0-9a-f]{64}")
-_ID = re.compile(r"sha256:[0-9a-f]{64}")
-_NUMBER = re.compile(r"@(0|[1-9][0-9]{0,8})")
-_PATH_DIGEST = re.compile(r"@(?=sha(?:256|512):)")
+_HOST = rf"{_LABEL}(?:\.{_LABEL})*"
+_IPV6 = r"\[[0-9A-Fa-f:]+\]"
+_PORT = r"[1-9][0-9]{0,4}"
+_IMAGE_ID = r"[0-9a-f]{64}"
+_ID = r"sha256:[0-9a-f]{64}"
+_NUMBER = r"@(0|[1-9][0-9]{0,8})"
+_PATH_DIGEST = r"@(?=sha(?:256|512):)"
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _MAX_REPOSITORY = 255
 _OTHER_TRANSPORTS = frozenset({"dir", "containers-storage", "ostree", "sif", "tarball"})
@@ -48,7 +48,7 @@ STREAM = "-"
 
 def is_tag(text: str) -> bool:
     """Whether a registry accepts ``text`` as a tag (distribution specification, "Pull")."""
-    return _TAG.fullmatch(text) is not None
+    return re.fullmatch(_TAG, text) is not None
 
 
 def check_tag(text: str) -> str:
@@ -64,18 +64,18 @@ def check_tag(text: str) -> str:
 def is_companion_tag(text: str) -> bool:
     """Whether a tag is made from a digest, to keep what refers to it: the fallback tag of the
     distribution specification ("Referrers Tag Schema"), or one of cosign's."""
-    return _COMPANION.fullmatch(text) is not None
+    return re.fullmatch(_COMPANION, text) is not None
 
 
 def image_number(text: str) -> int | None:
     """The N of ``@N``, which names the Nth image in an archive of Docker's, counted from 0."""
-    found = _NUMBER.fullmatch(text)
+    found = re.fullmatch(_NUMBER, text)
     return int(found[1]) if found else None
 
 
 def is_repository(text: str) -> bool:
     """Whether a registry accepts ``text`` as a repository's name."""
-    return len(text) <= _MAX_REPOSITORY and _REPOSITORY.fullmatch(text) is not None
+    return len(text) <= _MAX_REPOSITORY and re.fullmatch(_REPOSITORY, text) is not None
 
 
 class Name(Struct, frozen=True):
@@ -95,7 +95,7 @@ class Name(Struct, frozen=True):
         """
         if not text:
             raise InvalidReference("the reference is empty", mend="name an image: host/name:tag")
-        if _IMAGE_ID.fullmatch(text):
+        if re.fullmatch(_IMAGE_ID, text):
             raise InvalidReference(
                 f"{text!r} is an image's id to Docker, and no repository's name",
                 mend=f"write REPOSITORY@sha256:{text[:6]}…",
@@ -286,9 +286,9 @@ def check_registry(text: str) -> str:
     if host.startswith("["):
         if not _is_ipv6(host):
             raise InvalidReference(f"{text[:260]!r} is not an IPv6 address in brackets")
-    elif not _HOST.fullmatch(host) or len(host) > 253:
+    elif not re.fullmatch(_HOST, host) or len(host) > 253:
         raise InvalidReference(f"{text[:260]!r} is not a registry's host name")
-    if port is not None and not (_PORT.fullmatch(port) and int(port) < 65536):
+    if port is not None and not (re.fullmatch(_PORT, port) and int(port) < 65536):
         raise InvalidReference(f"{text[:260]!r} has no valid port", mend="use 1 to 65535")
     registry = text.lower()
     return DOCKER_HUB if registry in _HUB_ALIASES else registry
@@ -321,7 +321,7 @@ def _split_port(text: str) -> tuple[str, str | None]:
 
 def _is_ipv6(host: str) -> bool:
     """Docker's rule: hexadecimal groups in brackets, without a zone or an IPv4 address in them."""
-    if not _IPV6.fullmatch(host):
+    if not re.fullmatch(_IPV6, host):
         return False
     try:
         ipaddress.IPv6Address(host[1:-1])
@@ -332,7 +332,7 @@ def _is_ipv6(host: str) -> bool:
 
 def _split_path(rest: str, text: str) -> tuple[str, str]:
     """``PATH[:TAG]`` or ``PATH@DIGEST``, as skopeo splits it: at the first colon."""
-    found = _PATH_DIGEST.search(rest)
+    found = re.search(_PATH_DIGEST, rest)
     if found is None:
         path, _, name = rest.partition(":")
     else:
@@ -348,7 +348,7 @@ def _split_path(rest: str, text: str) -> tuple[str, str]:
 
 def _docker_name(text: str) -> str:
     """A name as Docker keeps them; an image's id stays as it is."""
-    if _ID.fullmatch(text):
+    if re.fullmatch(_ID, text):
         return text
     return Name.parse(text).familiar
 

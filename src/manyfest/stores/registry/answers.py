@@ -27,7 +27,7 @@ from manyfest.stores.registry.http import Response
 
 _MAX_ERROR_BODY = 64 * 1024
 _PATIENCE = 10.0
-_DIGEST = re.compile(r"\b(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\b")
+_DIGEST = r"\b(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})\b"
 _UNKNOWN_PARTS = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"})
 
 
@@ -129,7 +129,7 @@ def read_complaint(response: Response) -> Complaint:
     try:
         raw = response.read_all(_MAX_ERROR_BODY, seconds=_PATIENCE)
         errors = json.loads(raw)["errors"]
-        digests = tuple(dict.fromkeys(_DIGEST.findall(json.dumps(errors))))
+        digests = tuple(dict.fromkeys(re.findall(_DIGEST, json.dumps(errors))))
         code, message = errors[0].get("code"), errors[0].get("message")
         return Complaint(_shown(code, 40), _shown(message, 200), digests)
     except (StoreError, ValueError, LookupError, TypeError, AttributeError, RecursionError):

@@ -18,8 +18,8 @@ _MAX_PAGE_SIZE = 16 * 1024 * 1024
 _MAX_SIZE = 256 * 1024 * 1024
 """Bytes of all pages: two million tags of the longest kind."""
 
-_LINK = re.compile(r"<([^<>]*)>([^<]*)")
-_IS_NEXT = re.compile(r';\s*rel="?next\b', re.IGNORECASE)
+_LINK = r"<([^<>]*)>([^<]*)"
+_IS_NEXT = r';\s*rel="?next\b'
 
 
 class Pages:
@@ -97,8 +97,8 @@ def read_names(
 def next_page(response: Response) -> str:
     """The address in ``Link: <…>; rel="next"`` (RFC 8288), or the empty string at the end."""
     for value in response.headers.get_all("Link"):
-        for address, parameters in _LINK.findall(value):
-            if _IS_NEXT.search(parameters):
+        for address, parameters in re.findall(_LINK, value):
+            if re.search(_IS_NEXT, parameters, re.IGNORECASE):
                 return str(address)
     return ""
 

@@ -14,7 +14,7 @@ from manyfest.stores.registry.answers import expect
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import LARGEST_SMALL, Request, Response
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)", re.IGNORECASE)
+_CONTENT_RANGE = r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)"
 _PART = 206
 _BEYOND_ITS_END = 416
 
@@ -71,7 +71,7 @@ class Blob(Struct, frozen=True, kw_only=True):
 
     def _is_asked_for(self, stated: str, start: int, end: int | None) -> bool:
         """Whether ``Content-Range`` begins at ``start`` and stays within what was asked for."""
-        found = _CONTENT_RANGE.fullmatch(stated)
+        found = re.fullmatch(_CONTENT_RANGE, stated, re.IGNORECASE)
         if found is None or found[3] not in ("*", str(self.size)):
             return False
         return int(found[1]) == start <= int(found[2]) < (end or self.size)

@@ -15,16 +15,13 @@ from manyfest.oci.reference import Name
 from manyfest.stores.base import Content, Reader, Source
 from manyfest.stores.registry.answers import check_stated, expect
 from manyfest.stores.registry.deletion import delete_manifest, delete_tag
-from manyfest.stores.registry.downloads import Download
 from manyfest.stores.registry.http import Response, Transport
 from manyfest.stores.registry.manifest_cache import ManifestCache
 from manyfest.stores.registry.manifests import Manifests
 from manyfest.stores.registry.pages import read_names
-from manyfest.stores.registry.ranges import Blob
 from manyfest.stores.registry.referrers import Referrers
 from manyfest.stores.registry.repository import PUSH, Repository
 from manyfest.stores.registry.settling import settle
-from manyfest.stores.registry.streams import Patience
 from manyfest.stores.registry.upload_sessions import Session
 from manyfest.stores.registry.uploads import Uploader
 
@@ -86,6 +83,11 @@ class RegistryStore:
     def open(self, descriptor: Descriptor) -> Reader:
         if descriptor.is_manifest:
             return self._manifests.open(descriptor)
+        # Loaded when a blob is read: what is there already is only asked about.
+        from manyfest.stores.registry.downloads import Download
+        from manyfest.stores.registry.ranges import Blob
+        from manyfest.stores.registry.streams import Patience
+
         blob = Blob(
             send=self.repository.transport.send,
             url=f"{self.repository.url}/blobs/{descriptor.digest}",

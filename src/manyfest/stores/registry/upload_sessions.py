@@ -27,8 +27,8 @@ from manyfest.stores.registry.http import (
 from manyfest.stores.registry.redirects import resolve_location
 
 _BINARY = ("Content-Type", "application/octet-stream")
-_RECEIVED = re.compile(r"(?:bytes[= ])?0-([0-9]{1,18})")
-_SIZE = re.compile(r"[0-9]{1,18}")
+_RECEIVED = r"(?:bytes[= ])?0-([0-9]{1,18})"
+_SIZE = r"[0-9]{1,18}"
 
 
 class Session(Struct, frozen=True):
@@ -52,7 +52,7 @@ class Session(Struct, frozen=True):
             raise RegistryError("the registry began an upload without a Location", where=where)
         url = resolve_location(response.url or request.url, location)
         least = response.headers.get("OCI-Chunk-Min-Length")
-        smallest = int(least) if _SIZE.fullmatch(least) else self.smallest_chunk
+        smallest = int(least) if re.fullmatch(_SIZE, least) else self.smallest_chunk
         if Origin.of(url) == Origin.of(self.url):
             return replace(self, url=url, smallest_chunk=smallest)
         places = request.places or redirect_places(place_of_answer(response))
@@ -70,7 +70,7 @@ class Session(Struct, frozen=True):
 def received(response: Response) -> int | None:
     """How many bytes the registry has of an upload, by its answer to a look at it; ``None`` if the
     answer does not tell. ``0-0`` is what registries say of none."""
-    found = _RECEIVED.fullmatch(response.headers.get("Range").strip())
+    found = re.fullmatch(_RECEIVED, response.headers.get("Range").strip())
     if response.status not in (200, 202, 204) or found is None:
         return None
     last = int(found[1])

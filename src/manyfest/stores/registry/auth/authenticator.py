@@ -12,11 +12,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from manyfest.errors import AccessDenied, ManyfestError, RateLimited, RegistryError
-from manyfest.stores.registry.auth.challenge import Challenge, parse_challenges
 from manyfest.stores.registry.auth.credentials import Credentials, NoCredentials
 from manyfest.stores.registry.auth.secret import Credential, Secret
 from manyfest.stores.registry.auth.token_requests import (
@@ -40,6 +40,9 @@ from manyfest.stores.registry.http import (
     Transport,
     place_of_answer,
 )
+
+if TYPE_CHECKING:
+    from manyfest.stores.registry.auth.challenge import Challenge
 
 _LARGEST_TOKEN_ANSWER = 256 * 1024
 _DOCKER_HUB_API = "registry-1.docker.io"
@@ -264,6 +267,8 @@ def _doing(request: Request) -> str:
 
 
 def _best_challenge(response: Response) -> Challenge | None:
+    from manyfest.stores.registry.auth.challenge import parse_challenges
+
     challenges = parse_challenges(response.headers.get_all("WWW-Authenticate"))
     known = {challenge.scheme: challenge for challenge in reversed(challenges)}
     return known.get("bearer") or known.get("basic")

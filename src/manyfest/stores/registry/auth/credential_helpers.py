@@ -15,7 +15,7 @@ from msgspec import Struct
 from manyfest.errors import ConfigError
 from manyfest.stores.registry.auth.secret import Credential, Secret
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _TOKEN_USER = "<token>"  # noqa: S105 - the name that marks an identity token
 _NOT_FOUND = "credentials not found"
 _SECONDS = 60
@@ -65,7 +65,7 @@ class CredentialHelper(Struct, frozen=True):
     def _run(self, action: str, message: str) -> tuple[int, str]:
         import subprocess
 
-        if not _NAME.fullmatch(self.name):
+        if not re.fullmatch(_NAME, self.name):
             raise ConfigError(
                 f"{self.name!r} is not the name of a credential helper", where=self.named_in
             )

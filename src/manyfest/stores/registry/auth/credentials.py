@@ -1,24 +1,23 @@
 """Who we are to a registry: credentials, and where they are looked for.
 
 The files are Docker's ``config.json`` and podman's ``auth.json``, which share one form
-(:mod:`.credential_files`); both may point at helper programs (:mod:`.credential_helpers`).
+(:mod:`.credential_files`); both may point at helper programs (:mod:`.credential_helpers`). Both
+are loaded when a registry asks who we are, which not every one does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
-from manyfest.stores.registry.auth.credential_files import (
-    CredentialFile,
-    read_credential_file,
-    write_credential_file,
-)
-from manyfest.stores.registry.auth.credential_helpers import CredentialHelper
 from manyfest.stores.registry.auth.secret import Credential, Secret
+
+if TYPE_CHECKING:
+    from manyfest.stores.registry.auth.credential_files import CredentialFile
+    from manyfest.stores.registry.auth.credential_helpers import CredentialHelper
 
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 _DOCKER_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
@@ -53,6 +52,8 @@ class CredentialStore(Struct, frozen=True):
     def find(self, host: str, repository: str = "") -> Credential | None:
         """See :class:`Credentials`. Raises :class:`~manyfest.errors.ConfigError` for a damaged
         file, with the line, and for a helper that fails."""
+        from manyfest.stores.registry.auth.credential_files import read_credential_file
+
         for path in self.files:
             file = read_credential_file(path)
             credential = self._find_in(file, host, repository)
@@ -66,6 +67,11 @@ class CredentialStore(Struct, frozen=True):
         Returns where it is kept, for the user to know. Raises
         :class:`~manyfest.errors.ConfigError`.
         """
+        from manyfest.stores.registry.auth.credential_files import (
+            read_credential_file,
+            write_credential_file,
+        )
+
         key = server_key(host)
         file = read_credential_file(self.files[0])
         kept = self._helper(file, host)
@@ -80,6 +86,11 @@ class CredentialStore(Struct, frozen=True):
     def logout(self, host: str) -> bool:
         """Forget what ``login`` keeps; whether there was anything. Raises
         :class:`~manyfest.errors.ConfigError`."""
+        from manyfest.stores.registry.auth.credential_files import (
+            read_credential_file,
+            write_credential_file,
+        )
+
         file = read_credential_file(self.files[0])
         kept = self._helper(file, host)
         known = kept is not None and _erase(*kept)
@@ -105,6 +116,8 @@ class CredentialStore(Struct, frozen=True):
         program = file.helpers[own[0]] if own else file.default_helper
         if not program:
             return None
+        from manyfest.stores.registry.auth.credential_helpers import CredentialHelper
+
         helper = CredentialHelper(program, named_in=str(file.path), environ=self.environ)
         return helper, own[0] if own else server_key(host)
 

@@ -7,7 +7,6 @@ redirect.
 
 from __future__ import annotations
 
-import base64
 from urllib.parse import urlencode
 
 from msgspec import Struct
@@ -91,6 +90,8 @@ def token_by_post(
 
 def basic_authorization(credential: Credential) -> str:
     """RFC 7617. An identity token stands in for a password that is not there."""
+    import base64
+
     secret = credential.password or credential.identity_token
     pair = f"{credential.username}:{secret.reveal()}".encode()
     return f"Basic {base64.b64encode(pair).decode()}"

@@ -21,7 +21,7 @@ DEFAULT_LIFETIME = 60.0
 """Seconds a token is good for when nothing is said of it (specification, ``expires_in``)."""
 
 _LONGEST_MARGIN = 30.0
-_TOKEN = re.compile(r"[\x21-\x7e]+")
+_USABLE = r"[\x21-\x7e]+"
 
 Grant = tuple[str, str]
 """A resource, such as ``repository:library/alpine``, and one action on it."""
@@ -60,7 +60,7 @@ def parse_token(body: bytes, scopes: Iterable[str], *, now: float, where: str) -
             "the token service's answer is not what it should be", where=where
         ) from None
     value = answer.token or answer.access_token
-    if not _TOKEN.fullmatch(value):
+    if not re.fullmatch(_USABLE, value):
         raise RegistryError("the token service answered without a usable token", where=where)
     lifetime = answer.expires_in if (answer.expires_in or 0) > 0 else DEFAULT_LIFETIME
     lifetime = lifetime or DEFAULT_LIFETIME

@@ -23,7 +23,7 @@ _BUNDLES = (
     "/etc/ssl/cert.pem",  # Alpine without ca-certificates, macOS, BSD
 )
 _DIRECTORIES = ("/etc/ssl/certs", "/etc/pki/tls/certs")
-_HASHED_NAME = re.compile(r"[0-9a-f]{8}\.[0-9]")
+_HASHED_NAME = r"[0-9a-f]{8}\.[0-9]"
 
 
 class TrustRoots(Struct, frozen=True):
@@ -58,7 +58,7 @@ def _system_roots(root: Path) -> TrustRoots:
     certificate that it needs instead of 140 for each connection; else a bundle."""
     for name in _DIRECTORIES:
         directory = root / name.lstrip("/")
-        if directory.is_dir() and any(_HASHED_NAME.fullmatch(n) for n in os.listdir(directory)):
+        if directory.is_dir() and any(re.fullmatch(_HASHED_NAME, n) for n in os.listdir(directory)):
             return TrustRoots(directory=str(directory))
     for name in _BUNDLES:
         bundle = root / name.lstrip("/")
