@@ -265,6 +265,28 @@ def test_what_a_tag_is_set_for(tag: TagRule, is_set: str) -> None:
     assert found == is_set.split()
 
 
+def test_on_a_branch_a_release_is_the_branch_s_newest_commit_too() -> None:
+    settings = config("{{version}}", rule("edge", branches=("main",)), "br-{{branch}}", "latest")
+    assert [(tag.tag, tag.goes_by) for tag in plan_tags(settings, FINAL, MAIN)] == [
+        ("2.6.1", ""),
+        ("edge", "commit"),
+        ("br-main", "commit"),
+        ("latest", "version"),
+    ]
+
+
+def test_a_tag_for_both_goes_by_versions_where_there_is_one() -> None:
+    settings = config(rule("next", on=("release", "branch")))
+    assert plan_tags(settings, FINAL, MAIN)[0].goes_by == "version"
+    assert plan_tags(settings, SNAPSHOT, MAIN)[0].goes_by == "commit"
+
+
+def test_branches_do_not_narrow_releases_down() -> None:
+    settings = config(rule("next", on=("release", "branch"), branches=("dev",)))
+    assert not plan_tags(settings, FINAL, MAIN)[0].skipped
+    assert plan_tags(settings, SNAPSHOT, MAIN)[0].skipped
+
+
 @pytest.mark.parametrize(
     ("tag", "version", "occasion", "reason"),
     [
@@ -274,6 +296,8 @@ def test_what_a_tag_is_set_for(tag: TagRule, is_set: str) -> None:
         (rule("edge", branches=("dev",)), SNAPSHOT, MAIN, "the branch is main"),
         (rule("edge", on=("branch",)), SNAPSHOT, Occasion(), "no branch is checked out"),
         (rule("edge", branches=("dev",)), SNAPSHOT, Occasion(), "no branch is checked out"),
+        (rule("{{sha}}", branches=("dev",)), SNAPSHOT, Occasion(), "no branch is checked out"),
+        (rule("edge", branches=("dev",)), FINAL, MAIN, "the branch is main"),
         (rule("{{branch}}", on=("release",)), FINAL, Occasion(), "no branch is checked out"),
         (rule("{{pr}}", on=("release",)), FINAL, Occasion(), "this is no pull request"),
         (rule("{{major}}", versions=">=3"), FINAL, Occasion(), "2.6.1 is not in >=3"),

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from manyfest.release.version import Version
 
 Kind = Literal["release", "prerelease", "branch", "pull-request", "schedule"]
-"""What a build is made for; every build is of one kind."""
+"""What a build is made for."""
 
 _NAMES_ONE_RELEASE = frozenset({"version", "sha", "short_sha"})
 _NUMBERS = frozenset({"major", "minor", "patch"})
 _NO_VERSION = frozenset({"branch", "pr", "date"})
 
+RELEASES: frozenset[Kind] = frozenset({"release", "prerelease"})
 ON_BRANCHES: frozenset[Kind] = frozenset({"branch", "schedule"})
 """The kinds of build that are of a branch."""
 
@@ -98,27 +99,33 @@ class TagRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         names = self.tag.variables
         return "version" in names or names >= _NUMBERS
 
-    def goes_by_version(self, kind: Kind) -> bool:
+    def goes_by_version(self, version: Version, occasion: Occasion) -> bool:
         """Whether its tag, where it moves, goes to the highest version; else to the newest
         commit."""
-        return kind in ("release", "prerelease") and not self.tag.variables & _NO_VERSION
+        releases = RELEASES & self._matched(version, occasion)
+        return bool(releases) and not self.tag.variables & _NO_VERSION
 
     def why_not(self, version: Version, occasion: Occasion) -> str:
         """Why it is not set now; empty if it is."""
-        kind = kind_of(version, occasion)
         names = self.tag.variables
-        if kind not in self.kinds:
-            return _described(kind, version, occasion)
-        if self.branches and kind in ON_BRANCHES and not self._is_for(occasion.branch):
-            return f"the branch is {occasion.branch}" if occasion.branch else _NO_BRANCH
-        needs_branch = "branch" in names or (kind == "branch" and not names & _NAMES_ONE_RELEASE)
-        if needs_branch and not occasion.branch:
-            return _NO_BRANCH
+        matched = self._matched(version, occasion)
+        if not matched:
+            return _described(version, occasion)
         if "pr" in names and not occasion.pull_request:
             return "this is no pull request"
+        if self.branches and not self._is_for(occasion.branch):
+            matched -= ON_BRANCHES
+            if not matched and occasion.branch:
+                return f"the branch is {occasion.branch}"
+        is_of_branch = matched <= {"branch"} and not (matched and names & _NAMES_ONE_RELEASE)
+        if not occasion.branch and (is_of_branch or "branch" in names):
+            return "no branch is checked out"
         if self.versions and not self._holds(version):
             return f"{version} is not in {self.versions}"
         return ""
+
+    def _matched(self, version: Version, occasion: Occasion) -> frozenset[Kind]:
+        return kinds_of(version, occasion) & {*self.kinds}
 
     def _is_for(self, branch: str) -> bool:
         return any(fnmatchcase(branch, pattern) for pattern in self.branches)
@@ -132,26 +139,24 @@ class TagRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return numbers in Range.parse(self.versions)
 
 
-_NO_BRANCH = "no branch is checked out"
-
-
-def kind_of(version: Version, occasion: Occasion) -> Kind:
+def kinds_of(version: Version, occasion: Occasion) -> frozenset[Kind]:
     """What a build of ``version`` is made for. A schedule or a pull request makes no release,
-    whatever tag is on its commit."""
+    whatever tag is on its commit; on a branch a release is the branch's newest commit, too."""
     if occasion.scheduled:
-        return "schedule"
+        return frozenset({"schedule"})
     if occasion.pull_request:
-        return "pull-request"
+        return frozenset({"pull-request"})
     if version.snapshot:
-        return "branch"
-    return "prerelease" if version.prerelease else "release"
+        return frozenset({"branch"})
+    release: Kind = "prerelease" if version.prerelease else "release"
+    return frozenset({release, "branch"}) if occasion.branch else frozenset({release})
 
 
-def _described(kind: Kind, version: Version, occasion: Occasion) -> str:
-    return {
-        "schedule": "a schedule started this",
-        "pull-request": f"this is pull request {occasion.pull_request}",
-        "branch": f"{version} is a snapshot",
-        "prerelease": f"{version} is a pre-release",
-        "release": f"{version} is a final release",
-    }[kind]
+def _described(version: Version, occasion: Occasion) -> str:
+    if occasion.scheduled:
+        return "a schedule started this"
+    if occasion.pull_request:
+        return f"this is pull request {occasion.pull_request}"
+    if version.snapshot:
+        return f"{version} is a snapshot"
+    return f"{version} is a {'pre-release' if version.prerelease else 'final release'}"

@@ -16,7 +16,7 @@ from manyfest.oci.platform import Platform
 from manyfest.oci.reference import is_tag
 from manyfest.release.config import Config
 from manyfest.release.occasion import Occasion
-from manyfest.release.tag_rule import TagRule, kind_of
+from manyfest.release.tag_rule import TagRule
 from manyfest.release.template import tag_values
 from manyfest.release.version import Version
 
@@ -68,8 +68,7 @@ def _planned(tag: str, rule: TagRule, version: Version, occasion: Occasion) -> P
         return PlannedTag(tag=tag, moves=False, reason=reason, skipped=True, rule=rule)
     if rule.is_fixed(version):
         return PlannedTag(tag=tag, moves=False, reason="names this release alone", rule=rule)
-    kind = kind_of(version, occasion)
-    by_version = rule.goes_by_version(kind)
+    by_version = rule.goes_by_version(version, occasion)
     goes_by: Literal["", "version", "commit"] = "version" if by_version else "commit"
     return PlannedTag(
         tag=tag,
