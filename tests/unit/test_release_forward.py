@@ -6,11 +6,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manyfest.release.forward import Decision, by_commit, by_version, versions_among
 from manyfest.release.tag_rule import TagRule
 from manyfest.release.template import TagTemplate
-from manyfest.release.version import Version, find_version, parse_version, snapshot
+from manyfest.release.version import Version, find_version, parse_version, snapshot, version_order
 from tests.unit.releases import VERSION
 
 
@@ -190,3 +192,37 @@ def test_outside_git_there_is_no_commit_to_compare() -> None:
     assert by_commit(version, THEIRS, lambda *_: True) == Decision(
         moves=True, reason="moves to 2.6.1"
     )
+
+
+NUMBERS = st.tuples(*[st.integers(0, 3)] * 3).map(lambda numbers: ".".join(map(str, numbers)))
+VERSIONS = st.one_of(NUMBERS, st.builds("{}-rc.{}".format, NUMBERS, st.integers(0, 3)))
+
+
+@given(st.lists(VERSIONS))
+def test_whatever_the_order_of_releases_each_tag_ends_at_the_highest(order: list[str]) -> None:
+    """Releases come in any order, back-ports and repetitions among them."""
+    rules = {"latest": TagRule.parse("latest"), "2": TagRule.parse("{{major}}"), "next": NEXT}
+    held: list[str] = []
+    points: dict[str, str] = {}
+    for text in order:
+        version = released(text)
+        for tag, rule in rules.items():
+            is_for_it = tag != "2" or version.major == 2
+            is_final_or_next = tag == "next" or not version.prerelease
+            if is_for_it and is_final_or_next and decided(rule, text, *held).moves:
+                points[tag] = text
+        held.append(text)
+    finals = [text for text in order if "-" not in text]
+    assert points.get("latest", "") == highest_of(finals)
+    assert points.get("2", "") == highest_of([text for text in finals if text[0] == "2"])
+    assert points.get("next", "") == highest_of(order)
+
+
+def highest_of(texts: list[str]) -> str:
+    return max(texts, key=version_order, default="")
+
+
+@given(st.text("0123456789.-abcrvx", max_size=40), st.sampled_from(["{{version}}", "v{{version}}"]))
+def test_whatever_a_tag_is_a_version_in_it_is_one_that_makes_it(tag: str, template: str) -> None:
+    for version in versions_among([tag], [TagTemplate(template)], "app"):
+        assert parse_version(tag) == version
