@@ -180,6 +180,10 @@ def test_a_tag_is_text_or_a_rule(tmp_path: Path) -> None:
             "'tags[0].branches': the tag is set for no branch; add branch or schedule to 'on'",
         ),
         (
+            "tags: [{tag: 'pr-{{pr}}', on: [branch]}]",
+            "'tags[0].on': {{pr}} is known for pull requests alone; add pull-request to it",
+        ),
+        (
             "tags: [latest, {tag: latest, on: [branch]}]",
             "'tags': names latest twice; take one out",
         ),

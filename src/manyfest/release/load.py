@@ -159,6 +159,12 @@ def _check_rules(config: Config) -> None:
                 where=config.where(f"{key}.branches"),
                 mend="add branch or schedule to 'on', or take it out",
             )
+        if "pr" in rule.tag.variables and "pull-request" not in rule.kinds:
+            raise ConfigError(
+                f"'{key}.on': {{{{pr}}}} is known for pull requests alone",
+                where=config.where(f"{key}.on"),
+                mend="add pull-request to it",
+            )
         try:
             Range.parse(rule.versions)
         except UsageError as error:
