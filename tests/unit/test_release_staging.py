@@ -170,10 +170,10 @@ def test_an_attestation_that_stays_behind_is_named(tmp_path: Path) -> None:
     release = staging(tmp_path, FakeStores(), taken_from=archive(tmp_path, attested_index))
     stage(release)
     assert isinstance(release.progress, Notes)
-    assert release.progress.said[0] == (
+    assert release.progress.said == [
         "warning: what BuildKit attests of linux/arm64 is left behind: an index is joined of images"
         " alone"
-    )
+    ]
 
 
 def test_an_image_of_another_platform_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from manyfest.release.origin import Origin, record_of, recorded, said_by
 from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.hook import HOOK
-from manyfest.release.steps.origin import ORIGIN
+from manyfest.release.steps.origin import ORIGIN_OF_PART
 from manyfest.release.steps.preflight import PREFLIGHT
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.smoke import SMOKE
@@ -151,5 +151,5 @@ def _vouch(release: Release) -> str:
 _NARROW = Step("platform", lambda _: "", _narrow)
 _VOUCH = Step("vouch", _check_vouch, _vouch)
 
-STAGE_STEPS = (PREFLIGHT, HOOK, BUILD, ORIGIN, _NARROW, CHECK, SMOKE, PUBLISH, _VOUCH, TAGS)
+STAGE_STEPS = (PREFLIGHT, HOOK, BUILD, ORIGIN_OF_PART, _NARROW, CHECK, SMOKE, PUBLISH, _VOUCH, TAGS)
 """The steps that stage one platform, in order."""

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from manyfest.errors import ReleaseError
 from manyfest.graph import read_config
+from manyfest.images.selection import entries_of
 from manyfest.release.origin import Origin, said_by, said_in
 from manyfest.release.steps.step import Release, Step
 
@@ -22,6 +23,24 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
+    _tell_of_others(release)
+    return _compare(release)
+
+
+def _tell_of_others(release: Release) -> None:
+    """Platforms that were not asked for are released too: without them it would be another index,
+    with another digest."""
+    image, wanted = release.built, release.config.build.platforms
+    there = entries_of(image.source, image.graph.root.descriptor, known=image.graph.manifests)
+    others = [str(each) for each, _ in there if not any(each.same_as(one) for one in wanted)]
+    if others:
+        release.progress.say(
+            f"warning: {release.taken_from} has {', '.join(others)} too, which 'build.platforms'"
+            " does not name; it is released as it is"
+        )
+
+
+def _compare(release: Release) -> str:
     wanted = Origin.of(release.version)
     said = dict(_said(release))
     for label, each in said.items():
@@ -71,3 +90,6 @@ def _refuse(release: Release, label: str, revision: str) -> None:
 
 
 ORIGIN = Step("origin", _check, _run)
+
+ORIGIN_OF_PART = Step("origin", _check, _compare)
+"""For an image of which one platform is taken."""
