@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from manyfest.cli.release_report import as_table
 from manyfest.errors import AccessDenied, ConnectionFailed, ReleaseError, Unsupported
 from manyfest.graph import read_graph
 from manyfest.oci.descriptor import Descriptor
@@ -17,6 +18,7 @@ from manyfest.oci.mediatypes import OCI_CONFIG
 from manyfest.release import git
 from manyfest.release.judge import REVISION, revision_of
 from manyfest.release.occasion import Occasion
+from manyfest.release.report import KeptReport, release_report
 from manyfest.release.run import run
 from manyfest.release.steps.moves import moves
 from manyfest.release.steps.publish import PUBLISH
@@ -85,6 +87,68 @@ def test_what_was_released_before_a_back_port_keeps_its_tags(tmp_path: Path) -> 
         "2.5": ours,
     }
     assert stores.at(TWO).pointers == {"2.5.9": ours, "2.5": ours, "latest": ours}
+
+
+def test_the_report_says_what_stays_where_it_is_and_why(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = back_port(tmp_path, stores)
+    outcomes = list(run(release, (PUBLISH, TAGS)))
+    report = release_report(release, outcomes)
+    one, two = report.destinations
+    assert one.tags == ("2.5.9", "2.5")
+    assert one.kept == (KeptReport(tag="latest", reason=HIGHER),)
+    assert [each.reference for each in one.references] == [f"{ONE}:2.5.9", f"{ONE}:2.5"]
+    assert (two.tags, two.kept) == (("2.5.9", "2.5", "latest"), ())
+    assert f"  not set   latest: {HIGHER}\n" in as_table(report)
+
+
+ARM = f"{ONE}-arm64"
+
+
+def for_arm_too(folder: Path, stores: FakeStores) -> Release:
+    config = make_config(folder, arch_repositories={"linux/arm64": "-arm64"}, arch_tags=False)
+    return with_image(make_release(folder, stores, config=config))
+
+
+def test_a_repository_for_one_platform_has_moving_tags_that_go_back(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = for_arm_too(tmp_path, stores)
+    former = {place: hold_former_release(stores.at(place), "2.6", "latest") for place in (ONE, ARM)}
+    PUBLISH.run(release)
+    failed: list[str] = []
+
+    def fails(_number: int, call: str) -> bool:
+        """The first time; it can be put back."""
+        hit = call == f"tag {ARM} latest" and not failed
+        failed.extend([call] if hit else [])
+        return hit
+
+    stores.trouble.fails = fails
+    with pytest.raises(ReleaseError, match=rf"put back: {ONE}:2.6, {ARM}:2.6, {ONE}:latest"):
+        TAGS.run(release)
+    for place in (ONE, ARM):
+        pointers = stores.at(place).pointers
+        assert (pointers["2.6"], pointers["latest"]) == (former[place], former[place])
+
+
+def test_it_says_for_which_platform_it_is(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = for_arm_too(tmp_path, stores)
+    outcomes = list(run(release, (PUBLISH, TAGS)))
+    whole, arm = release_report(release, outcomes).destinations
+    assert (whole.repository, whole.platform) == (ONE, None)
+    assert (arm.repository, arm.platform) == (ARM, "linux/arm64")
+    image = release.built.graph.root.index.manifests[1]
+    assert {each.digest for each in arm.references} == {str(image.digest)}
+
+
+def test_its_tag_that_names_a_release_for_good_is_not_taken_from_another(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = for_arm_too(tmp_path, stores)
+    hold_former_release(stores.at(ARM), "2.6.1")
+    with pytest.raises(ReleaseError, match=rf"^{ARM}:2.6.1: the tag already holds"):
+        PUBLISH.check(release)
+    assert stores.trouble.count("put") == 0
 
 
 def test_each_repository_is_asked_for_its_tags_once(tmp_path: Path) -> None:
