@@ -144,7 +144,7 @@ def test_a_registry_that_does_not_answer_is_an_error(
     project.trouble = Trouble(lambda _number, call: TWO in call)
     ran = manyfest("version", "--version", "2.6.1")
     assert (ran.code, ran.out) == (1, "")
-    assert "two.example/app: the connection broke" in ran.err
+    assert "two.example/app: the connection broke; --offline asks no registry\n" in ran.err
 
 
 def test_a_repository_for_one_platform_is_asked_too(

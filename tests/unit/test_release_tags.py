@@ -31,7 +31,8 @@ SNAPSHOT = msgspec.structs.replace(
 )
 
 
-MAIN = Occasion(branch="main")
+MAIN = Occasion(branch="main", default_branch="main")
+DEV = Occasion(branch="dev", default_branch="main")
 PULL_REQUEST = Occasion(pull_request="7")
 NIGHTLY = Occasion(branch="main", scheduled=True)
 
@@ -246,6 +247,7 @@ EVERY_KIND = [
         (rule("edge", branches=("main",)), "branch"),
         (rule("edge", branches=("dev", "ma*")), "branch"),
         (rule("edge", branches=("dev",)), ""),
+        (rule("edge", on=("branch",)), "branch"),
         (rule("pr-{{pr}}"), "pull-request"),
         (rule("nightly", on=("schedule",)), "schedule"),
         (rule("nightly", on=("schedule",), branches=("dev",)), ""),
@@ -298,6 +300,13 @@ def test_branches_do_not_narrow_releases_down() -> None:
         (rule("edge", branches=("dev",)), SNAPSHOT, Occasion(), "no branch is checked out"),
         (rule("{{sha}}", branches=("dev",)), SNAPSHOT, Occasion(), "no branch is checked out"),
         (rule("edge", branches=("dev",)), FINAL, MAIN, "the branch is main"),
+        (rule("edge", on=("branch",)), SNAPSHOT, DEV, "the branch is dev"),
+        (
+            rule("edge", on=("branch",)),
+            SNAPSHOT,
+            Occasion(branch="main"),
+            "which branch is the main one is not known; 'branches' can say it",
+        ),
         (rule("{{branch}}", on=("release",)), FINAL, Occasion(), "no branch is checked out"),
         (rule("{{pr}}", on=("release",)), FINAL, Occasion(), "this is no pull request"),
         (rule("{{major}}", versions=">=3"), FINAL, Occasion(), "2.6.1 is not in >=3"),

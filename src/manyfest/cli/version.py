@@ -46,6 +46,7 @@ def command(
     none asks for a release, the exit code is 3.
     """
     from manyfest.cli.version_commits import require_possible, show_next, show_notes
+    from manyfest.errors import ManyfestError
     from manyfest.release.occasion import find_occasion
     from manyfest.release.tag_report import version_report
     from manyfest.release.tags import plan_tags
@@ -65,7 +66,11 @@ def command(
     if offline:
         tags = tuple(map(_unasked, tags))
     elif config.publish and any(tag.goes_by for tag in tags):
-        verdicts = _verdicts(session, config, version, tags)
+        try:
+            verdicts = _verdicts(session, config, version, tags)
+        except ManyfestError as error:
+            error.mend = "; ".join(filter(None, (error.mend, "--offline asks no registry")))
+            raise
     report = version_report(version, tags, verdicts)
     give_version(session, report, tags)
     if as_json:

@@ -20,6 +20,7 @@ Kind = Literal["release", "prerelease", "branch", "pull-request", "schedule"]
 _NAMES_ONE_RELEASE = frozenset({"version", "sha", "short_sha"})
 _NUMBERS = frozenset({"major", "minor", "patch"})
 _NO_VERSION = frozenset({"branch", "pr", "date"})
+_NO_BRANCH = "no branch is checked out"
 
 RELEASES: frozenset[Kind] = frozenset({"release", "prerelease"})
 ON_BRANCHES: frozenset[Kind] = frozenset({"branch", "schedule"})
@@ -44,7 +45,8 @@ class TagRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     branches: Annotated[
         tuple[str, ...],
         Meta(
-            description="Of branches and schedules, those of these branches; * is any text.",
+            description="Of branches and schedules, those of these branches; * is any text. If left"
+            " out, every branch for a tag that names it, or a commit, and else the main branch.",
             examples=[["main"]],
         ),
     ] = ()
@@ -113,22 +115,30 @@ class TagRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             return _described(version, occasion)
         if "pr" in names and not occasion.pull_request:
             return "this is no pull request"
-        if self.branches and not self._is_for(occasion.branch):
-            matched -= ON_BRANCHES
-            if not matched and occasion.branch:
-                return f"the branch is {occasion.branch}"
-        is_of_branch = matched <= {"branch"} and not (matched and names & _NAMES_ONE_RELEASE)
-        if not occasion.branch and (is_of_branch or "branch" in names):
-            return "no branch is checked out"
+        if "branch" in names and not occasion.branch:
+            return _NO_BRANCH
+        other_branch = self._why_not_of(occasion)
+        if other_branch and matched <= ON_BRANCHES:
+            return other_branch
         if self.versions and not self._holds(version):
             return f"{version} is not in {self.versions}"
         return ""
 
+    def _why_not_of(self, occasion: Occasion) -> str:
+        """Why it is not for the branch that is checked out; empty if it is."""
+        is_for_any = self.tag.variables & {*_NAMES_ONE_RELEASE, "branch"} or occasion.scheduled
+        if is_for_any and not self.branches:
+            return ""
+        if not occasion.branch:
+            return _NO_BRANCH
+        if not self.branches and not occasion.default_branch:
+            return "which branch is the main one is not known; 'branches' can say it"
+        wanted = self.branches or (occasion.default_branch,)
+        is_wanted = any(fnmatchcase(occasion.branch, pattern) for pattern in wanted)
+        return "" if is_wanted else f"the branch is {occasion.branch}"
+
     def _matched(self, version: Version, occasion: Occasion) -> frozenset[Kind]:
         return kinds_of(version, occasion) & {*self.kinds}
-
-    def _is_for(self, branch: str) -> bool:
-        return any(fnmatchcase(branch, pattern) for pattern in self.branches)
 
     def _holds(self, version: Version) -> bool:
         import semver
