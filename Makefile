@@ -8,6 +8,7 @@ PEERS := .peers
 CRANE := v0.22.1
 REGCTL := v0.11.7
 DOCKERD := v2.0.0-beta.24
+CONFORMANCE := v0.0.0-20260831232431-97274622c111
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-stop test lint peers newer-docker bench chaos clean
@@ -44,12 +45,14 @@ lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 	@$(BIN)/mypy --strict src tests benchmarks
 	@$(BIN)/lint-imports
 
-peers: $(PEERS)/.crane-$(CRANE) $(PEERS)/.regctl-$(REGCTL) ## Build crane and regctl, for bench and tests; needs Go
+peers: $(PEERS)/.crane-$(CRANE) $(PEERS)/.regctl-$(REGCTL) $(PEERS)/.conformance-$(CONFORMANCE) ## Build crane, regctl and OCI's conformance suite, for bench and tests; needs Go
 
 $(PEERS)/.crane-%:
 	$(call go-install,github.com/google/go-containerregistry/cmd/crane@$*)
 $(PEERS)/.regctl-%:
 	$(call go-install,github.com/regclient/regclient/cmd/regctl@$*)
+$(PEERS)/.conformance-%:
+	$(call go-install,github.com/opencontainers/distribution-spec/conformance@$*)
 
 newer-docker: $(PEERS)/.dockerd-$(DOCKERD) ## Build a newer Docker daemon than Debian's, for tests; needs Go and minutes
 

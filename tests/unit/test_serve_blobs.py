@@ -255,7 +255,22 @@ def test_a_mount_takes_the_blob_from_a_named_repository(client: Client) -> None:
     assert stored(client) == b"0123456789"
 
 
-@pytest.mark.parametrize("source", ["", "&from=", "&from=other", "&from=../base", "&from=BASE"])
+def test_a_mount_that_names_no_repository_takes_the_blob_from_any(client: Client) -> None:
+    client.push_blob("base", DATA)
+    answer = client.call("POST", f"app/blobs/uploads/?mount={DIGEST}")
+    assert (answer.status, answer.location) == (201, f"/v2/app/blobs/{DIGEST}")
+    assert stored(client) == b"0123456789"
+
+
+def test_what_was_deleted_everywhere_is_mounted_from_nowhere(client: Client) -> None:
+    client.push_blob("base", DATA)
+    (client.root / "repositories/base/_oci/blobs/sha256" / DIGEST[7:]).unlink()
+    answer = client.call("POST", f"app/blobs/uploads/?mount={DIGEST}")
+    assert answer.status == 202
+    assert client.call("HEAD", f"app/blobs/{DIGEST}").status == 404
+
+
+@pytest.mark.parametrize("source", ["&from=", "&from=other", "&from=../base", "&from=BASE"])
 def test_a_mount_that_cannot_be_becomes_an_upload(client: Client, source: str) -> None:
     client.push_blob("base", DATA)
     answer = client.call("POST", f"app/blobs/uploads/?mount={DIGEST}{source}")

@@ -74,7 +74,7 @@ def test_what_n_and_last_ask_for(tagged: Client, query: str, expected: list[str]
 @pytest.mark.parametrize("n", ["-1", "x", "", "1.5", "%C2%B2"])
 def test_what_is_no_number_is_refused(tagged: Client, n: str) -> None:
     answer = tagged.call("GET", f"app/tags/list?n={n}")
-    assert (answer.status, answer.code) == (400, "PAGINATION_NUMBER_INVALID")
+    assert (answer.status, answer.code) == (400, "UNSUPPORTED")
 
 
 def test_a_repository_without_tags(client: Client) -> None:

@@ -93,7 +93,33 @@ def test_an_unknown_repository_is_a_404(client: Client) -> None:
 def test_a_name_that_no_tag_can_have_is_refused(client: Client, tag: str) -> None:
     image = client.image("app")
     answer = client.call("PUT", f"app/manifests/{tag.replace(' ', '%20')}", image.raw)
-    assert (answer.status, answer.code) == (400, "TAG_INVALID")
+    assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
+
+
+def test_a_manifest_is_pushed_by_digest_with_several_tags(client: Client) -> None:
+    image = client.image("app")
+    path = f"{image.descriptor.digest}?tag=1.2.3&tag=1.2&tag=latest"
+    answer = client.push_manifest("app", path, image)
+    assert (answer.status, answer.headers.get("oci-tag")) == (201, "1.2.3, 1.2, latest")
+    assert client.call("GET", "app/tags/list").json() == {
+        "name": "app",
+        "tags": ["1.2", "1.2.3", "latest"],
+    }
+    assert client.call("GET", "app/manifests/1.2").body == image.raw
+
+
+def test_one_bad_tag_of_several_and_none_is_set(client: Client) -> None:
+    image = client.image("app")
+    answer = client.push_manifest("app", f"{image.descriptor.digest}?tag=v1&tag=..", image)
+    assert (answer.status, answer.code) == (400, "MANIFEST_INVALID")
+    assert client.call("HEAD", "app/manifests/v1").status == 404
+    assert client.call("HEAD", f"app/manifests/{image.descriptor.digest}").status == 404
+
+
+def test_more_tags_than_fit_are_refused(client: Client) -> None:
+    image = client.image("app")
+    tags = "&".join(f"tag=v{number}" for number in range(33))
+    assert client.push_manifest("app", f"{image.descriptor.digest}?{tags}", image).status == 414
 
 
 def test_a_digest_that_does_not_match_is_refused(client: Client) -> None:
@@ -158,7 +184,11 @@ def test_a_foreign_layer_need_not_be_here(client: Client) -> None:
             layers=(foreign,),
         )
     )
-    assert client.push_manifest("app", "v1", image).status == 201
+    pushed = client.push_manifest("app", "v1", image)
+    assert (pushed.status, pushed.headers.get("warning")) == (
+        201,
+        '299 - "1 of the layers are not here, but where their URLs say"',
+    )
     answer = client.call("GET", "app/manifests/v1")
     assert answer.headers.get("content-type") == (
         "application/vnd.docker.distribution.manifest.v2+json"
@@ -258,6 +288,19 @@ def test_a_damaged_manifest_is_never_handed_out(client: Client) -> None:
     path = client.root / "blobs/sha256" / image.descriptor.digest.hex
     path.write_bytes(image.raw.replace(b"layer", b"LAYER"))
     assert Client(client.root).call("GET", "app/manifests/v1").status == 500
+
+
+def test_a_subject_that_is_not_here_yet_is_warned_of(client: Client) -> None:
+    subject = client.image("app", text="later")
+    referrer = client.image("app", subject=subject.descriptor)
+    before = client.push_manifest("app", "v1", referrer)
+    assert (before.status, before.headers.get("warning")) == (
+        201,
+        f'299 - "the subject {subject.descriptor.digest} is not in the repository yet"',
+    )
+    client.push_manifest("app", "v2", subject)
+    after = client.push_manifest("app", "v1", referrer)
+    assert after.headers.get_all("warning") == ()
 
 
 def test_an_index_with_a_subject_says_so(client: Client) -> None:

@@ -26,14 +26,14 @@ def test_a_range_within_the_blob(field: str, part: range) -> None:
 
 
 @pytest.mark.parametrize(
-    "field", ["", "bytes=-", "bytes=4-2", "bytes=a-b", "bytes=1-2,4-5", "items=0-1", "bytes= 1-2"]
+    "field", ["", "bytes=-", "bytes=a-b", "bytes=1-2,4-5", "items=0-1", "bytes= 1-2"]
 )
 def test_what_is_no_single_range_means_the_whole(field: str) -> None:
     assert wanted(field, 10) is None
 
 
 @pytest.mark.parametrize(
-    "field", ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=" + "9" * 5000 + "-"]
+    "field", ["bytes=10-", "bytes=10-20", "bytes=4-2", "bytes=-0", "bytes=" + "9" * 5000 + "-"]
 )
 def test_a_range_without_a_byte_of_the_blob_is_a_416(field: str) -> None:
     with pytest.raises(Refusal) as caught:

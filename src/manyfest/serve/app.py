@@ -19,9 +19,9 @@ _READING = frozenset({"GET", "HEAD"})
 
 _HANDLERS: dict[Endpoint, dict[str, Handler]] = {
     "version": {"GET": listings.version, "HEAD": listings.version},
-    "catalog": {"GET": listings.list_repositories},
-    "tags": {"GET": listings.list_tags},
-    "referrers": {"GET": listings.list_referrers},
+    "catalog": {"GET": listings.list_repositories, "HEAD": listings.list_repositories},
+    "tags": {"GET": listings.list_tags, "HEAD": listings.list_tags},
+    "referrers": {"GET": listings.list_referrers, "HEAD": listings.list_referrers},
     "blob": {"GET": blobs.get_blob, "HEAD": blobs.get_blob, "DELETE": blobs.delete_blob},
     "uploads": {"POST": blobs.begin_upload},
     "upload": {
@@ -37,7 +37,7 @@ _HANDLERS: dict[Endpoint, dict[str, Handler]] = {
         "DELETE": manifests.delete_manifest,
     },
 }
-"""End-1 to end-13 of the distribution specification ("Endpoints"), and the catalogue."""
+"""End-1 to end-14 of the distribution specification ("Endpoints"), and the catalogue."""
 
 
 class Registry:

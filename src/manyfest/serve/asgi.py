@@ -28,7 +28,7 @@ PART_SIZE = 512 * 1024
 """Bytes of a body that go to a thread at a time; smaller parts cost more to hand over."""
 
 _SENT_AT_ONCE = 1024 * 1024
-_MOST_PARAMETERS = 16
+_MOST_PARAMETERS = 32
 
 
 class ClientGone(ConnectionFailed):
@@ -68,16 +68,23 @@ class Request:
 
     def query(self) -> dict[str, str]:
         """The parameters after ``?``; the first of those that are given twice."""
+        return dict(reversed(self._parameters()))
+
+    def values(self, name: str) -> list[str]:
+        """All values of one parameter, in order."""
+        return [value for key, value in self._parameters() if key == name]
+
+    def _parameters(self) -> list[tuple[str, str]]:
         raw: bytes = self._scope["query_string"]
         if not raw:
-            return {}
+            return []
+        if raw.count(b"&") >= _MOST_PARAMETERS:
+            most = f"a query may have {_MOST_PARAMETERS} parameters at most"
+            raise Refusal("UNSUPPORTED", most, status=414)
         try:
-            pairs = parse_qsl(
-                raw.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS
-            )
+            return parse_qsl(raw.decode("ascii"), keep_blank_values=True)
         except ValueError:
             raise Refusal("UNSUPPORTED", "the query is not one", status=400) from None
-        return dict(reversed(pairs))
 
     def length(self) -> int | None:
         """The declared size of the body in bytes, if it was declared."""

@@ -96,17 +96,17 @@ async def cancel_upload(call: Call) -> Response:
 
 
 async def _mount(call: Call, query: dict[str, str]) -> bool:
-    """Whether the blob could be had from a repository that the client names.
-
-    Without ``from`` nothing is mounted: that would hand out any blob to whoever knows its digest.
+    """Whether the blob could be had: from the repository that the client names, or from any if it
+    names none. That gives nobody more than they have, while all may read every repository.
     """
-    source = query.get("from", "")
+    digest = Digest.parse(query["mount"])
+    repository = call.storage.repository(call.name)
+    if "from" not in query:
+        return await asyncio.to_thread(repository.mount_any, digest)
+    source = query["from"]
     if not is_repository(source):
         return False
-    digest = Digest.parse(query["mount"])
-    return await asyncio.to_thread(
-        call.storage.repository(call.name).mount, digest, call.storage.repository(source)
-    )
+    return await asyncio.to_thread(repository.mount, digest, call.storage.repository(source))
 
 
 async def _complete(call: Call, digest: Digest) -> Response:
@@ -157,8 +157,9 @@ def _expected(call: Call, writer: Writer) -> int | None:
         return None
     if chunk.start != writer.size:
         raise Refusal(
-            "RANGE_INVALID",
+            "BLOB_UPLOAD_INVALID",
             f"the upload has {writer.size} bytes, but the chunk begins at {chunk.start}",
+            status=416,
             headers=_progress(call.route, writer.size),
         )
     if call.request.length() not in (None, len(chunk)):

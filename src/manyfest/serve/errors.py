@@ -26,15 +26,12 @@ STATUS = {
     "MANIFEST_UNKNOWN": 404,
     "NAME_INVALID": 400,
     "NAME_UNKNOWN": 404,
-    "PAGINATION_NUMBER_INVALID": 400,
-    "RANGE_INVALID": 416,
     "SIZE_INVALID": 400,
-    "TAG_INVALID": 400,
     "UNKNOWN": 500,
     "UNSUPPORTED": 405,
 }
-"""The status that usually goes with a code. Those that the specification does not have are the
-reference implementation's (distribution/distribution, ``registry/api/errcode``)."""
+"""The status that usually goes with a code. Answers of 4XX may have no other codes than the
+specification's; ``UNKNOWN`` is for what the registry itself is to blame for."""
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 

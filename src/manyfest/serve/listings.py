@@ -90,7 +90,7 @@ def _page(names: list[str], request: Request, most: int) -> tuple[list[str], dic
 
 def _count(text: str, most: int) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise Refusal("PAGINATION_NUMBER_INVALID", f"n={text[:20]!r} is not a number of names")
+        raise Refusal("UNSUPPORTED", f"n={text[:20]!r} is not a number of names", status=400)
     return min(int(text), most) if len(text) < 10 else most
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from manyfest.errors import InvalidManifest
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
-from manyfest.oci.manifest import Manifest
-from manyfest.oci.mediatypes import MANIFESTS, OCI_INDEX, OCI_MANIFEST
+from manyfest.oci.manifest import Image, Manifest
+from manyfest.oci.mediatypes import MANIFESTS, OCI_INDEX, OCI_MANIFEST, is_foreign
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import is_tag
 from manyfest.serve.asgi import Response
@@ -33,17 +34,24 @@ async def get_manifest(call: Call) -> Response:
 
 
 async def put_manifest(call: Call) -> Response:
-    """PUT by tag or digest: after everything that it points at, and within the limit on size."""
+    """PUT by tag, or by digest with any number of tags, after everything that it points at."""
     digest = _by_digest(call.item)
-    if digest is None and not is_tag(call.item):
-        raise Refusal("TAG_INVALID", f"{call.item[:80]!r} is not a tag")
+    tags = [call.item] if digest is None else call.request.values("tag")
+    for tag in tags:
+        if not is_tag(tag):
+            raise Refusal("MANIFEST_INVALID", f"{tag[:80]!r} is not a tag")
     raw = await call.request.body(MAX_MANIFEST_SIZE, "a manifest")
     media_type = call.request.header("content-type").partition(";")[0].strip()
-    manifest = await asyncio.to_thread(_store, call, raw, media_type)
+    manifest = await asyncio.to_thread(_store, call, raw, media_type, tags)
     stored = str(manifest.descriptor.digest)
     headers = {"Location": f"/v2/{call.name}/manifests/{stored}", "Docker-Content-Digest": stored}
     if manifest.body.subject is not None:
         headers["OCI-Subject"] = str(manifest.body.subject.digest)
+    if digest is not None and tags:
+        headers["OCI-Tag"] = ", ".join(tags)
+    warnings = await asyncio.to_thread(_warnings, call.repository, manifest)
+    if warnings:
+        headers["Warning"] = ", ".join(f'299 - "{warning}"' for warning in warnings)
     return Response(201, headers)
 
 
@@ -58,7 +66,7 @@ async def delete_manifest(call: Call) -> Response:
     return Response(202)
 
 
-def _store(call: Call, raw: bytes, media_type: str) -> Manifest:
+def _store(call: Call, raw: bytes, media_type: str, tags: Sequence[str]) -> Manifest:
     digest = _by_digest(call.item)
     algorithm = digest.algorithm if digest else "sha256"
     declared = media_type if media_type in MANIFESTS else ""
@@ -68,9 +76,21 @@ def _store(call: Call, raw: bytes, media_type: str) -> Manifest:
         raise Refusal("DIGEST_INVALID", f"the manifest's digest is {manifest.descriptor.digest}")
     repository = call.storage.repository(call.name)
     repository.add_manifest(manifest)
-    if digest is None:
-        repository.tags.point(call.item, manifest.descriptor)
+    if tags:
+        repository.tags.point(tags, manifest.descriptor)
     return manifest
+
+
+def _warnings(repository: Repository, manifest: Manifest) -> list[str]:
+    """What whoever pushed this may not have meant; each of less than 200 bytes of ASCII."""
+    body, found = manifest.body, []
+    if isinstance(body, Image):
+        foreign = sum(is_foreign(layer.media_type) for layer in body.layers)
+        if foreign:
+            found.append(f"{foreign} of the layers are not here, but where their URLs say")
+    if body.subject is not None and not repository.blob(body.subject.digest).exists():
+        found.append(f"the subject {body.subject.digest} is not in the repository yet")
+    return found
 
 
 def _check_type(manifest: Manifest) -> None:

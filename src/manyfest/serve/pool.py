@@ -55,6 +55,13 @@ class BlobPool(Struct, frozen=True):
         finally:
             file.unlink(missing_ok=True)
 
+    def is_held(self, digest: Digest) -> bool:
+        """Whether a repository holds the blob; what none does is on its way out."""
+        try:
+            return self.blobs.path(digest).stat().st_nlink > 1
+        except FileNotFoundError:
+            return False
+
     def release(self, digest: Digest) -> None:
         """Give the disk space back if no repository holds the blob any more.
 

@@ -16,7 +16,8 @@ def wanted(field: str, size: int) -> range | None:
     """The bytes that ``Range`` asks for of ``size``, or ``None`` for the whole.
 
     One range is understood. A field that is malformed or names several is passed over, as
-    RFC 9110 (section 14.2) lets a server do. Raises a 416 if no byte is within ``size``.
+    RFC 9110 (section 14.2) lets a server do. Raises a 416 for a range that ends before it begins,
+    and if no byte of it is within ``size``.
     """
     match = _RANGE.fullmatch(field.strip())
     if match is None or not (match[1] or match[2]):
@@ -26,14 +27,13 @@ def wanted(field: str, size: int) -> range | None:
         part = range(max(0, size - last), size)
     elif not match[2]:
         part = range(first, size)
-    elif last < first:
-        return None
     else:
         part = range(first, min(last + 1, size))
     if not part:
         raise Refusal(
-            "RANGE_INVALID",
+            "SIZE_INVALID",
             f"the blob has {size} bytes, none of them in {field[:60]!r}",
+            status=416,
             headers={"Content-Range": f"bytes */{size}"},
         )
     return part

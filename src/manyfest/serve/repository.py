@@ -71,11 +71,18 @@ class Repository:
 
     def mount(self, digest: Digest, source: Repository) -> bool:
         """Take a blob from another repository; ``False`` if that one does not have it."""
-        if not source.blob(digest).exists():
+        return self._mount(digest, source.blob(digest))
+
+    def mount_any(self, digest: Digest) -> bool:
+        """Take a blob from whichever repository has it; ``False`` if none does."""
+        return self._pool.is_held(digest) and self._mount(digest, self._pool.blobs.path(digest))
+
+    def _mount(self, digest: Digest, blob: Path) -> bool:
+        if not blob.exists():
             return False
         self.create()
         try:
-            _link(source.blob(digest), self.blob(digest))
+            _link(blob, self.blob(digest))
         except OSError as error:
             # Gone by now, or it can have no more links: then the client sends it.
             if error.errno not in (errno.ENOENT, errno.EMLINK):

@@ -69,12 +69,12 @@ class Tags:
         known = self.known()
         return known if known is not None else await asyncio.to_thread(self.read)
 
-    def point(self, tag: str, manifest: Descriptor) -> None:
-        """Make ``tag`` mean this manifest."""
+    def point(self, tags: Sequence[str], manifest: Descriptor) -> None:
+        """Make all of ``tags`` mean this manifest, at the same moment."""
         entry = Descriptor(
             media_type=manifest.media_type, digest=manifest.digest, size=manifest.size
         )
-        self._change(lambda index: with_name(index, entry, tag))
+        self._change(lambda index: _with_names(index, entry, tags))
 
     def remove(self, tag: str) -> None:
         """Forget ``tag``."""
@@ -108,6 +108,12 @@ class _Change(Struct):
 
     make: Callable[[Index], Index]
     refused: bool = False
+
+
+def _with_names(index: Index, entry: Descriptor, tags: Sequence[str]) -> Index:
+    for tag in tags:
+        index = with_name(index, entry, tag)
+    return index
 
 
 def _without_tag(index: Index, tag: str) -> Index:
