@@ -17,6 +17,7 @@ from manyfest.release.journal import open_journal
 from manyfest.release.pointing import Pointing
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
+from manyfest.release.tag_rule import TagRule
 from manyfest.stores.base import Content
 from tests import images
 from tests.unit.releases import (
@@ -449,6 +450,19 @@ def test_a_release_that_was_complete_stays_when_it_goes_on_to_one_more_place(
     fails_once(stores, f"tag {TWO} latest")
     with pytest.raises(ReleaseError, match=r"taken away: two.example/app:2.6;"):
         TAGS.run(published(make_release(tmp_path, stores, to=(ONE, TWO))))
+    assert stores.at(ONE).pointers == digests(first)
+
+
+def test_a_release_that_was_complete_stays_when_it_gets_one_more_tag(tmp_path: Path) -> None:
+    stores = FakeStores()
+    hold_former_release(stores.at(ONE), "2.6", "latest")
+    first = published(make_release(tmp_path, stores))
+    TAGS.run(first)
+    fails_once(stores, f"tag {ONE} stable")
+    tags = tuple(map(TagRule.parse, ("{{version}}", "{{major}}.{{minor}}", "stable", "latest")))
+    again = make_release(tmp_path, stores, config=make_config(tmp_path, tags=tags))
+    with pytest.raises(ReleaseError, match=r"broke; no tag was changed; mend that"):
+        TAGS.run(published(again))
     assert stores.at(ONE).pointers == digests(first)
 
 

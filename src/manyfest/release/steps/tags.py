@@ -50,10 +50,10 @@ def _begun(release: Release, planned: Sequence[Move]) -> list[str]:
     done = [move for move in planned if move.is_done and move.tag.moves]
     if any(str(move.name) not in journal.held for move in done):
         _recall(release, journal, planned)
-    known = {move.name.place for move in planned if str(move.name) in journal.held}
-    if all(move.is_done for move in planned if move.name.place in known):
+    known = [move for move in planned if str(move.name) in journal.held]
+    if all(move.is_done for move in known):
         return []
-    return [str(move.name) for move in done if str(move.name) in journal.held]
+    return [str(move.name) for move in known if move.is_done]
 
 
 def _recall(release: Release, journal: Journal, planned: Sequence[Move]) -> None:
