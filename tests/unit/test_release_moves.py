@@ -102,6 +102,19 @@ def test_the_report_says_what_stays_where_it_is_and_why(tmp_path: Path) -> None:
     assert f"  not set   latest: {HIGHER}\n" in as_table(report)
 
 
+def test_where_a_higher_version_came_in_meanwhile_there_may_be_nothing_left_to_set(
+    tmp_path: Path,
+) -> None:
+    stores = FakeStores()
+    config = make_config(tmp_path, tags=(TagRule.parse("latest"),), arch_tags=False)
+    release = with_image(make_release(tmp_path, stores, config=config, version=BACK_PORT))
+    PUBLISH.run(release)
+    assert TAGS.check(release) == ""
+    hold_former_release(stores.at(ONE), "2.6.1")
+    assert TAGS.run(release) == "0 set"
+    assert release.kept == {"one.example/app:latest": HIGHER}
+
+
 ARM = f"{ONE}-arm64"
 
 

@@ -30,6 +30,8 @@ def _check(release: Release) -> str:
 def _run(release: Release) -> str:
     planned = moves(release)
     refuse_taken(planned)  # another release may have come in while this one was uploading
+    if not planned:
+        return "0 set"
     begun = _begun(release, planned)
     formers = _formers(release, planned)
     pointing = Pointing(
