@@ -7,7 +7,6 @@ permission bits do.
 
 from __future__ import annotations
 
-import io
 import os
 import stat
 import threading
@@ -167,6 +166,10 @@ def _state(status: os.stat_result) -> State:
     )
 
 
+_BENEATH = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Neither following a link, nor waiting for a pipe, that was put in a file's place."""
+
+
 class Pinned(Struct, frozen=True):
     """Opens the file at ``path`` as long as it is in the state in which it was found."""
 
@@ -178,28 +181,25 @@ class Pinned(Struct, frozen=True):
         return PinnedFile(self)
 
 
-class PinnedFile(io.FileIO):
+class PinnedFile:
     """A file that must not change while it is read; closing it tells, by
     :class:`~manyfest.errors.BuildError`. It gives no more bytes than it had."""
 
     def __init__(self, pinned: Pinned) -> None:
-        super().__init__(pinned.path, opener=_open_beneath)
+        self._descriptor = os.open(pinned.path, _BENEATH)
         self._pinned = pinned
         self._left = pinned.state[2]
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        wanted = self._left if size is None or size < 0 else min(size, self._left)
-        data = super().read(wanted) or b""
+    def read(self, size: int, /) -> bytes:
+        data = os.read(self._descriptor, min(size, self._left)) if self._left else b""
         self._left -= len(data)
         return data
 
     def close(self) -> None:
-        changed = not self.closed and _state(os.fstat(self.fileno())) != self._pinned.state
-        super().close()
+        if self._descriptor < 0:
+            return
+        changed = _state(os.fstat(self._descriptor)) != self._pinned.state
+        os.close(self._descriptor)
+        self._descriptor = -1
         if changed:
             raise BuildError("changed while the image was built", where=shown(self._pinned.name))
-
-
-def _open_beneath(path: str, flags: int) -> int:
-    """Without following a link, or waiting for a pipe, that was put in the file's place."""
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

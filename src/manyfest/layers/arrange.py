@@ -27,11 +27,15 @@ def arrange(entries: Iterable[Entry], *, mtime: int = 0) -> list[Entry]:
         if entry.name in named:
             raise BuildError("is in the layer twice", where=repr(entry.name))
         named[entry.name] = entry
+    filled = {""}
     for entry in list(named.values()):
-        for parent in _parents(entry.name):
-            if parent not in named:
-                named[parent] = Entry(name=parent, type=EntryType.DIR, mode=0o755, mtime=mtime)
-            _check_parent(named[parent], entry)
+        above = entry.name.rpartition("/")[0]
+        if above not in filled:
+            filled.add(above)
+            for parent in _parents(entry.name):
+                if parent not in named:
+                    named[parent] = Entry(name=parent, type=EntryType.DIR, mode=0o755, mtime=mtime)
+                _check_parent(named[parent], entry)
         if entry.type is EntryType.HARDLINK:
             _check_target(entry, named)
     return sorted(named.values(), key=_order)

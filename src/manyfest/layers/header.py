@@ -30,6 +30,7 @@ _CHECKSUM = slice(148, 156)
 _INT64 = 1 << 63
 _PREFIX_SIZE = 155
 _NAME_SIZE = 100
+MAX_NAME = _PREFIX_SIZE + 1 + _NAME_SIZE
 
 
 class Header(NamedTuple):

@@ -17,7 +17,7 @@ from manyfest.layers import header as blocks
 from manyfest.layers import pax
 from manyfest.layers.arrange import arrange
 from manyfest.layers.entry import Entry, EntryType, encode_name
-from manyfest.layers.header import BLOCK, MAX_ID, MAX_SIZE, ZEROS, Header
+from manyfest.layers.header import BLOCK, MAX_ID, MAX_NAME, MAX_SIZE, ZEROS, Header
 from manyfest.layers.streams import CHUNK, Sink
 
 
@@ -71,29 +71,37 @@ class TarWriter:
         Raises ``BuildError`` when the content does not have ``entry.size`` bytes, as of a file that
         changed since it was listed, or when the entry cannot be told in a tar archive.
         """
-        self._sink.write(headers(entry))
-        if entry.type is EntryType.FILE:
-            self._copy(entry, b"" if content is None else content)
+        parts = _parts(entry, b"" if content is None else content)
+        if entry.size <= CHUNK:
+            self._sink.write(b"".join(parts))
+        else:
+            for part in parts:
+                self._sink.write(part)
 
     def close(self) -> None:
         """Write the end: two blocks of zeros. They are not padded to a tape's record of 10 240
         bytes, which no reader of layers needs."""
         self._sink.write(ZEROS * 2)
 
-    def _copy(self, entry: Entry, content: Content) -> None:
-        left = entry.size
-        for data in _portions(entry, content):
-            left -= len(data)
-            if left < 0:
-                break
-            self._sink.write(data)
-        if left:
-            raise BuildError(
-                f"changed while it was read: it had {entry.size} bytes,"
-                f" and now has {'fewer' if left > 0 else 'more'}",
-                where=repr(entry.name),
-            )
-        self._sink.write(ZEROS[: -entry.size % BLOCK])
+
+def _parts(entry: Entry, content: Content) -> Iterator[bytes]:
+    """All that tells ``entry``: its headers, and for a file its content and the padding."""
+    yield headers(entry)
+    if entry.type is not EntryType.FILE:
+        return
+    left = entry.size
+    for data in _portions(entry, content):
+        left -= len(data)
+        if left < 0:
+            break
+        yield data
+    if left:
+        raise BuildError(
+            f"changed while it was read: it had {entry.size} bytes,"
+            f" and now has {'fewer' if left > 0 else 'more'}",
+            where=repr(entry.name),
+        )
+    yield ZEROS[: -entry.size % BLOCK]
 
 
 def _portions(entry: Entry, content: Content) -> Iterator[bytes]:
@@ -131,7 +139,10 @@ def headers(entry: Entry) -> bytes:
 def _fit(entry: Entry, records: dict[bytes, bytes]) -> Header:
     """The header of ``entry``; what it cannot hold is put into ``records``."""
 
-    def text(key: bytes, raw: bytes, room: int) -> bytes:
+    def text(key: bytes, value: str, room: int) -> bytes:
+        if not value:
+            return b""
+        raw = encode_name(value)
         if raw.isascii() and len(raw) <= room:
             return raw
         records[key] = raw
@@ -143,18 +154,18 @@ def _fit(entry: Entry, records: dict[bytes, bytes]) -> Header:
         records[key] = b"%d" % value
         return 0
 
-    name = encode_name(entry.name) + (b"/" if entry.type is EntryType.DIR else b"")
+    name = f"{entry.name}/" if entry.type is EntryType.DIR else entry.name
     return Header(
         typeflag=_TYPEFLAGS[entry.type],
-        name=text(b"path", name, len(name) if blocks.split(name) else _LINK_SIZE),
+        name=text(b"path", name, MAX_NAME if blocks.split(encode_name(name)) else _LINK_SIZE),
         mode=entry.mode,
         uid=number(b"uid", entry.uid, MAX_ID),
         gid=number(b"gid", entry.gid, MAX_ID),
         size=number(b"size", entry.size, MAX_SIZE),
         mtime=_time(entry, records),
-        linkname=text(b"linkpath", encode_name(entry.linkname), _LINK_SIZE),
-        uname=text(b"uname", encode_name(entry.uname), _OWNER_SIZE),
-        gname=text(b"gname", encode_name(entry.gname), _OWNER_SIZE),
+        linkname=text(b"linkpath", entry.linkname, _LINK_SIZE),
+        uname=text(b"uname", entry.uname, _OWNER_SIZE),
+        gname=text(b"gname", entry.gname, _OWNER_SIZE),
         devmajor=entry.devmajor,
         devminor=entry.devminor,
     )
