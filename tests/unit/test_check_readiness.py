@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from manyfest.check.readiness import PlatformState, Readiness, readiness
+from manyfest.check.parts import Memory
+from manyfest.check.readiness import PlatformState, Readiness, readiness, with_findings
+from manyfest.check.report import Finding, WrongPlatform
 from manyfest.errors import AccessDenied, ConnectionFailed, ManyfestError
 from manyfest.graph import read_manifest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
+from manyfest.stores.base import Reader
 from manyfest.stores.memory import MemoryStore
-from tests.images import attested, content_of, index, make, platforms
+from tests.images import attested, content_of, entry, image, index, make, platforms
 
 THREE = ("linux/amd64", "linux/arm64", "linux/arm/v7")
 
@@ -115,6 +119,148 @@ def test_a_missing_attestation_keeps_no_platform_waiting() -> None:
     store.tag("v1", content_of(root))
     del store.blobs[root.children[1].digest]
     assert ask(store).ready
+
+
+def test_all_that_is_missing_of_a_platform_is_counted() -> None:
+    store = MemoryStore()
+    root = make(store, "index")
+    arm64 = read_manifest(store, root.children[1])
+    for gone in (arm64.image.config, arm64.image.layers[-1]):
+        del store.blobs[gone.digest]
+    why = f"its configuration {arm64.image.config.digest}, and 1 more is not there"
+    assert ask(store, "linux/arm64").platforms[0].why == why
+
+
+def test_a_layer_that_lies_elsewhere_is_not_waited_for() -> None:
+    store = MemoryStore()
+    plain = image(store)
+    foreign = msgspec.structs.replace(
+        Descriptor.of(b"elsewhere", "application/vnd.oci.image.layer.nondistributable.v1.tar"),
+        urls=("https://example.org/layer",),
+    )
+    layers = (foreign, *plain.image.layers)
+    body = msgspec.structs.replace(plain.image, layers=layers)
+    store.tag("v1", content_of(Manifest.of_image(body)))
+    assert ask(store, "linux/amd64").ready
+
+
+def test_an_inner_index_that_is_missing_hides_what_it_lists() -> None:
+    store = MemoryStore()
+    root = make(store, "nested index")
+    gone = root.children[2]
+    del store.blobs[gone.digest]
+    assert states(ask(store)) == [
+        ("linux/amd64", "ready"),
+        ("linux/arm64", "ready"),
+        ("any", "missing"),
+    ]
+    assert not ask(store).ready
+    assert ask(store, "linux/arm64").ready
+    why = ask(store, "linux/riscv64").platforms[0].why
+    assert why == f"it has linux/amd64, linux/arm64; {gone.digest} is missing"
+
+
+def test_one_image_listed_for_two_platforms_is_mislabelled_for_one_of_them() -> None:
+    store = MemoryStore()
+    amd64 = image(store, "linux/amd64")
+    listed = [entry(amd64, "linux/amd64"), entry(amd64, "linux/arm64")]
+    store.tag("v1", content_of(index(store, listed)))
+    answer = ask(store)
+    assert states(answer) == [("linux/amd64", "ready"), ("linux/arm64", "mislabelled")]
+    assert answer.platforms[1].why == "its configuration says linux/amd64"
+    assert not answer.ready
+    assert ask(store, "linux/amd64").ready
+
+
+def test_findings_about_the_wrong_platform_make_theirs_mislabelled() -> None:
+    store = MemoryStore()
+    make(store, "index")
+    answer = with_findings(
+        ask(store),
+        [
+            WrongPlatform("linux/arm64", "/app", "is built for linux/amd64, not for linux/arm64"),
+            Finding("linux/amd64", "/app", "is not there"),
+        ],
+    )
+    assert [state for _, state in states(answer)] == ["ready", "mislabelled", "ready"]
+    why = "/app is built for linux/amd64, not for linux/arm64"
+    assert (answer.ready, answer.platforms[1].why) == (False, why)
+
+
+class Counting(MemoryStore):
+    """Counts what it is asked, by kind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+
+    def resolve(self, name: str) -> Descriptor:
+        self.calls.append(f"resolve {name}")
+        return super().resolve(name)
+
+    def open(self, descriptor: Descriptor) -> Reader:
+        self.calls.append("open")
+        return super().open(descriptor)
+
+    def has(self, descriptor: Descriptor) -> bool:
+        self.calls.append("has")
+        return super().has(descriptor)
+
+    def count(self) -> dict[str, int]:
+        counted = dict(Counter(self.calls))
+        self.calls.clear()
+        return counted
+
+
+def test_manifests_are_read_and_everything_else_is_asked_for_once() -> None:
+    store = Counting()
+    make(store, "index")
+    assert ask(store).ready
+    # The index and three images; three configurations, and four layers, one of which all share.
+    assert store.count() == {"resolve v1": 1, "open": 4, "has": 7}
+
+
+def test_with_a_memory_only_the_tag_is_asked_for_again() -> None:
+    store, memory = Counting(), Memory()
+    make(store, "index")
+    for expected in ({"resolve v1": 1, "open": 4, "has": 7}, {"resolve v1": 1}):
+        assert readiness(store, "v1", [], "example/app:v1", memory).ready
+        assert store.count() == expected
+
+
+@pytest.mark.parametrize(
+    ("part", "again", "filled"),
+    [
+        ("manifest", {"resolve v1": 1, "has": 1}, {"resolve v1": 1, "has": 3, "open": 1}),
+        ("layer", {"resolve v1": 1, "has": 1}, {"resolve v1": 1, "has": 1}),
+    ],
+)
+def test_with_a_memory_only_what_was_missing_is_asked_for_again(
+    part: str, again: dict[str, int], filled: dict[str, int]
+) -> None:
+    store, memory = Counting(), Memory()
+    root = make(store, "index")
+    digest = PARTS[part](read_manifest(store, root.children[1])).digest
+    lost = store.blobs.pop(digest)
+    seen = []
+    for number in range(3):
+        if number == 2:
+            store.blobs[digest] = lost
+        store.count()
+        seen.append(readiness(store, "v1", [], "example/app:v1", memory).ready)
+        if number:
+            assert store.count() == (again if number == 1 else filled)
+    assert seen == [False, False, True]
+
+
+def test_a_tag_that_moved_has_only_what_is_new_asked_for() -> None:
+    store, memory = Counting(), Memory()
+    make(store, "index")
+    readiness(store, "v1", [], "example/app:v1", memory)
+    store.tag("v1", content_of(platforms(store, [*THREE, "linux/riscv64"])))
+    store.count()
+    assert readiness(store, "v1", [], "example/app:v1", memory).ready
+    assert store.count() == {"resolve v1": 1, "open": 2, "has": 2}
 
 
 def test_only_the_platforms_asked_for_are_read() -> None:

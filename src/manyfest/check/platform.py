@@ -12,7 +12,7 @@ from manyfest.check.elf import Elf, runs_on
 from manyfest.check.entrypoint import command, entrypoint_fault
 from manyfest.check.programs import Damaged, Program
 from manyfest.check.reading import Layer, Reading
-from manyfest.check.report import Finding, PlatformSummary
+from manyfest.check.report import Finding, PlatformSummary, WrongPlatform
 from manyfest.errors import ContentError, NotFound
 from manyfest.layers.entry import EntryType
 from manyfest.layers.tree import Leaf, Tree
@@ -80,7 +80,7 @@ def _places(image: PlatformImage) -> Iterator[_Place]:
 def _platform_findings(image: PlatformImage) -> Iterator[Finding]:
     listed = image.entry.descriptor.platform
     if listed and image.config and not listed.same_as(image.config.platform):
-        yield Finding.of(
+        yield WrongPlatform.of(
             image.label,
             f"configuration {image.manifest.image.config.digest}",
             f"says it is for {image.config.platform.normalised()},"
@@ -141,7 +141,8 @@ def _program_findings(
         what = _program_fault(node.note, platform)
         if what and not any(fnmatchcase(path.lstrip("/"), pattern) for pattern in patterns):
             seen.add(id(node))
-            yield Finding.of(image.label, path, what, _BUILT_ELSEWHERE)
+            kind = Finding if isinstance(node.note, Damaged) else WrongPlatform
+            yield kind.of(image.label, path, what, _BUILT_ELSEWHERE)
 
 
 def _program_fault(program: Program, platform: Platform) -> str:

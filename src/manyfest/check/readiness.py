@@ -6,24 +6,28 @@ ready. Attestations are no platforms.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
 
-from manyfest.copy import missing
+from manyfest.check.parts import Entry, Memory, Outline
+from manyfest.check.report import Finding, WrongPlatform
 from manyfest.errors import NotFound
-from manyfest.graph import read_graph
-from manyfest.images.selection import entries_of
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
 
-State = Literal["ready", "missing", "partial"]
+State = Literal["ready", "missing", "partial", "mislabelled", "different"]
+
+ANY = "any"
+"""What stands for a platform where nobody asked for one and there is none."""
 
 
 class PlatformState(msgspec.Struct, frozen=True, kw_only=True):
-    """One platform: ``why`` names what is missing, or is empty."""
+    """One platform: ``why`` names what is missing or wrong, or is empty."""
 
     platform: str
     state: State
@@ -40,51 +44,97 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     platforms: tuple[PlatformState, ...]
 
 
-def readiness(source: Source, name: str, wanted: Sequence[Platform], reference: str) -> Readiness:
+def readiness(
+    source: Source,
+    name: str,
+    wanted: Sequence[Platform],
+    reference: str,
+    memory: Memory | None = None,
+) -> Readiness:
     """Whether ``name`` in ``source`` is complete for the platforms ``wanted``, or, if there are
-    none, for all that it has.
+    none, for all that it has. What is in ``memory`` is not asked for again.
 
     A tag that is not there is a "no". A registry that does not answer raises: it is neither.
     """
+    memory = memory or Memory()
     try:
         root = source.resolve(name)
-        there = entries_of(source, root)
+        outline = memory.outline(source, root)
     except NotFound as error:
-        states = tuple(_missing(str(platform), error.what) for platform in wanted)
-        nothing = states or (_missing("any", error.what),)
-        return Readiness(reference=reference, digest="", ready=False, platforms=nothing)
-    asked = wanted or dict.fromkeys(platform.normalised() for platform, _ in there)
-    states = tuple(_state(source, platform, there) for platform in asked)
-    if not states:
-        states = (_missing("any", "it holds no image for a platform"),)
-    ready = all(state.state == "ready" for state in states)
-    return Readiness(reference=reference, digest=str(root.digest), ready=ready, platforms=states)
+        states = [missing(str(platform), error.what) for platform in wanted]
+        return with_states(reference, "", states or [missing(ANY, error.what)])
+    asked = wanted or tuple(dict.fromkeys(each.normalised() for each, _ in outline.entries))
+    images = {platform: _image_for(platform, outline.entries) for platform in asked}
+    memory.look(source, [image for image in images.values() if image])
+    doubtful = _listed_for_several(outline.entries)
+    states = [
+        _state(source, memory, platform, image, doubtful=image.digest in doubtful)
+        if image
+        else missing(str(platform), _what_there_is(outline))
+        for platform, image in images.items()
+    ]
+    if not wanted and (outline.gap or not states):
+        states.append(missing(ANY, outline.gap or "it holds no image for a platform"))
+    return with_states(reference, str(root.digest), states)
+
+
+def with_states(reference: str, digest: str, states: Iterable[PlatformState]) -> Readiness:
+    """The answer that these states make."""
+    platforms = tuple(states)
+    ready = all(each.state == "ready" for each in platforms)
+    return Readiness(reference=reference, digest=digest, ready=ready, platforms=platforms)
+
+
+def with_findings(answer: Readiness, findings: Iterable[Finding]) -> Readiness:
+    """The same answer, after all was read: a platform whose image turned out to be for another one
+    is mislabelled."""
+    wrong = {each.platform: each for each in findings if isinstance(each, WrongPlatform)}
+    states = [
+        msgspec.structs.replace(
+            state,
+            state="mislabelled",
+            why=f"{wrong[state.platform].where} {wrong[state.platform].what}",
+        )
+        if state.platform in wrong and state.state == "ready"
+        else state
+        for state in answer.platforms
+    ]
+    return with_states(answer.reference, answer.digest, states)
+
+
+def missing(platform: str, why: str) -> PlatformState:
+    """The state of a platform that is not there."""
+    return PlatformState(platform=platform, state="missing", digest="", why=why)
+
+
+def _image_for(platform: Platform, entries: Sequence[Entry]) -> Descriptor | None:
+    """The first, where there are several, as clients take it."""
+    return next((image for each, image in entries if each.same_as(platform)), None)
 
 
 def _state(
-    source: Source, platform: Platform, there: list[tuple[Platform, Descriptor]]
+    source: Source, memory: Memory, platform: Platform, image: Descriptor, *, doubtful: bool
 ) -> PlatformState:
-    for candidate, image in there:
-        if candidate.same_as(platform):
-            why = _incomplete(source, image)
-            return PlatformState(
-                platform=str(platform),
-                state="partial" if why else "ready",
-                digest=str(image.digest),
-                why=why,
-            )
-    known = ", ".join(str(candidate) for candidate, _ in there) or "none"
-    return _missing(str(platform), f"it has {known}")
+    state: State = "ready"
+    why = memory.absent(image)
+    if why:
+        state = "partial"
+    elif doubtful:
+        stated = memory.stated(source, image)
+        if stated and not stated.same_as(platform):
+            state = "mislabelled"
+            why = f"its configuration says {stated.normalised()}"
+    return PlatformState(platform=str(platform), state=state, digest=str(image.digest), why=why)
 
 
-def _incomplete(source: Source, image: Descriptor) -> str:
-    """Which part of the image is not there, or the empty string."""
-    try:
-        absent = missing(source, read_graph(source, image))
-    except NotFound as error:
-        return error.what
-    return f"{absent[0].digest} is not there" if absent else ""
+def _listed_for_several(entries: Iterable[Entry]) -> set[Digest]:
+    """Images that stand for more than one platform: they can be for one of them at most."""
+    platforms: defaultdict[Digest, set[str]] = defaultdict(set)
+    for platform, image in entries:
+        platforms[image.digest].add(str(platform.normalised()))
+    return {digest for digest, names in platforms.items() if len(names) > 1}
 
 
-def _missing(platform: str, why: str) -> PlatformState:
-    return PlatformState(platform=platform, state="missing", digest="", why=why)
+def _what_there_is(outline: Outline) -> str:
+    known = ", ".join(str(each) for each, _ in outline.entries) or "none"
+    return f"it has {known}; {outline.gap}" if outline.gap else f"it has {known}"

@@ -30,6 +30,10 @@ class Finding(Struct, frozen=True):
         return f"{line}; {self.mend}" if self.mend else line
 
 
+class WrongPlatform(Finding, frozen=True):
+    """An image, or a program in it, is for another platform than the image is shipped for."""
+
+
 class PlatformSummary(Struct, frozen=True, kw_only=True):
     """One platform's image. ``size`` is the bytes of its manifest, configuration and layers as
     they are stored, ``unpacked`` the bytes of its layers' tars, ``files`` the regular files that a

@@ -30,14 +30,15 @@ class Selection(Struct, frozen=True):
 
 
 def entries_of(
-    source: Source, root: Descriptor, *, known: Iterable[Manifest] = ()
+    source: Source, root: Descriptor, *, known: Iterable[Manifest] = (), gaps: bool = False
 ) -> list[tuple[Platform, Descriptor]]:
     """Each platform and its image, those in indexes within the index too.
 
     What an index does not say, the image's configuration does. Artifacts have no platform. Those
-    manifests that are ``known`` are not read again.
+    manifests that are ``known`` are not read again. With ``gaps`` what would have to be read and is
+    not there is left out; else :class:`~manyfest.errors.NotFound` is raised.
     """
-    return _images(_entries(source, _read_indexes(source, root, known)))
+    return _images(_entries(source, _read_indexes(source, root, known, gaps=gaps)))
 
 
 def entry_for(source: Source, root: Descriptor, wanted: Platform) -> Descriptor:
@@ -131,11 +132,15 @@ def _present(source: Source, root: Descriptor) -> list[str]:
     return []
 
 
-def _read_indexes(source: Source, root: Descriptor, known: Iterable[Manifest] = ()) -> Graph:
+def _read_indexes(
+    source: Source, root: Descriptor, known: Iterable[Manifest] = (), *, gaps: bool = False
+) -> Graph:
     """The indexes, and the images of which no index says the platform."""
 
     def unclear(entry: Descriptor) -> bool:
-        return entry.media_type in INDEXES or not (entry.is_attestation or entry.platform)
+        if entry.media_type not in INDEXES and (entry.is_attestation or entry.platform):
+            return False
+        return not gaps or source.has(entry)
 
     return read_graph(source, root, select=unclear, known=known)
 
