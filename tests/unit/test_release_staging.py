@@ -166,6 +166,21 @@ def test_a_record_is_made_once(tmp_path: Path) -> None:
     assert len(stores.at(ONE).referrers(again.built.digest)) == 1
 
 
+def test_what_says_that_it_is_of_another_commit_is_staged_only_if_that_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    other = {"org.opencontainers.image.revision": "fedcba9876543210fedcba9876543210fedcba98"}
+    taken = archive(tmp_path, lambda store: runnable(store, ARM64, other))
+    stores = FakeStores()
+    with pytest.raises(ReleaseError, match="is of commit 'fedcba9876543210"):
+        stage(staging(tmp_path, stores, taken_from=taken))
+    assert stores.at(ONE).pointers == {}
+    allowed = staging(tmp_path, stores, taken_from=taken)
+    allowed.allow_other_commit = True
+    assert how(stage(allowed))["vouch"] == "done"
+    assert stores.at(ONE).pointers["2.6.1-arm64"] == allowed.built.digest
+
+
 def test_an_attestation_that_stays_behind_is_named(tmp_path: Path) -> None:
     release = staging(tmp_path, FakeStores(), taken_from=archive(tmp_path, attested_index))
     stage(release)

@@ -13,15 +13,9 @@ from msgspec.structs import replace
 from manyfest.build.assemble import PlatformImage, write_index
 from manyfest.errors import ReleaseError
 from manyfest.graph import read_graph
+from manyfest.release.rendezvous.staged import Staged, look_for, one_digest, shared
 from manyfest.release.rendezvous.staging import staging_tag
-from manyfest.release.rendezvous.waiting import (
-    Patience,
-    Staged,
-    Waiting,
-    look_for,
-    one_digest,
-    shared,
-)
+from manyfest.release.rendezvous.waiting import Patience, Waiting
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.preflight import PREFLIGHT_WITHOUT_BUILD
 from manyfest.release.steps.publish import PUBLISH

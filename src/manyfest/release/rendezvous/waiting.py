@@ -9,36 +9,25 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
-from manyfest.copy import JOBS
-from manyfest.errors import (
-    AnswerIsNo,
-    ConnectionFailed,
-    NotFound,
-    RegistryError,
-    ReleaseError,
-    StoreError,
-)
-from manyfest.graph import read_config, read_manifest
-from manyfest.oci.config import ImageConfig
-from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Manifest
+from manyfest.errors import AnswerIsNo, NotFound, StoreError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
-from manyfest.release.destinations import Destination
-from manyfest.release.origin import Origin, revisions_of, said_by
+from manyfest.release.rendezvous.staged import (
+    Held,
+    Staged,
+    examined,
+    look_for,
+    may_pass,
+    one_digest,
+    require_one_commit,
+    shared,
+)
 from manyfest.release.rendezvous.staging import staging_tag
-from manyfest.release.steps.moves import held_by
 from manyfest.release.steps.step import Release, counted
-from manyfest.stores.overlay import Overlay
-from manyfest.threads import workers
-
-_Held = Digest | StoreError | None
-"""What a tag holds; an error that may pass, if the registry did not say; ``None`` if nothing."""
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -59,15 +48,6 @@ class Patience(Struct, frozen=True, kw_only=True):
         while True:
             yield grown * (1 + self.jitter()) / 2
             grown = min(grown * 1.5, self.longest)
-
-
-class Staged(Struct, frozen=True):
-    """A platform's image as it was staged; ``revisions`` are the commits that are known of it."""
-
-    platform: Platform
-    manifest: Manifest
-    config: ImageConfig
-    revisions: frozenset[str]
 
 
 class Waiting:
@@ -116,17 +96,17 @@ class Waiting:
             patience.sleep(min(pause, left))
             self.look()
 
-    def _take(self, platform: Platform, answers: Mapping[Name, _Held]) -> None:
+    def _take(self, platform: Platform, answers: Mapping[Name, Held]) -> None:
         """Read what a tag holds, if any of them does."""
         errors = [each for each in answers.values() if isinstance(each, StoreError)]
         try:
             if one_digest(self._release, platform, answers) is not None:
-                self.found[platform] = _examined(self._release, platform, answers)
+                self.found[platform] = examined(self._release, platform, answers)
                 return
         except NotFound:
             return  # the tag is there, and what it names is still to come
         except StoreError as error:
-            if not _may_pass(error):
+            if not may_pass(error):
                 raise
             errors.append(error)
         if errors:
@@ -149,120 +129,6 @@ class Waiting:
             f" in {places} (as {tags}); nothing was changed",
             mend="see how their `manyfest stage` ended, and run the same command again",
         )
-
-
-def shared(release: Release) -> tuple[Destination, ...]:
-    """The repositories for all platforms: images are staged in these."""
-    return tuple(each for each in release.destinations if each.platform is None)
-
-
-def look_for(release: Release, platforms: Sequence[Platform]) -> dict[Platform, dict[Name, _Held]]:
-    """What the tag of each of these platforms holds in each repository; all are asked at once."""
-    wanted = [(platform, name) for platform in platforms for name in shared(release)]
-    with workers(JOBS, "staged") as pool:
-        held = list(pool.map(lambda each: _held(release, *each), wanted))
-    found: dict[Platform, dict[Name, _Held]] = {platform: {} for platform in platforms}
-    for (platform, name), each in zip(wanted, held, strict=True):
-        found[platform][name] = each
-    return found
-
-
-def one_digest(release: Release, platform: Platform, held: Mapping[Name, _Held]) -> Digest | None:
-    """What all repositories that have the platform agree on; ``None`` if none has it.
-
-    Raises :class:`~manyfest.errors.ReleaseError` if they do not agree.
-    """
-    found = {name: each for name, each in held.items() if isinstance(each, Digest)}
-    if len(set(found.values())) > 1:
-        tag = staging_tag(release.version, platform)
-        what = ", ".join(f"{name.with_tag(tag)} is {digest}" for name, digest in found.items())
-        raise ReleaseError(
-            f"two images were staged for {platform}: {what}; nothing was changed",
-            mend="remove the wrong one with manyfest rm, and run the same command again",
-        )
-    return next(iter(found.values()), None)
-
-
-def require_one_commit(release: Release, staged: Iterable[Staged]) -> None:
-    """Where no commit is known here, all platforms must still be of the same one.
-
-    Raises :class:`~manyfest.errors.ReleaseError`.
-    """
-    first: Staged | None = None
-    common: frozenset[str] = frozenset()
-    for each in staged:
-        common = each.revisions if first is None else common & each.revisions
-        first = first or each
-        if not common:
-            raise ReleaseError(
-                f"{first.platform} is of {_commits(first.revisions)}, and {each.platform} of"
-                f" {_commits(each.revisions)}; nothing was changed",
-                where=release.destinations[0].place,
-                mend=f"stage both from one commit, as a version after {release.version}",
-            )
-
-
-def _held(release: Release, platform: Platform, name: Name) -> _Held:
-    """What may pass is an answer too: a registry that is down for a minute ends no waiting."""
-    store = release.stores.registry(name)
-    try:
-        return held_by(store, staging_tag(release.version, platform))
-    except StoreError as error:
-        if not _may_pass(error):
-            raise
-        return error
-
-
-def _may_pass(error: StoreError) -> bool:
-    if isinstance(error, RegistryError):
-        return error.status == 429 or error.status >= 500
-    return isinstance(error, ConnectionFailed)
-
-
-def _examined(release: Release, platform: Platform, held: Mapping[Name, _Held]) -> Staged:
-    """The image, if it is for the platform and of this release.
-
-    Raises :class:`~manyfest.errors.ReleaseError`.
-    """
-    holding = {name: each for name, each in held.items() if isinstance(each, Digest)}
-    where = str(next(iter(holding)).with_tag(staging_tag(release.version, platform)))
-    stores = [release.stores.registry(name) for name in holding]
-    source = Overlay(stores)
-    manifest = read_manifest(source, source.resolve(str(next(iter(holding.values())))))
-    if not manifest.is_runnable:
-        raise _refused(where, "is no image of one platform")
-    config = read_config(source, manifest.image)
-    if not config.platform.same_as(platform):
-        raise _refused(where, f"is for {config.platform}, not for {platform}")
-    wanted = Origin.of(release.version)
-    known = (revisions_of(store, manifest, config, wanted) for store in stores)
-    revisions = frozenset[str]().union(*known)
-    if not revisions or (wanted.revision and wanted.revision not in revisions):
-        said = said_by(manifest, config) if not revisions else Origin(wanted.version, "")
-        raise _refused(where, _otherness(said, revisions, wanted))
-    return Staged(platform, manifest, config, revisions)
-
-
-def _otherness(said: Origin, revisions: frozenset[str], wanted: Origin) -> str:
-    """What makes an image one of another release."""
-    if not (revisions or said.version or said.revision):
-        return "nothing says of which version and commit it is"
-    version = said.version[:80] or "no known version"
-    commits = _commits(revisions or {said.revision})
-    return f"is {version} of {commits}, and not {wanted.version} of {_commits({wanted.revision})}"
-
-
-def _commits(revisions: AbstractSet[str]) -> str:
-    known = sorted(revisions - {""})
-    return f"commit {', '.join(each[:40] for each in known)}" if known else "no known commit"
-
-
-def _refused(where: str, what: str) -> ReleaseError:
-    return ReleaseError(
-        f"{what}; nothing was changed",
-        where=where,
-        mend="stage this commit under a version of its own, or remove what is there",
-    )
 
 
 def _minutes(seconds: float) -> str:
