@@ -7,6 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.copy import copy_graph
+from manyfest.graph import read_graph
+from manyfest.oci.descriptor import Descriptor
+from manyfest.progress import NoProgress
+from manyfest.release.smoke.run import smoke_test
+from manyfest.release.smoke.trial import Trial
+from manyfest.stores.base import Source
+from manyfest.stores.layout import LayoutStore
 from tests import real
 
 _HYBRID = Path("/sys/fs/cgroup/unified/cgroup.controllers")
@@ -60,3 +68,20 @@ def use_crun(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def _look_first(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
+
+
+def put_layout(source: Source, root: Descriptor, folder: Path) -> None:
+    """The image as a layout in ``folder``, for another process to try."""
+    with LayoutStore(folder / "layout") as layout:
+        copy_graph(source, read_graph(source, root), layout, ["v1"])
+
+
+def try_layout(path: Path, folder: Path, runtime: str) -> None:
+    """The smoke test of a layout that :func:`put_layout` made. It may go on for long, and its
+    processes are told by the folder that they are given."""
+    trial = Trial(command=(str(folder),), timeout=100)
+    with LayoutStore(path) as layout:
+        smoke_test(
+            layout, layout.resolve("v1"), trial, runtime=runtime, folder=folder,
+            progress=NoProgress(),
+        )  # fmt: skip

@@ -28,6 +28,7 @@ from manyfest.release.smoke.bundle import HOSTNAME, config
 from manyfest.release.smoke.guard import guarded
 from manyfest.release.smoke.layers import Layers
 from manyfest.release.smoke.program import Program
+from manyfest.release.smoke.refusal import refusal
 from manyfest.release.smoke.rootfs import files_of, lay_out
 from manyfest.release.smoke.tool import Tool
 from manyfest.release.smoke.trial import Ran, Subject, Trial
@@ -140,13 +141,14 @@ class CrunSession:
         finally:
             with self._lock:
                 self._running.discard(program)
-        trouble = "" if program.timed_out else _trouble(log)
+        lines = program.lines(trial.hidden)
         return Ran(
-            trouble=trouble,
+            trouble="" if program.timed_out else _trouble(log),
+            refused=refusal(program.status, lines),
             status=program.status,
             expected=program.found,
             timed_out=program.timed_out,
-            lines=program.lines(trial.hidden),
+            lines=lines,
         )
 
     def _id(self, bundle: Path) -> str:

@@ -19,6 +19,7 @@ from manyfest.oci.platform import Platform
 from manyfest.progress import Progress
 from manyfest.release.smoke.guard import guarded
 from manyfest.release.smoke.program import Program
+from manyfest.release.smoke.refusal import refusal
 from manyfest.release.smoke.tool import Tool
 from manyfest.release.smoke.trial import MEMORY, PROCESSES, Ran, Subject, Trial
 from manyfest.stores.base import Source
@@ -121,9 +122,11 @@ class EngineSession:
         if not program.timed_out and (state.error or state.status not in _ENDED):
             reason = state.error or (lines[-1] if lines else f"the container is {state.status}")
             return Ran(trouble=_DECORATION.sub("", reason))
-        if state.exit_code and self._is_foreign(subject) and _says_wrong_processor(lines):
+        refused = refusal(state.exit_code, lines)
+        if refused == _WRONG_PROCESSOR and self._is_foreign(subject):
             return Ran(trouble=f"no emulator for {subject.platform} is registered where it runs")
         return Ran(
+            refused=refused,
             status=state.exit_code,
             expected=program.found,
             timed_out=program.timed_out,
@@ -145,21 +148,21 @@ class _State(Struct, frozen=True, rename="pascal"):
     error: str = ""
 
 
-def _says_wrong_processor(lines: Sequence[str]) -> bool:
-    return any(_WRONG_PROCESSOR in line.lower() for line in lines)
-
-
 def _clearing(tool: Tool, token: str) -> str:
     """A script that removes our containers and our images' names, and with these what nobody else
-    has named. What is not there is no failure."""
-    program = shlex.quote(tool.program)
-    return "\n".join((
-        f"containers=$({program} ps --all --quiet --filter label={_LABEL}={token}) || exit",
-        f'[ -z "$containers" ] || {program} rm --force --volumes $containers || exit',
-        f"images=$({program} images --format '{{{{.Repository}}}}:{{{{.Tag}}}}'"
-        f" --filter 'reference={_REPOSITORY}-{token}') || exit",
-        f'[ -z "$images" ] || {program} image rm $images',
-    ))  # fmt: skip
+    has named. What is not there is no failure. Podman lists all names of an image of which one is
+    asked for, so that they are looked at again."""
+    program, ours = shlex.quote(tool.program), f"{_REPOSITORY}-{token}"
+    form = "'{{.Repository}}:{{.Tag}}'"
+    return f"""
+containers=$({program} ps --all --quiet --filter label={_LABEL}={token}) || exit
+[ -z "$containers" ] || {program} rm --force --volumes $containers || exit
+names=$({program} images --format {form} --filter reference={ours}) || exit
+for name in $names; do
+    case $name in {ours}:*) {program} image rm $name || status=1 ;; esac
+done
+exit ${{status:-0}}
+"""
 
 
 def limits(*, memory: bool, processes: bool) -> list[str]:

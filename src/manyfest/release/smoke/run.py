@@ -55,6 +55,8 @@ def smoke_test(
         if not why:
             return Passed(tuple(subject.platform for subject in subjects), each.name)
         tried.append(f"{each.name}: {why}")
+        if runtime == AUTO:
+            progress.say(f"smoke test: {each.name} is not used: {why}")
     raise ReleaseError(
         f"the smoke test could not be run; {'; '.join(tried)}", where=where, mend=_MEND
     )

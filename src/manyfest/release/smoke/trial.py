@@ -51,10 +51,12 @@ class Subject(Struct, frozen=True):
 
 
 class Ran(Struct, frozen=True, kw_only=True):
-    """How a container ended. ``trouble`` says why the program was not started at all, which says
-    nothing of the image; ``lines`` are the last that it printed."""
+    """How a container ended. ``trouble`` says why there was none, which says nothing of the image;
+    ``refused`` says why the kernel did not start its program. ``lines`` are the last that it
+    printed."""
 
     trouble: str = ""
+    refused: str = ""
     status: int = 0
     expected: bool = True
     """Whether the text that is expected was there."""
@@ -68,6 +70,8 @@ class Ran(Struct, frozen=True, kw_only=True):
             return f"did not end within {trial.timeout:g} seconds"
         if self.out_of_memory:
             return f"was killed, as it used more than {MEMORY // 1024**3} GiB of memory"
+        if self.refused:
+            return f"could not be started: {self.refused}"
         if self.status != trial.exit:
             return f"exited with {_told(self.status)}, and not with {trial.exit}"
         return "" if self.expected else f"did not print {trial.expect!r}"
