@@ -111,7 +111,7 @@ def test_one_job_builds_and_another_publishes(project: Path, docker_registry: st
     released = release(project, "--from", "image.tar", "--to", place)
     assert released.returncode == 0, released.stderr
     assert released.stdout.splitlines()[-1] == built
-    assert "origin: it is of commit" in released.stderr
+    assert "origin: it says that it is of commit" in released.stderr
     again = release(project, "--from", "image.tar", "--to", place, "--json")
     assert json.loads(again.stdout)["changed"] == []
 

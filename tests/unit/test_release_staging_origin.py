@@ -124,11 +124,14 @@ def test_an_image_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_of_this_commit_is_released(tmp_path: Path) -> None:
-    assert origin(tmp_path, labelled("2.6.1", VERSION.revision)) == "it is of commit 0123456"
+    assert (
+        origin(tmp_path, labelled("2.6.1", VERSION.revision))
+        == "it says that it is of commit 0123456"
+    )
 
 
 def test_a_short_commit_is_enough(tmp_path: Path) -> None:
-    assert origin(tmp_path, labelled("2.6.1", "0123456")) == "it is of commit 0123456"
+    assert origin(tmp_path, labelled("2.6.1", "0123456")) == "it says that it is of commit 0123456"
 
 
 def test_what_says_nothing_is_released_and_that_is_said(tmp_path: Path) -> None:
@@ -147,6 +150,16 @@ def test_an_image_of_another_commit_is_refused_before_anything_is_uploaded(
         " --allow-other-commit"
     )
     assert stores.trouble.count("put") == stores.trouble.count("tag") == 0
+
+
+def test_no_image_hides_behind_another_for_the_same_platform(tmp_path: Path) -> None:
+    def make(store: Images) -> Descriptor:
+        first = runnable(store, ARM64, labelled("2.6.1", OTHER))
+        second = runnable(store, ARM64, labelled("2.6.1", VERSION.revision))
+        return store.index(runnable(store, AMD64), first, second)
+
+    with pytest.raises(ReleaseError, match=f"is of commit '{OTHER}'"):
+        release_from(tmp_path, make)
 
 
 def test_it_is_released_all_the_same_if_that_is_asked_for(tmp_path: Path) -> None:

@@ -42,21 +42,27 @@ def _tell_of_others(release: Release) -> None:
 
 def _compare(release: Release) -> str:
     wanted = Origin.of(release.version)
-    said = dict(_said(release))
-    for label, each in said.items():
-        if each.revision and wanted.revision and not _same(each.revision, wanted.revision):
-            _refuse(release, label, each.revision)
-    versions = {each.version for each in said.values()} - {"", wanted.version}
+    said = list(_said(release))
+    others = [
+        (label, each.revision)
+        for label, each in said
+        if each.revision and wanted.revision and not _same(each.revision, wanted.revision)
+    ]
+    for label, revision in others:
+        _refuse(release, label, revision)
+    versions = {each.version for _, each in said} - {"", wanted.version}
     for version in sorted(versions):
         release.progress.say(
             f"warning: {release.taken_from} calls itself {version[:80]!r},"
             f" and is released as {wanted.version}"
         )
+    if others:
+        return "it is taken all the same"
     if not wanted.revision:
         return "no commit is known here to compare it with"
-    if not any(each.revision for each in said.values()):
+    if not any(each.revision for _, each in said):
         return "it does not say of which commit it is"
-    return f"it is of commit {release.version.short_revision}"
+    return f"it says that it is of commit {release.version.short_revision}"
 
 
 def _said(release: Release) -> Iterator[tuple[str, Origin]]:
