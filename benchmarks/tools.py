@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent.parent
@@ -18,6 +19,7 @@ VERSIONS = {
     "curl": "--version",
     "python3": "--version",
     "docker-registry": "--version",
+    "manyfest": "--version",
 }
 _VERSION = re.compile(r"v?\d+\.\d+[\w.+~-]*")
 
@@ -32,7 +34,8 @@ def folders() -> list[Path]:
 
 def find(tool: str) -> str | None:
     """The program's path, if it is installed."""
-    path = [*map(str, folders()), os.environ.get("PATH", os.defpath)]
+    own = str(Path(sys.executable).parent)
+    path = [*map(str, folders()), own, os.environ.get("PATH", os.defpath)]
     return shutil.which(tool, path=os.pathsep.join(path))
 
 
