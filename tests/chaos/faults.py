@@ -43,22 +43,42 @@ FORMER, VERSION = "1.0.0", "1.1.0"
 """What the registries hold before, most of the time, and what is released."""
 
 
-class Hits(Struct, frozen=True):
+RETRIES = 5
+"""How often a client tries the same request before it gives up."""
+
+
+class Hits:
     """Which of a registry's requests meet a fault, by their numbers: each from ``first`` to before
-    ``end``, with this ``rate``."""
+    ``end``, with this ``rate``. ``stuck``: of these only those like the first of them, which fails
+    however often it is tried."""
 
-    first: int
-    end: float
-    rate: float
-    chance: random.Random
+    def __init__(
+        self,
+        chance: random.Random,
+        first: int,
+        end: float,
+        *,
+        rate: float = 1.0,
+        stuck: bool = False,
+    ) -> None:
+        self.chance = chance
+        self.is_lasting = end == math.inf
+        self._first = first
+        self._end = end
+        self._rate = rate
+        self._stuck = stuck
+        self._like: tuple[str, str] | None = None
+        self._met = 0
 
-    @property
-    def is_lasting(self) -> bool:
-        """Whether it is still so when a release puts its tags back."""
-        return self.end == math.inf
-
-    def __call__(self, number: int) -> bool:
-        return self.first <= number < self.end and self.chance.random() < self.rate
+    def __call__(self, exchange: Exchange) -> bool:
+        if exchange.number < self._first:
+            return False
+        if self._stuck:
+            like = (exchange.method, exchange.path)
+            self._like = self._like or like
+            self._met += like == self._like
+            return like == self._like and self._met <= RETRIES
+        return exchange.number < self._end and self.chance.random() < self._rate
 
 
 class Simple:
@@ -69,7 +89,7 @@ class Simple:
         self._action = action
 
     async def choose(self, exchange: Exchange, proxy: Proxy) -> Action:
-        return self._action() if self._hits(exchange.number) else None
+        return self._action() if self._hits(exchange) else None
 
 
 class Tokens:
@@ -82,7 +102,7 @@ class Tokens:
 
     async def choose(self, exchange: Exchange, proxy: Proxy) -> Action:
         if exchange.path == "/token":
-            if self._hits.is_lasting and self._hits(exchange.number):
+            if self._hits.is_lasting and self._hits(exchange):
                 return Answer(status=401)
             return self._issued()
         held = exchange.fields.get("authorization", "").removeprefix("Bearer ")
@@ -361,15 +381,19 @@ class Campaign:
         return how
 
     def _hits(self, chance: random.Random, *, lasting: bool) -> Hits:
-        """Most faults pass; some come again and again, some stay."""
-        kind = chance.choices(["passing", "sprinkled", "staying"], [3, 1, 1])[0]
+        """Most faults pass, before or after the client has given up; some come again and again,
+        some stay."""
+        shape = chance.choices(["passing", "stuck", "sprinkled", "staying"], [3, 5, 1, 1])[0]
         # Tags are set at the end, where there is most to lose.
         first = chance.randint(chance.choice([1, self._requests * 2 // 3]), self._requests)
-        if kind == "sprinkled":
-            return Hits(1, math.inf if lasting else 2 * first, chance.uniform(0.02, 0.2), chance)
-        if kind == "staying" and lasting:
-            return Hits(first, math.inf, 1.0, chance)
-        return Hits(first, first + chance.randint(1, 3), 1.0, chance)
+        if shape == "stuck":
+            return Hits(chance, first, first, stuck=True)
+        if shape == "sprinkled":
+            end = math.inf if lasting else first
+            return Hits(chance, 1, end, rate=chance.uniform(0.02, 0.2))
+        if shape == "staying" and lasting:
+            return Hits(chance, first, math.inf)
+        return Hits(chance, first, first + chance.randint(1, 3))
 
     def _look_whole(self) -> None:
         """What is public is whole, whatever happened."""
