@@ -135,6 +135,22 @@ def test_what_came_before_need_not_be_the_next_lower_version(project: New) -> No
     assert app.rollback().target == "2.5.0"
 
 
+def test_a_back_port_that_came_later_stays(project: New) -> None:
+    app = project().release("2.6.1", "2.7.0", "2.6.2")
+    assert app.versions() == {"2.6": "2.6.2", "2.7": "2.7.0", "2": "2.7.0", "latest": "2.7.0"}
+    app.rollback()
+    assert app.versions() == {"2.6": "2.6.2", "2": "2.6.1", "latest": "2.6.1"}
+
+
+def test_a_killed_rollback_goes_on_with_what_it_was_to_do_and_no_more(project: New) -> None:
+    app = project(ONE, TWO).release("2.6.1", "2.7.0", "2.6.2")
+    kill_at(app, f"untag {ONE} 2.7")
+    app.rollback()
+    for place in (ONE, TWO):
+        assert app.versions(place) == {"2.6": "2.6.2", "2": "2.6.1", "latest": "2.6.1"}
+    assert app.said == ["going on with the rollback to 2.6.1, which was interrupted"]
+
+
 def test_it_can_be_done_again_to_go_further_back(project: New) -> None:
     app = project().release("2.4.0", "2.5.0", "2.6.0")
     assert [app.rollback().target, app.rollback().target] == ["2.5.0", "2.4.0"]

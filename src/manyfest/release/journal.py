@@ -47,6 +47,13 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="he
     digest: Digest | None
 
 
+class Goes(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="goes"):
+    """Where a rollback takes a moving tag; ``null``: away."""
+
+    reference: str
+    digest: Digest | None
+
+
 class Made(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="made"):
     """The archive holds the image. It was made of ``revision`` and found good; ``inputs`` is the
     digest of all else that it was made of."""
@@ -63,7 +70,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="e
     at: str
 
 
-Line = Began | Held | Made | Ended
+Line = Began | Held | Goes | Made | Ended
 
 
 def _digest(type_: type, value: object) -> object:
@@ -94,6 +101,12 @@ class Journal:
     def held(self) -> dict[str, Digest | None]:
         """What each moving tag held, by its reference. The last word on each counts."""
         lines = (line for line in self._lines if isinstance(line, Held))
+        return {line.reference: line.digest for line in lines}
+
+    @property
+    def goals(self) -> dict[str, Digest | None]:
+        """Where a rollback takes each moving tag, by its reference."""
+        lines = (line for line in self._lines if isinstance(line, Goes))
         return {line.reference: line.digest for line in lines}
 
     @property

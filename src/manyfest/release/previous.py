@@ -44,16 +44,15 @@ class Aim(Struct, frozen=True):
     holding: Holding
     current: Version | None
     target: Version
-    held: dict[str, Digest | None]
+    held: dict[str, Digest | None] = {}
+    told: bool = False
+    """Whether the user named the version."""
 
 
 def aims_told(holdings: Sequence[Holding], to: str, request: Request) -> list[Aim]:
     """Every repository goes to the version that was told, if it has that."""
     faults, aims = Faults(), []
-    number = parse_version(to)
-    if number is None:
-        raise UsageError(f"--to {to[:80]!r} is not a version", mend="write 1.2.3")
-    target = version_from(number)
+    target = version_told(to)
     for holding in holdings:
         current = holding.current()
         held = _held(holding, current, request) if current else {}
@@ -62,9 +61,17 @@ def aims_told(holdings: Sequence[Holding], to: str, request: Request) -> list[Ai
                 raise ReleaseError(
                     f"it has no {to}", where=holding.place.place, mend=_known(holding)
                 )
-            aims.append(Aim(holding, current, target, held))
+            aims.append(Aim(holding, current, target, held, told=True))
     faults.raise_all()
     return aims
+
+
+def version_told(text: str) -> Version:
+    """Raises :class:`~manyfest.errors.UsageError` for what is no version."""
+    number = parse_version(text)
+    if number is None:
+        raise UsageError(f"--to {text[:80]!r} is not a version", mend="write 1.2.3")
+    return version_from(number)
 
 
 def aims_found(holdings: Sequence[Holding], request: Request) -> list[Aim]:

@@ -21,10 +21,10 @@ from manyfest.oci.digest import Digest
 from manyfest.release.config import Config
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
-from manyfest.release.holdings import Holding, read_holding, release_tags, version_from
-from manyfest.release.journal import SUFFIX, Began, Held, Journal, read_journal
+from manyfest.release.holdings import Holding, read_holding, release_tags
+from manyfest.release.journal import SUFFIX, Began, Goes, Held, Journal, read_journal
 from manyfest.release.pointing import Former, Pointing, former_of
-from manyfest.release.previous import Aim, Request, aims_found, aims_told
+from manyfest.release.previous import Aim, Request, aims_found, aims_told, version_told
 from manyfest.release.steps.moves import Move
 from manyfest.release.tags import PlannedTag
 from manyfest.release.version import parse_version
@@ -95,14 +95,14 @@ def plan_rollback(request: Request) -> Rollback:
     )
     faults.raise_all()
     holdings = list(found.values())
-    unfinished = _unfinished(request, holdings)
-    to = request.to or (unfinished.began.version if unfinished else "")
-    if unfinished and not request.to:
-        request.say(f"going on with the rollback to {to}, which was interrupted")
+    journal = _unfinished(request, holdings)
+    if journal is not None and not request.to:
+        return _resumed(request, holdings, journal)
+    to = request.to
     aims = aims_told(holdings, to, request) if to else aims_found(holdings, request)
-    return _planned(
-        request, aims, unfinished if unfinished and unfinished.began.version == to else None
-    )
+    wanted = [_wanted(aim, request.say) for aim in aims]
+    goes_on = journal is not None and journal.began.version == to
+    return _planned(request, aims, wanted, journal if goes_on else None)
 
 
 def run_rollback(plan: Rollback, say: Say) -> RollbackReport:
@@ -151,18 +151,32 @@ def report(plan: Rollback, left: Sequence[str] = ()) -> RollbackReport:
     )
 
 
-def _planned(request: Request, aims: Sequence[Aim], unfinished: Journal | None) -> Rollback:
-    """The moves that these aims come to, and proof that they can be done."""
-    wanted = [_wanted(aim, request.say) for aim in aims]
+def _resumed(request: Request, holdings: Sequence[Holding], journal: Journal) -> Rollback:
+    """The rest of a rollback that was killed: its journal says where each tag goes."""
+    version = journal.began.version
+    request.say(f"going on with the rollback to {version}, which was interrupted")
+    target = version_told(version)
+    aims = [Aim(holding, None, target) for holding in holdings]
+    goals = [holding.own(journal.goals) for holding in holdings]
+    return _planned(request, aims, goals, journal)
+
+
+def _planned(
+    request: Request,
+    aims: Sequence[Aim],
+    wanted: Sequence[Mapping[str, Digest | None]],
+    journal: Journal | None,
+) -> Rollback:
+    """The moves that make the tags of each repository point where they are ``wanted``, and proof
+    that they can be done."""
     order = list(dict.fromkeys(tag for each in wanted for tag in each))
     order.sort(key=lambda tag: tag == "latest")
     leaving = [
         Leaving(aim.holding, tag)
         for tag in order
         for aim, each in zip(aims, wanted, strict=True)
-        if tag in each and each[tag] is None
+        if tag in each and each[tag] is None and aim.holding.digest_at(tag) is not None
     ]
-    leaving += _left_over(aims, wanted, unfinished)
     faults = Faults()
     moves: list[Move] = []
     whole: set[tuple[str, Digest]] = set()
@@ -178,7 +192,7 @@ def _planned(request: Request, aims: Sequence[Aim], unfinished: Journal | None) 
     target = aims[0].target.text
     if digest is None:
         raise ReleaseError(f"it has no {target}", where=aims[0].holding.place.place)
-    journal = unfinished or Journal(
+    journal = journal or Journal(
         _journal_path(request), Began(name=request.config.name, version=target, digest=digest)
     )
     return Rollback(
@@ -193,28 +207,13 @@ def _planned(request: Request, aims: Sequence[Aim], unfinished: Journal | None) 
     )
 
 
-def _left_over(
-    aims: Sequence[Aim], wanted: Sequence[Mapping[str, object]], journal: Journal | None
-) -> list[Leaving]:
-    """Tags that a rollback which was killed had yet to take away."""
-    if journal is None:
-        return []
-    return [
-        Leaving(aim.holding, tag)
-        for aim, known in zip(aims, wanted, strict=True)
-        for tag, held in aim.holding.own(journal.held).items()
-        if tag not in known and held is not None and aim.holding.digest_at(tag) == held
-    ]
-
-
 def _wanted(aim: Aim, say: Say) -> dict[str, Digest | None]:
     """Where the moving tags of one repository go; ``None``: away. Those that go nowhere are told
     of."""
     holding, config = aim.holding, aim.holding.config
     target = holding.digest_of(aim.target)
-    wanted: dict[str, Digest | None] = dict.fromkeys(
-        release_tags(config, aim.target).moving, target
-    )
+    moving = release_tags(config, aim.target).moving
+    wanted: dict[str, Digest | None] = dict.fromkeys(moving, target) if aim.told else {}
     if aim.current is None:
         return wanted
     out = holding.digest_of(aim.current)
@@ -223,7 +222,9 @@ def _wanted(aim: Aim, say: Say) -> dict[str, Digest | None]:
             continue  # it was moved on, or back already
         if _came_before(aim) and tag in aim.held:
             wanted[tag] = aim.held[tag]
-        elif tag not in wanted:
+        elif tag in moving:
+            wanted[tag] = target
+        else:
             reference = holding.place.with_tag(tag)
             say(f"{reference} stays at {aim.current}: it is not known what it held before")
     return wanted
@@ -279,17 +280,16 @@ def _unfinished(request: Request, holdings: Sequence[Holding]) -> Journal | None
     """The journal of a rollback that was killed on this machine half-way: some of its tags are
     moved, and nobody has moved any of them since."""
     journal = read_journal(_journal_path(request), request.say)
-    number = parse_version(journal.began.version) if journal else None
-    if journal is None or number is None or _ENDED in journal.ended:
+    if journal is None or parse_version(journal.began.version) is None or _ENDED in journal.ended:
         return None
     moved = 0
     for holding in holdings:
-        target = holding.digest_of(version_from(number))
-        for tag, held in holding.own(journal.held).items():
+        held = holding.own(journal.held)
+        for tag, goal in holding.own(journal.goals).items():
             now = holding.digest_at(tag)
-            if now not in (held, target, None):  # None: it was taken away already
+            if now not in (held.get(tag), goal):
                 return None
-            moved += now != held
+            moved += now == goal
     return journal if moved else None
 
 
@@ -301,16 +301,20 @@ def _note(plan: Rollback) -> None:
     """Write down what the tags hold before the first of them changes."""
     from manyfest.release.building import make_output_folder
 
-    now = {str(move.name): move.before for move in plan.moves if not move.is_done}
-    now |= {each.reference: each.holding.digest_at(each.tag) for each in plan.leaving}
-    held = plan.journal.held
-    new = [
-        Held(reference=reference, digest=digest)
-        for reference, digest in now.items()
-        if reference not in held or held[reference] != digest
+    tags: list[tuple[str, Digest | None, Digest | None]] = [
+        (str(move.name), move.before, move.manifest.descriptor.digest)
+        for move in plan.moves
+        if not move.is_done
     ]
+    tags += [(each.reference, each.holding.digest_at(each.tag), None) for each in plan.leaving]
+    held = plan.journal.held
+    lines: list[Held | Goes] = []
+    for reference, before, goal in tags:
+        if reference not in held or held[reference] != before:
+            lines.append(Held(reference=reference, digest=before))
+        lines.append(Goes(reference=reference, digest=goal))
     make_output_folder(plan.journal.path.parent)
-    plan.journal.note(*new)
+    plan.journal.note(*lines)
 
 
 def _formers(plan: Rollback) -> dict[str, Former]:
