@@ -9,6 +9,7 @@ import pytest
 from manyfest.copy import copy_graphs
 from manyfest.errors import AnswerIsNo, ConnectionFailed, RegistryError, ReleaseError
 from manyfest.graph import read_graph
+from manyfest.oci.descriptor import Descriptor
 from manyfest.release.origin import Origin, record_of
 from manyfest.release.rendezvous.waiting import Patience, Waiting
 from manyfest.release.steps.step import Release
@@ -153,6 +154,24 @@ def test_a_registry_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> N
         "waiting for linux/amd64, linux/arm64: 0 of 2 platforms are there, 1 min left;"
         " one.example/app: the connection broke"
     )
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_an_answer_that_may_pass_is_waited_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    stores, clock = FakeStores(), Clock()
+    put_both(stores)
+    registry, resolve = stores.at(ONE), stores.at(ONE).resolve
+
+    def answer(name: str) -> Descriptor:
+        if not clock.slept:
+            raise RegistryError("not now", where=ONE, status=status)
+        return resolve(name)
+
+    monkeypatch.setattr(registry, "resolve", answer)
+    assert waited(publishing(tmp_path, stores), clock.patience()).late == []
+    assert clock.slept == [1.0]
 
 
 def test_what_could_not_be_told_is_an_error_and_not_a_no(tmp_path: Path) -> None:
