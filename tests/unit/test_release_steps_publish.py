@@ -144,7 +144,12 @@ def test_ctrl_c_ends_the_uploads(tmp_path: Path) -> None:
         PUBLISH.run(release)
 
 
-def test_a_registry_that_forgets_what_it_took_is_found_out(tmp_path: Path) -> None:
+def test_a_registry_that_forgets_what_it_took_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("manyfest.release.steps.publish.sleep", pauses.append)
+
     class Forgetful(FakeRegistry):
         def has(self, descriptor: Descriptor) -> bool:
             return False
@@ -157,6 +162,24 @@ def test_a_registry_that_forgets_what_it_took_is_found_out(tmp_path: Path) -> No
     assert str(refused.value) == (
         f"one.example/app: the registry took {release.built.digest} and now does not have it;"
         " run the same command again"
+    )
+    assert sum(pauses) == 15
+
+
+def test_a_registry_that_shows_what_it_took_a_little_later_is_given_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shows = threading.Event()
+
+    class Late(FakeRegistry):
+        def has(self, descriptor: Descriptor) -> bool:
+            return shows.is_set() and super().has(descriptor)
+
+    monkeypatch.setattr("manyfest.release.steps.publish.sleep", lambda _seconds: shows.set())
+    stores = FakeStores()
+    stores.fakes[ONE] = Late(ONE, stores.trouble)
+    assert PUBLISH.run(with_image(make_release(tmp_path, stores))).endswith(
+        "bytes uploaded, verified in the registry"
     )
 
 

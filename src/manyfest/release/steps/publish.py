@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from time import sleep
 
 from manyfest.copy import JOBS, Stopped, copy_graph, missing
 from manyfest.errors import ReleaseError
@@ -18,6 +19,7 @@ from manyfest.release.destinations import Destination
 from manyfest.release.steps.moves import manifest_for, moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
 from manyfest.stores.base import Mounts, Source, Store
+from manyfest.stores.registry.settling import PAUSES
 from manyfest.threads import together, workers
 
 
@@ -84,7 +86,7 @@ def _publish(
     if neighbour is not None:
         _mount(store, graph, neighbour)
     copied = copy_graph(release.built.source, graph, store, progress=progress)
-    absent = missing(store, graph)
+    absent = _absent(store, graph)
     if absent:
         raise ReleaseError(
             f"the registry took {absent[0].digest} and now does not have it",
@@ -92,6 +94,17 @@ def _publish(
             mend="run the same command again",
         )
     return copied.sent
+
+
+def _absent(store: Store, graph: Graph) -> list[Descriptor]:
+    """What the registry lacks, even after it had time: some show a little later what they took."""
+    absent = missing(store, graph)
+    for pause in PAUSES:
+        if not absent:
+            break
+        sleep(pause)
+        absent = [part for part in absent if not store.has(part)]
+    return absent
 
 
 def _graph(release: Release, place: Destination) -> Graph:
