@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 _STATUS = 1
-_RUNC = re.compile(r"exec (?:user process caused: )?[^ :]+: ([a-z ]+)")
+_RUNC = re.compile(r"(?:exec [^ :]+|[^ ]+ exec user process caused): ([a-z ]+)")
 _CRUN = re.compile(r"exec container process[^`]*`[^`]*`: ([A-Za-z ]+)")
 
 
