@@ -208,7 +208,8 @@ KINDS: dict[str, Make] = {
 
 class Tally(Struct):
     """What came of the runs of one kind of fault, of which ``met`` met it. Those that failed are
-    told apart by the worst that happened to a public tag. ``wrong`` is what must not be."""
+    told apart by the worst that happened to a public tag. ``slowest`` is a run's time in seconds,
+    and its number; ``wrong`` is what must not be."""
 
     kind: str
     runs: int = 0
@@ -216,6 +217,7 @@ class Tally(Struct):
     released: int = 0
     failed: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
+    slowest: tuple[float, int] = (0.0, 0)
     wrong: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -223,7 +225,8 @@ class Tally(Struct):
         return (
             f"{self.kind}: {self.runs} runs, {self.met} met the fault; {self.released} released"
             f" whole, {self.failed.total()} failed{': ' if failed else ''}{failed};"
-            f" {len(self.wrong)} wrong ({self.seconds:.0f} s)"
+            f" {len(self.wrong)} wrong ({self.seconds:.0f} s, the slowest {self.slowest[0]:.0f} s:"
+            f" {self.slowest[1]})"
         )
 
 
@@ -341,8 +344,8 @@ class Campaign:
     def run(self, kind: str, numbers: Iterable[int], *, lasting: bool = True) -> Tally:
         """The runs of these numbers; ``lasting``: some faults last longer than a release."""
         tally = Tally(kind)
-        begun = time.monotonic()
         for number in numbers:
+            begun = time.monotonic()
             try:
                 chance = random.Random(f"{self._seed} {kind} {number}")
                 how = self._run(kind, chance, lasting=lasting)
@@ -354,7 +357,9 @@ class Campaign:
                 tally.failed.update([how] if how else [])
             tally.runs += 1
             tally.met += any(each.is_disturbed for each in self._log)
-        tally.seconds = time.monotonic() - begun
+            took = time.monotonic() - begun
+            tally.seconds += took
+            tally.slowest = max(tally.slowest, (took, number))
         return tally
 
     def _run(self, kind: str, chance: random.Random, *, lasting: bool) -> str:

@@ -7,9 +7,9 @@ version two at a time. It prints what came of it.
 
 from __future__ import annotations
 
+import argparse
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -254,14 +254,18 @@ class AtOnce:
 
 def main() -> None:
     """Print a paragraph for each."""
-    releases = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else int(time.time())
-    print(f"releases: seed {seed}", flush=True)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.releases", description=__doc__)
+    parser.add_argument("releases", type=int, nargs="?", default=200, help="releases to kill")
+    parser.add_argument("--pairs", type=int, default=25, metavar="N", help="pairs at once")
+    parser.add_argument("--seed", type=int, default=int(time.time()), metavar="N")
+    options = parser.parse_args()
+    print(f"releases: seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory() as name, places(Path(name)) as place:
-        folder = Path(name)
-        tally = Kills(place, folder, seed=seed, layer_bytes=200_000).run(releases)
-        print(killed(tally), flush=True)
-        race = AtOnce(place, folder, seed=seed, layer_bytes=20_000).run(max(releases // 8, 1))
+        if options.releases:
+            kills = Kills(place, Path(name), seed=options.seed, layer_bytes=200_000)
+            print(killed(kills.run(options.releases)), flush=True)
+        pairs = AtOnce(place, Path(name), seed=options.seed, layer_bytes=20_000)
+        race = pairs.run(options.pairs)
     print(
         f"two releases of one version at once: {race.same} pairs with the same content, both ended"
         f" well; {race.different} pairs with different content, one won and the other said so"
