@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from manyfest.copy import copy_graph
+from manyfest.errors import ManyfestError
 from manyfest.graph import read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.progress import NoProgress
@@ -31,12 +33,14 @@ def put_program(folder: Path, name: str, *words: str | Path) -> None:
 
 def _without_hybrid() -> str:
     """In a view of the machine without that part of it."""
-    if not (_HYBRID.exists() and _HYBRID.read_text().strip()):
+    if not _umount():
         return ""
-    return (
-        '[ "$APART" ] || APART=1 exec unshare --mount "$0" "$@"\n'
-        f"umount {_HYBRID.parent}\nunset APART\n"
-    )
+    return f'[ "$APART" ] || APART=1 exec unshare --mount "$0" "$@"\n{_umount()}unset APART\n'
+
+
+def _umount() -> str:
+    has_both = _HYBRID.exists() and _HYBRID.read_text().strip()
+    return f"umount {_HYBRID.parent}\n" if has_both else ""
 
 
 def use_docker(monkeypatch: pytest.MonkeyPatch, address: str, folder: Path) -> None:
@@ -77,11 +81,20 @@ def put_layout(source: Source, root: Descriptor, folder: Path) -> None:
 
 
 def try_layout(path: Path, folder: Path, runtime: str) -> None:
-    """The smoke test of a layout that :func:`put_layout` made. It may go on for long, and its
+    """Print why a layout that :func:`put_layout` made does not pass. It may go on for long, and its
     processes are told by the folder that they are given."""
     trial = Trial(command=(str(folder),), timeout=100)
     with LayoutStore(path) as layout:
-        smoke_test(
-            layout, layout.resolve("v1"), trial, runtime=runtime, folder=folder,
-            progress=NoProgress(),
-        )  # fmt: skip
+        try:
+            smoke_test(
+                layout, layout.resolve("v1"), trial, runtime=runtime, folder=folder,
+                progress=NoProgress(),
+            )  # fmt: skip
+        except ManyfestError as error:
+            print(error.what, error.excerpt, sep="\n")  # noqa: T201 - for the test that waits
+
+
+def as_nobody(command: Sequence[str | Path]) -> list[str]:
+    """The command, run by a user without any rights."""
+    script = f'{_umount()}exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"'
+    return ["unshare", "--mount", "sh", "-ec", script, "sh", *map(str, command)]

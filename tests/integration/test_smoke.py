@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from manyfest.build.workspace import room
 from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError
 from manyfest.graph import read_graph, read_manifest
+from manyfest.layers.entry import Entry, EntryType
 from manyfest.oci.config import RunConfig
 from manyfest.oci.descriptor import Descriptor
 from manyfest.release.smoke.run import smoke_test
@@ -21,6 +24,7 @@ from manyfest.stores.archives.names import Naming
 from manyfest.stores.archives.writer import ArchiveWriter
 from tests import real
 from tests.integration import smoke
+from tests.integration.conftest import Manyfest
 from tests.programs import hanging, printing
 from tests.unit.check_images import Images, Item, directory, file, hardlink, program, symlink
 from tests.unit.releases import Notes
@@ -28,6 +32,10 @@ from tests.unit.releases import Notes
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("foreign_platforms")]
 
 BUSYBOX = Path("/bin/busybox")
+TRY_LAYOUT = (
+    "import sys, pathlib; from tests.integration.smoke import try_layout;"
+    "try_layout(*map(pathlib.Path, sys.argv[1:3]), *sys.argv[3:])"
+)
 VERSION = Trial(command=("--version",), expect="app 2.6.1")
 
 
@@ -75,7 +83,7 @@ class Bench:
         layer = self.store.layer(
             directory("bin"), program("bin/busybox", BUSYBOX.read_bytes()), *links, *items
         )
-        run = RunConfig(entrypoint=("/bin/sh", "-c"), **changes)  # type: ignore[arg-type]
+        run = RunConfig(**{"entrypoint": ("/bin/sh", "-c"), **changes})  # type: ignore[arg-type]
         return self.store.index(self.store.image(layer, run=run))
 
     def test(self, root: Descriptor, trial: Trial) -> str:
@@ -299,12 +307,8 @@ def test_nothing_is_left_running_by_a_run_that_was_ended(
     smoke.put_layout(bench.store, bench.pair(hanging("amd64"), hanging("arm64")), tmp_path)
     folder = tmp_path / "work"
     folder.mkdir()
-    script = (
-        "import sys, pathlib; from tests.integration.smoke import try_layout;"
-        "try_layout(*map(pathlib.Path, sys.argv[1:3]), sys.argv[3])"
-    )
     with subprocess.Popen(
-        [sys.executable, "-c", script, tmp_path / "layout", folder, bench.runtime],
+        [sys.executable, "-c", TRY_LAYOUT, tmp_path / "layout", folder, bench.runtime],
         cwd=Path(__file__).parents[2],
     ) as process:
         real.wait_until(lambda: bool(containers(folder)), "the container")
@@ -322,3 +326,79 @@ def test_nothing_is_left_running_by_a_run_that_was_ended(
 def containers(folder: Path) -> list[str]:
     """Processes of the images' program."""
     return real.running(f"/app {folder}")
+
+
+def test_crun_needs_no_rights() -> None:
+    """All files belong to the image's user then, and none of them hinders the clearing up."""
+    real.need_programs("crun", "unshare", "setpriv")
+    real.need_root()
+    closed = Entry(name="closed", type=EntryType.DIR, mode=0o555), None
+    accounts = file("etc/passwd", b"app:x:1234:1235::/home:/bin/sh\n")
+    tried = 'echo "$(id -u):$(id -g) $PWD"; cat /closed/file; exec cat /proc/self/attr/none'
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        bench = Bench("crun", folder)
+        root = bench.shell(
+            closed, file("closed/file", b"content\n"), accounts, user="app", working_dir="/work",
+            entrypoint=("/bin/sh", "-c", tried),
+        )  # fmt: skip
+        smoke.put_layout(bench.store, root, folder)
+        work = folder / "work"
+        work.mkdir()
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, 65534, 65534)
+        command = [sys.executable, "-c", TRY_LAYOUT, folder / "layout", work, "crun"]
+        done = subprocess.run(
+            smoke.as_nobody(command), cwd=Path(__file__).parents[2],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert list(work.iterdir()) == []
+    assert done.stdout.splitlines()[1:] == [
+        "linux/amd64 | 1234:1235 /work",
+        "linux/amd64 | content",
+        "linux/amd64 | cat: can't open '/proc/self/attr/none': No such file or directory",
+    ]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Programs for two platforms, and how to build and try an image of them."""
+    for architecture in ("amd64", "arm64"):
+        path = tmp_path / "bin" / architecture
+        path.mkdir(parents=True)
+        (path / "app").write_bytes(printing(architecture, "app 2.6.1\n"))
+        (path / "app").chmod(0o755)
+    (tmp_path / "Dockerfile").write_text(
+        'FROM scratch\nARG TARGETARCH\nCOPY bin/$TARGETARCH /\nENTRYPOINT ["/app"]\n'
+    )
+    (tmp_path / "manyfest.yaml").write_text(
+        "name: app\nbuild: {platforms: [linux/amd64, linux/arm64]}\n"
+        'check: {smoke: {command: [--version], expect: "app {{version}}", runtime: crun}}\n'
+    )
+    return tmp_path
+
+
+def test_a_release_is_tried_before_anything_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    project: Path,
+    docker_registry: str,
+    manyfest: Manyfest,
+) -> None:
+    smoke.use_crun(monkeypatch, tmp_path_factory.mktemp("s"))
+    told = ("release", "--to", f"{docker_registry}/app", "--version")
+
+    wrong = manyfest(*told, "2.6.2", cwd=project)
+    assert wrong.returncode == 1
+    assert wrong.stderr.splitlines()[-3:] == [
+        "manyfest: linux/amd64: the smoke test failed: /app --version did not print 'app 2.6.2'"
+        " (nor did it pass on linux/arm64)",
+        "linux/amd64 | app 2.6.1",
+        "linux/arm64 | app 2.6.1",
+    ]
+    assert manyfest("ls", docker_registry).stdout == ""
+
+    right = manyfest(*told, "2.6.1", cwd=project)
+    assert right.returncode == 0, right.stderr
+    assert "smoke: 2 platforms passed, run by crun" in right.stderr
+    assert [path.name for path in (project / "dist").glob(".manyfest-build-*")] == []
