@@ -11,7 +11,9 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.serve.app import Registry
+from manyfest.serve.content import Content
 from manyfest.serve.local import AppTransport
+from manyfest.serve.storage import Storage
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Body, Request
 
@@ -42,12 +44,20 @@ class Answer:
 
 
 class Client:
-    """Speaks to a registry in this process. Paths are given without ``/v2/``."""
+    """Speaks to a registry in this process, which serves a folder or other ``content``. Paths are
+    given without ``/v2/``."""
 
-    def __init__(self, root: Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, read_only: bool = False, content: Content | None = None
+    ) -> None:
         self.root = root
-        self.registry = Registry(root, read_only=read_only)
+        self.registry = Registry(content or root, read_only=read_only)
         self._transport = AppTransport(self.registry)
+
+    @property
+    def storage(self) -> Storage:
+        assert isinstance(self.registry.content, Storage)
+        return self.registry.content
 
     def call(self, method: str, path: str, body: bytes | Body = b"", **headers: str) -> Answer:
         url = path if path.startswith("/") else f"/v2/{path}"

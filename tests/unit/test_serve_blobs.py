@@ -169,7 +169,7 @@ def test_a_finished_upload_takes_no_more(client: Client) -> None:
 
 def test_two_requests_cannot_write_to_one_upload(client: Client) -> None:
     location = client.begin("app")
-    with_it = client.registry.storage.uploads.open("app", location.rpartition("/")[2])
+    with_it = client.storage.uploads.open("app", location.rpartition("/")[2])
     try:
         assert client.call("PATCH", location, DATA).status == 409
     finally:

@@ -45,7 +45,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_a_layout_is_no_registry(tmp_path: Path) -> None:
     (tmp_path / "oci-layout").touch()
     with pytest.raises(UsageError, match="one OCI layout, not a registry's folder"):
-        Storage(tmp_path).check()
+        Storage(tmp_path).prepare()
 
 
 def test_a_folder_to_read_from_must_be_there(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_link_that_is_taken_while_a_blob_is_released_wins(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", slow)
-    client.registry.storage.repository("app")._pool.release(DIGEST)
+    client.storage.repository("app")._pool.release(DIGEST)
     assert shared.stat().st_ino == taken.stat().st_ino
     assert list((client.root / "uploads").iterdir()) == []
 

@@ -2,5 +2,6 @@
 
 From the outside in: :mod:`server` runs it under granian, :mod:`local` calls it with no network;
 :mod:`app` is the ASGI application; :mod:`blobs`, :mod:`manifests` and :mod:`listings` answer its
-endpoints; :mod:`storage` and what it is made of keep the content.
+endpoints; :mod:`content` says what there is to serve,
+:mod:`storage` and what it is made of keep it, and :mod:`sources` reads it out of archives.
 """

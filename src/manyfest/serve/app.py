@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from manyfest.errors import ManyfestError, UsageError
+from manyfest.errors import ManyfestError
 from manyfest.serve import blobs, listings, manifests
 from manyfest.serve.asgi import ClientGone, Receive, Request, Response, Scope, Send, respond
 from manyfest.serve.call import Call, Handler
+from manyfest.serve.content import Content
 from manyfest.serve.errors import Refusal, refusal_of, storage_refusal
 from manyfest.serve.routes import Endpoint, find_route
 from manyfest.serve.storage import Storage
@@ -41,23 +42,17 @@ _HANDLERS: dict[Endpoint, dict[str, Handler]] = {
 
 
 class Registry:
-    """Serves the folder ``root``. With ``read_only`` it answers only what changes nothing."""
+    """Serves ``content``, or the folder at that path. With ``read_only`` it answers only what
+    changes nothing."""
 
-    def __init__(self, root: Path, *, read_only: bool = False) -> None:
-        self.storage = Storage(root)
-        self._read_only = read_only
+    def __init__(self, content: Content | Path, *, read_only: bool = False) -> None:
+        self.content = Storage(content) if isinstance(content, Path) else content
+        self._read_only = read_only or self.content.read_only
 
     def prepare(self) -> None:
-        """Check the folder, and make it ready for writing, before the first request.
-
-        Raises :class:`~manyfest.errors.UsageError` if it is not a registry's folder, and
-        :class:`~manyfest.errors.StoreError` if it cannot be used for one.
-        """
-        self.storage.check()
-        if not self._read_only:
-            self.storage.prepare()
-        elif not self.storage.root.is_dir():
-            raise UsageError("there is no such folder", where=str(self.storage.root))
+        """Make the content ready before the first request. Raises as
+        :meth:`~manyfest.serve.content.Content.prepare` does."""
+        self.content.prepare(read_only=self._read_only)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -94,7 +89,7 @@ class Registry:
             allowed = [method for method in handlers if not self._read_only or method in _READING]
             what = f"{request.method[:20]} is not possible here"
             raise Refusal("UNSUPPORTED", what, headers={"Allow": ", ".join(allowed)})
-        return await handler(Call(self.storage, request, route))
+        return await handler(Call(self.content, request, route))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The start and the stop of a server (ASGI, "Lifespan")."""
@@ -105,4 +100,5 @@ class Registry:
                 await send({"type": "lifespan.startup.failed", "message": str(error)})
                 return
             await send({"type": "lifespan.startup.complete"})
+        self.content.close()
         await send({"type": "lifespan.shutdown.complete"})

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -17,6 +16,7 @@ from msgspec import Struct, field
 
 from manyfest.errors import ConnectionFailed
 from manyfest.oci import json
+from manyfest.serve.bodies import FilePart, StreamPart
 from manyfest.serve.errors import Refusal
 
 Message = MutableMapping[str, Any]
@@ -125,20 +125,12 @@ class Request:
         raise Refusal("SIZE_INVALID", f"{what} may have {limit} bytes at most", status=413)
 
 
-class FilePart(Struct, frozen=True):
-    """Bytes of a file to send: all of it, or a range within."""
-
-    path: Path
-    size: int
-    part: range | None = None
-
-
 class Response(Struct, frozen=True):
     """An answer. Its length is added when it is sent; HEAD sends all but the body."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | FilePart = b""
+    body: bytes | FilePart | StreamPart = b""
 
     @classmethod
     def json(cls, value: object, headers: Mapping[str, str] | None = None) -> Response:
@@ -163,10 +155,10 @@ async def respond(request: Request, response: Response, send: Send) -> None:
         await send({"type": "http.response.body", "body": b""})
     elif isinstance(body, bytes):
         await send({"type": "http.response.body", "body": body})
-    elif body.part is None and request.sends_files:
+    elif isinstance(body, FilePart) and body.part is None and request.sends_files:
         await send({"type": "http.response.pathsend", "path": str(body.path)})
     else:
-        await _send_file(body, send)
+        await _send_part(body, send)
 
 
 def _fields(response: Response) -> list[tuple[bytes, bytes]]:
@@ -178,17 +170,15 @@ def _fields(response: Response) -> list[tuple[bytes, bytes]]:
     return fields
 
 
-async def _send_file(content: FilePart, send: Send) -> None:
-    part = content.part or range(content.size)
-    file = await asyncio.to_thread(content.path.open, "rb", 0)
-    with closing(file):
-        file.seek(part.start)
-        left = len(part)
+async def _send_part(content: FilePart | StreamPart, send: Send) -> None:
+    left = content.size if content.part is None else len(content.part)
+    reader = await asyncio.to_thread(content.opened)
+    with closing(reader):
         while left:
-            chunk = await asyncio.to_thread(file.read, min(left, _SENT_AT_ONCE))
+            chunk = await asyncio.to_thread(reader.read, min(left, _SENT_AT_ONCE))
             if not chunk:
                 raise ConnectionFailed("a file was cut short while it was being sent")
             left -= len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
-        if not part:
-            await send({"type": "http.response.body", "body": b""})
+    if not content.size:
+        await send({"type": "http.response.body", "body": b""})

@@ -11,7 +11,7 @@ from manyfest.errors import InvalidDigest
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import is_repository
 from manyfest.serve import ranges
-from manyfest.serve.asgi import FilePart, Response
+from manyfest.serve.asgi import Response
 from manyfest.serve.call import Call
 from manyfest.serve.errors import Refusal
 from manyfest.serve.routes import Route
@@ -21,9 +21,8 @@ from manyfest.serve.uploads import Writer, unknown_upload
 async def get_blob(call: Call) -> Response:
     """GET and HEAD of a blob, or of a range of it."""
     digest = Digest.parse(call.item)
-    repository = call.repository
-    size = repository.layout.blobs.size(digest)
-    if size is None:
+    body = call.repository.body(digest)
+    if body is None:
         raise Refusal("BLOB_UNKNOWN", f"{digest} is not in {call.name}")
     tag = f'"{digest}"'
     headers = {"Docker-Content-Digest": str(digest), "ETag": tag, "Accept-Ranges": "bytes"}
@@ -32,17 +31,17 @@ async def get_blob(call: Call) -> Response:
         return Response(304, headers)
     headers["Content-Type"] = "application/octet-stream"
     field = call.request.header("range") if call.request.method == "GET" else ""
-    part = ranges.wanted(field, size) if call.request.header("if-range") in ("", tag) else None
+    part = ranges.wanted(field, body.size) if call.request.header("if-range") in ("", tag) else None
     if part is None:
-        return Response(200, headers, FilePart(repository.blob(digest), size))
-    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{size}"
-    return Response(206, headers, FilePart(repository.blob(digest), size, part))
+        return Response(200, headers, body)
+    headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{body.size}"
+    return Response(206, headers, replace(body, part=part))
 
 
 async def delete_blob(call: Call) -> Response:
     """DELETE of a blob."""
     digest = Digest.parse(call.item)
-    await asyncio.to_thread(call.repository.remove_blob, digest)
+    await asyncio.to_thread(call.changing.remove_blob, digest)
     return Response(202)
 
 

@@ -7,15 +7,17 @@ from collections.abc import Awaitable, Callable
 from msgspec import Struct
 
 from manyfest.serve.asgi import Request, Response
+from manyfest.serve.content import Content, Readable
+from manyfest.serve.errors import Refusal
 from manyfest.serve.repository import Repository
 from manyfest.serve.routes import Route
 from manyfest.serve.storage import Storage
 
 
 class Call(Struct, frozen=True):
-    """A request, the route it takes, and the storage to answer it from."""
+    """A request, the route it takes, and the content to answer it from."""
 
-    storage: Storage
+    content: Content
     request: Request
     route: Route
 
@@ -30,8 +32,21 @@ class Call(Struct, frozen=True):
         return self.route.item
 
     @property
-    def repository(self) -> Repository:
+    def repository(self) -> Readable:
         """The repository, which must exist. Raises :class:`~manyfest.serve.errors.Refusal`."""
+        return self.content.existing(self.route.name)
+
+    @property
+    def storage(self) -> Storage:
+        """The content, to be changed. Raises :class:`~manyfest.serve.errors.Refusal` for what can
+        only be read."""
+        if not isinstance(self.content, Storage):
+            raise Refusal("UNSUPPORTED", "nothing can be pushed here")
+        return self.content
+
+    @property
+    def changing(self) -> Repository:
+        """The repository, which must exist, to be changed. Raises as the others do."""
         return self.storage.existing(self.route.name)
 
 

@@ -55,6 +55,16 @@ class Refusal(RegistryError):
         return msgspec.json.encode({"errors": [{"code": self.code, "message": self.what}]})
 
 
+def unknown_repository(name: str) -> Refusal:
+    """The answer for a repository that is not there."""
+    return Refusal("NAME_UNKNOWN", f"there is no repository {name}")
+
+
+def unknown_manifest(reference: str, repository: str) -> Refusal:
+    """The answer for a manifest that is not there."""
+    return Refusal("MANIFEST_UNKNOWN", f"{reference[:140]} is not in {repository}")
+
+
 def refusal_of(error: ManyfestError) -> Refusal:
     """The answer for an error that was not raised as one."""
     if isinstance(error, Refusal):

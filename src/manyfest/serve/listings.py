@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from manyfest.oci import json
@@ -14,8 +15,8 @@ from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.serve.asgi import Request, Response
 from manyfest.serve.call import Call
+from manyfest.serve.content import Readable
 from manyfest.serve.errors import Refusal
-from manyfest.serve.repository import Repository
 
 _MOST_TAGS = 10_000
 _MOST_REPOSITORIES = 1_000
@@ -32,14 +33,14 @@ async def version(_call: Call) -> Response:
 
 async def list_tags(call: Call) -> Response:
     """The tags of a repository, a page at a time if asked."""
-    tags = await call.repository.tags.current()
+    tags = await call.repository.tag_list()
     names, headers = _page(tags.names, call.request, _MOST_TAGS)
     return Response.json({"name": call.name, "tags": names}, headers)
 
 
 async def list_repositories(call: Call) -> Response:
     """The catalogue."""
-    everything = await asyncio.to_thread(call.storage.names)
+    everything = await asyncio.to_thread(call.content.names)
     names, headers = _page(everything, call.request, _MOST_REPOSITORIES)
     return Response.json({"repositories": names}, headers)
 
@@ -49,7 +50,7 @@ async def list_referrers(call: Call) -> Response:
     subject = Digest.parse(call.item)
     query = call.request.query()
     kind, last = query.get("artifactType", ""), query.get("last", "")
-    repository = call.storage.repository(call.name)
+    repository = call.content.repository(call.name)
     found, more = await asyncio.to_thread(_referrers, repository, subject, kind, last)
     headers = {"Content-Type": OCI_INDEX}
     if kind:
@@ -62,7 +63,7 @@ async def list_referrers(call: Call) -> Response:
 
 
 def _referrers(
-    repository: Repository, subject: Digest, kind: str, last: str
+    repository: Readable, subject: Digest, kind: str, last: str
 ) -> tuple[tuple[Descriptor, ...], bool]:
     """One page of referrers after ``last``, and whether there are more."""
     page: list[Descriptor] = []
@@ -77,7 +78,9 @@ def _referrers(
     return tuple(page), False
 
 
-def _page(names: list[str], request: Request, most: int) -> tuple[list[str], dict[str, str]]:
+def _page(
+    names: Sequence[str], request: Request, most: int
+) -> tuple[Sequence[str], dict[str, str]]:
     """What ``n`` and ``last`` ask for of sorted names, and a ``Link`` to the rest."""
     query = request.query()
     count = _count(query["n"], most) if "n" in query else most

@@ -14,8 +14,9 @@ from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import is_tag
 from manyfest.serve.asgi import Response
 from manyfest.serve.call import Call
-from manyfest.serve.errors import Refusal
-from manyfest.serve.repository import Repository, unknown_manifest
+from manyfest.serve.content import Readable
+from manyfest.serve.errors import Refusal, unknown_manifest
+from manyfest.serve.repository import Repository
 
 
 async def get_manifest(call: Call) -> Response:
@@ -49,7 +50,7 @@ async def put_manifest(call: Call) -> Response:
         headers["OCI-Subject"] = str(manifest.body.subject.digest)
     if digest is not None and tags:
         headers["OCI-Tag"] = ", ".join(tags)
-    warnings = await asyncio.to_thread(_warnings, call.repository, manifest)
+    warnings = await asyncio.to_thread(_warnings, call.changing, manifest)
     if warnings:
         headers["Warning"] = ", ".join(f'299 - "{warning}"' for warning in warnings)
     return Response(201, headers)
@@ -57,7 +58,7 @@ async def put_manifest(call: Call) -> Response:
 
 async def delete_manifest(call: Call) -> Response:
     """DELETE: of a tag alone, or of a manifest with all its tags."""
-    repository = call.repository
+    repository = call.changing
     digest = await _resolve(repository, call.item)
     if _by_digest(call.item) is None:
         await asyncio.to_thread(repository.tags.remove, call.item)
@@ -101,12 +102,12 @@ def _check_type(manifest: Manifest) -> None:
     raise InvalidManifest(f"the manifest must say that it is {declared}, but says {inside[:80]!r}")
 
 
-async def _resolve(repository: Repository, reference: str) -> Digest:
+async def _resolve(repository: Readable, reference: str) -> Digest:
     """The digest that a tag or digest stands for; 404 for a tag that is not there or is none."""
     digest = _by_digest(reference)
     if digest is not None:
         return digest
-    tags = await repository.tags.current()
+    tags = await repository.tag_list()
     found = tags.by_name.get(reference)
     if found is None:
         raise unknown_manifest(reference, repository.name)

@@ -25,10 +25,11 @@ from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.parse import parse_manifest
-from manyfest.serve.errors import Refusal
+from manyfest.serve.bodies import FilePart
+from manyfest.serve.errors import Refusal, unknown_manifest
 from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool
-from manyfest.serve.tags import Tags
+from manyfest.serve.tags import TagList, Tags
 from manyfest.stores.files import sync_folder
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.referrers import as_referrer
@@ -63,6 +64,11 @@ class Repository:
     def blob(self, digest: Digest) -> Path:
         """Where the blob lies, or would."""
         return self.layout.blobs.path(digest)
+
+    def body(self, digest: Digest) -> FilePart | None:
+        """The blob; ``None`` if it is not in this repository."""
+        size = self.layout.blobs.size(digest)
+        return None if size is None else FilePart(self.blob(digest), size)
 
     def add_blob(self, file: Path, digest: Digest) -> None:
         """Take over a file whose content has this digest."""
@@ -99,6 +105,10 @@ class Repository:
         except FileNotFoundError:
             raise Refusal("BLOB_UNKNOWN", f"{digest} is not in {self.name}") from None
         self._pool.release(digest)
+
+    async def tag_list(self) -> TagList:
+        """Its tags, as they are now."""
+        return await self.tags.current()
 
     # Manifests
 
@@ -219,11 +229,6 @@ class Repository:
 
     def _referrers(self, subject: Digest) -> Path:
         return self.layout.path / "referrers" / subject.algorithm / subject.hex
-
-
-def unknown_manifest(reference: str, repository: str) -> Refusal:
-    """The answer for a manifest that is not there."""
-    return Refusal("MANIFEST_UNKNOWN", f"{reference[:140]} is not in {repository}")
 
 
 def _file_name(digest: Digest) -> str:

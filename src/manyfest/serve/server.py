@@ -19,6 +19,7 @@ from typing import Any
 
 from manyfest.errors import StoreError, UsageError
 from manyfest.serve.app import Registry
+from manyfest.serve.content import Content
 
 _THREADS = 32
 """For writing, hashing and syncing. Most of them wait for the disk at any time."""
@@ -36,9 +37,14 @@ _Started = Callable[[str, Callable[[], None]], None]
 
 
 def run(
-    root: Path, listen: str, *, on_ready: Callable[[str], None], read_only: bool = False
+    content: Content | Path,
+    listen: str,
+    *,
+    on_ready: Callable[[str], None],
+    read_only: bool = False,
 ) -> None:
-    """Serve ``root`` at ``listen`` until SIGINT or SIGTERM, then answer what is under way.
+    """Serve ``content``, or the folder at that path, until SIGINT or SIGTERM, then answer what is
+    under way.
 
     ``listen`` is ``HOST:PORT``; port 0 takes a free one. ``on_ready`` is called with the address
     once connections are accepted. A second signal does not wait. Raises :class:`UsageError` and
@@ -49,19 +55,22 @@ def run(
         _on_signals(stop)
         on_ready(address)
 
-    asyncio.run(_serve(Registry(root, read_only=read_only), listen, started))
+    asyncio.run(_serve(Registry(content, read_only=read_only), listen, started))
 
 
 @contextmanager
-def running(root: Path, listen: str = "127.0.0.1:0", *, read_only: bool = False) -> Iterator[str]:
-    """Serve ``root`` from a thread while the block runs; gives the address."""
+def running(
+    content: Content | Path, listen: str = "127.0.0.1:0", *, read_only: bool = False
+) -> Iterator[str]:
+    """Serve ``content``, or the folder at that path, from a thread while the block runs; gives the
+    address."""
     ready: Future[tuple[str, Callable[[], None]]] = Future()
 
     def work() -> None:
         try:
             asyncio.run(
                 _serve(
-                    Registry(root, read_only=read_only),
+                    Registry(content, read_only=read_only),
                     listen,
                     lambda address, stop: ready.set_result((address, stop)),
                 )
@@ -83,7 +92,7 @@ def running(root: Path, listen: str = "127.0.0.1:0", *, read_only: bool = False)
 
 async def _serve(registry: Registry, listen: str, started: _Started) -> None:
     server_class = _granian()
-    with closing(_hold(listen)) as held:
+    with closing(_hold(listen)) as held, closing(registry.content):
         registry.prepare()  # not before the address is known to be free
         host, port = held.getsockname()[:2]
         server = server_class(

@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 
 from manyfest.errors import StoreError, UsageError
-from manyfest.serve.errors import Refusal
+from manyfest.serve.errors import unknown_repository
 from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool
 from manyfest.serve.repository import LAYOUT, Repository
@@ -26,6 +26,8 @@ from manyfest.stores.blobs import BlobFolder
 class Storage:
     """All repositories in ``root``. Threads and processes may share them."""
 
+    read_only = False
+
     def __init__(self, root: Path) -> None:
         self.root = root
         self.uploads = Uploads(root / "uploads")
@@ -33,20 +35,18 @@ class Storage:
         self._memory = ManifestMemory()
         self._repositories: dict[str, Repository] = {}
 
-    def check(self) -> None:
-        """Raises :class:`UsageError` if the folder is not a registry's."""
-        if (self.root / "oci-layout").exists():
-            raise UsageError(
-                "this is one OCI layout, not a registry's folder",
-                where=str(self.root),
-                mend="name another folder, and copy the layout's images into the registry",
-            )
+    def prepare(self, *, read_only: bool = False) -> None:
+        """Make the folder ready for writing, unless it is only to be read, and clear what was
+        given up.
 
-    def prepare(self) -> None:
-        """Make the folder ready for writing, and clear what was given up.
-
-        Raises :class:`StoreError` if it cannot be written to or has no hard links.
+        Raises :class:`UsageError` if it is no registry's folder, and :class:`StoreError` if it
+        cannot be written to or has no hard links.
         """
+        self._check()
+        if read_only:
+            if not self.root.is_dir():
+                raise UsageError("there is no such folder", where=str(self.root))
+            return
         try:
             self.uploads.folder.mkdir(parents=True, exist_ok=True)
             self._pool.check_links()
@@ -69,11 +69,15 @@ class Storage:
         return repository
 
     def existing(self, name: str) -> Repository:
-        """The same; raises :class:`Refusal` unless something was pushed to it."""
+        """The same; raises :class:`~manyfest.serve.errors.Refusal` unless something was pushed
+        to it."""
         repository = self.repository(name)
         if repository.exists():
             return repository
-        raise Refusal("NAME_UNKNOWN", f"there is no repository {name}")
+        raise unknown_repository(name)
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
     def names(self) -> list[str]:
         """Every repository, in ASCII order."""
@@ -85,3 +89,11 @@ class Storage:
                 if os.path.exists(os.path.join(folder, LAYOUT, "index.json")):
                     found.append(os.path.relpath(folder, top))
         return sorted(found)
+
+    def _check(self) -> None:
+        if (self.root / "oci-layout").exists():
+            raise UsageError(
+                "this is one OCI layout, not a registry's folder",
+                where=str(self.root),
+                mend="name another folder, and copy the layout's images into the registry",
+            )

@@ -74,6 +74,11 @@ def compression_of(path: Path) -> Compression:
     return _SUFFIXES.get(_suffix(path), Compression.NONE)
 
 
+def is_archive_name(path: Path) -> bool:
+    """Whether a file with this name should be an archive."""
+    return bool(_suffix(path))
+
+
 def _suffix(path: Path) -> str:
     return next((suffix for suffix in _SUFFIXES if path.name.endswith(suffix)), "")
 

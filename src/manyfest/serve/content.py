@@ -1,0 +1,118 @@
+"""What a registry serves: repositories as they are read, whatever keeps them.
+
+:class:`~manyfest.serve.storage.Storage` is a folder that can be pushed to,
+:class:`~manyfest.serve.sources.Sources` are archives and layouts, which cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from manyfest.errors import NotFound, UsageError
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Manifest
+from manyfest.serve.bodies import FilePart, StreamPart
+
+
+class TagNames(Protocol):
+    """A repository's tags at one time."""
+
+    @property
+    def by_name(self) -> Mapping[str, Digest]:
+        """Each tag's manifest."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The tags in ASCII order."""
+        ...
+
+
+class Readable(Protocol):
+    """A repository, to be read."""
+
+    @property
+    def name(self) -> str: ...
+
+    def body(self, digest: Digest) -> FilePart | StreamPart | None:
+        """The blob; ``None`` if it is not in this repository."""
+        ...
+
+    def known_manifest(self, digest: Digest) -> Manifest | None:
+        """The manifest, if no disk is needed for that."""
+        ...
+
+    def manifest(self, digest: Digest) -> Manifest:
+        """Raises :class:`~manyfest.serve.errors.Refusal` if it is not here."""
+        ...
+
+    async def tag_list(self) -> TagNames: ...
+
+    def referrers(self, subject: Digest) -> Iterable[Descriptor]:
+        """What points at ``subject``, by digest: artifact type and annotations included."""
+        ...
+
+
+class Content(Protocol):
+    """All that a registry serves."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can ever be pushed to it."""
+        ...
+
+    def prepare(self, *, read_only: bool = False) -> None:
+        """Look whether it can be served, before the first request.
+
+        Raises :class:`~manyfest.errors.UsageError`, :class:`~manyfest.errors.StoreError`,
+        :class:`~manyfest.errors.ContentError` and :class:`~manyfest.errors.NotFound`.
+        """
+        ...
+
+    def names(self) -> list[str]:
+        """Every repository, in ASCII order."""
+        ...
+
+    def repository(self, name: str) -> Readable:
+        """The repository of this valid name; an empty one if there is none."""
+        ...
+
+    def existing(self, name: str) -> Readable:
+        """The same; raises :class:`~manyfest.serve.errors.Refusal` if there is none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of open files."""
+        ...
+
+
+def content_at(paths: Sequence[Path]) -> Content:
+    """What is to be served of ``paths``: one registry's folder, which need not be there yet, or
+    any number of archives and layouts. Which they are is seen by looking.
+
+    Raises :class:`~manyfest.errors.UsageError` and :class:`~manyfest.errors.NotFound`.
+    """
+    from manyfest.serve.sources import Sources
+    from manyfest.serve.storage import Storage
+    from manyfest.stores.archives.names import is_archive_name
+
+    for path in paths:
+        if not path.exists() and (len(paths) > 1 or is_archive_name(path)):
+            raise NotFound("there is no such file", where=str(path))
+    folders = [path for path in paths if not _is_source(path)]
+    if not folders:
+        return Sources(paths)
+    if len(paths) > 1:
+        raise UsageError(
+            "is a registry's folder, which is served alone",
+            where=str(folders[0]),
+            mend="name archives and OCI layouts only, or this folder only",
+        )
+    return Storage(folders[0])
+
+
+def _is_source(path: Path) -> bool:
+    return path.is_file() or (path / "oci-layout").is_file()
