@@ -347,7 +347,14 @@ def test_crun_needs_no_rights() -> None:
         work.mkdir()
         for path in (folder, *folder.rglob("*")):
             os.chown(path, 65534, 65534)
-        command = [sys.executable, "-c", TRY_LAYOUT, folder / "layout", work, "crun"]
+        command: list[str | Path] = [
+            sys.executable,
+            "-c",
+            TRY_LAYOUT,
+            folder / "layout",
+            work,
+            "crun",
+        ]
         done = subprocess.run(
             smoke.as_nobody(command), cwd=Path(__file__).parents[2],
             capture_output=True, text=True, check=False,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from manyfest.errors import CheckFailed, DigestMismatch, InvalidArchive
+from manyfest.errors import CheckFailed, DigestMismatch, InvalidArchive, ReleaseError
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.oci.config import RunConfig
 from manyfest.progress import NoProgress
@@ -123,6 +123,20 @@ def test_modes_and_times_are_kept_also_where_nothing_may_be_written(
     assert [each.st_mode & 0o7777 for each in told] == [0o555, 0o4755]
     assert [each.st_mtime for each in told] == [86400, 0]
     (root / "closed").chmod(0o755)
+
+
+def test_times_that_no_file_system_knows_are_no_fault(unpacking: Unpacking) -> None:
+    entry, content = file("file", b"x")
+    early, late = replace(entry, mtime=-5), replace(entry, name="late", mtime=2**40)
+    root = unpacking.root(((early, content), (late, content)))
+    assert [(root / name).stat().st_mtime for name in ("file", "late")] == [0, 2**32]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_an_owner_that_no_system_knows_is_told(unpacking: Unpacking) -> None:
+    entry, content = file("file", b"x")
+    with pytest.raises(ReleaseError, match="the image cannot be unpacked: uid is "):
+        unpacking.root(((replace(entry, uid=2**40), content),))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")

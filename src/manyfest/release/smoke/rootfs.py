@@ -17,6 +17,8 @@ from manyfest.layers.tree import Directory, Leaf, Tree
 from manyfest.release.smoke.layers import Layer, Unpacked
 
 _FOLDER_MODE = 0o755
+_LATEST = 2**32
+"""Seconds since 1970: not every file system knows later times."""
 
 
 def files_of(layers: Sequence[Layer], folders: Iterable[str]) -> Tree[Unpacked]:
@@ -43,6 +45,8 @@ def lay_out(tree: Tree[Unpacked], layers: Sequence[Layer], root: Path) -> None:
         raise ReleaseError(
             f"the image cannot be unpacked: {error.strerror}", where=name or str(root)
         ) from None
+    except OverflowError as error:  # an owner whose number no system has
+        raise ReleaseError(f"the image cannot be unpacked: {error}", where=str(root)) from None
 
 
 class _Layout:
@@ -97,7 +101,8 @@ class _Layout:
             for name, value in entry.xattrs.items():
                 if name == "security.capability":
                     os.setxattr(place, name, value)
-        os.utime(place, ns=(time := entry.mtime * 10**9 + entry.nanoseconds, time))
+        seconds = min(max(entry.mtime, 0), _LATEST)
+        os.utime(place, (seconds, seconds))
 
 
 def _folder(name: str, node: Directory[Unpacked], owners: dict[str, Entry]) -> Entry:
