@@ -1,13 +1,12 @@
 """Releases through proxies that make trouble: what is public afterwards, and what the report says.
 
-``python -m tests.chaos.faults 100`` runs 100 releases for each kind of fault, two kinds at a time,
+``python -m tests.chaos.faults 100`` runs 100 releases for each kind of fault, several kinds at once,
 and prints a line for each kind. ``--kind reset --seed 7 --only 31`` does one run again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import random
 import shutil
@@ -15,195 +14,22 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
 
 from msgspec import Struct, field
 
 from tests.chaos.prober import Prober
-from tests.chaos.proxy import (
-    Action,
-    Answer,
-    Die,
-    Exchange,
-    Fault,
-    Moment,
-    Proxy,
-    Reset,
-    Slow,
-    Truncate,
-)
-from tests.chaos.scene import MANIFESTS, Ended, Places, Project, places
+from tests.chaos.proxy import Exchange
+from tests.chaos.scene import Ended, Places, Project, places
+from tests.chaos.trouble import KINDS, Hits
+from tests.chaos.verdict import Both, Run, Wrong
 
 REPOSITORY = "app"
 FORMER, VERSION = "1.0.0", "1.1.0"
 """What the registries hold before, most of the time, and what is released."""
-
-
-RETRIES = 5
-"""How often a client tries the same request before it gives up."""
-
-
-class Hits:
-    """Which of a registry's requests meet a fault, by their numbers: each from ``first`` to before
-    ``end``, with this ``rate``. ``stuck``: of these only those like the first of them, which fails
-    however often it is tried."""
-
-    def __init__(
-        self,
-        chance: random.Random,
-        first: int,
-        end: float,
-        *,
-        rate: float = 1.0,
-        stuck: bool = False,
-    ) -> None:
-        self.chance = chance
-        self.is_lasting = end == math.inf
-        self._first = first
-        self._end = end
-        self._rate = rate
-        self._stuck = stuck
-        self._like: tuple[str, str] | None = None
-        self._met = 0
-
-    def __call__(self, exchange: Exchange) -> bool:
-        if exchange.number < self._first:
-            return False
-        if self._stuck:
-            like = (exchange.method, exchange.path)
-            self._like = self._like or like
-            self._met += like == self._like
-            return like == self._like and self._met <= RETRIES
-        return exchange.number < self._end and self.chance.random() < self._rate
-
-
-class Simple:
-    """Does the same kind of thing to every request that it hits."""
-
-    def __init__(self, hits: Hits, action: Callable[[], Action]) -> None:
-        self._hits = hits
-        self._action = action
-
-    async def choose(self, exchange: Exchange, proxy: Proxy) -> Action:
-        return self._action() if self._hits(exchange) else None
-
-
-class Tokens:
-    """The registry wants a token, and each is good for a few requests only; requests that are hit
-    find that there are no more tokens for us."""
-
-    def __init__(self, hits: Hits) -> None:
-        self._hits = hits
-        self._left: Counter[str] = Counter()
-
-    async def choose(self, exchange: Exchange, proxy: Proxy) -> Action:
-        if exchange.path == "/token":
-            if self._hits.is_lasting and self._hits(exchange):
-                return Answer(status=401)
-            return self._issued()
-        held = exchange.fields.get("authorization", "").removeprefix("Bearer ")
-        self._left[held] -= 1
-        if self._left[held] >= 0:
-            return None
-        realm = f'Bearer realm="http://{proxy.address}/token",service="chaos"'
-        scope = f'scope="repository:{exchange.repository}:pull,push"'
-        return Answer(status=401, fields=(("WWW-Authenticate", f"{realm},{scope}"),))
-
-    def _issued(self) -> Answer:
-        token = f"token-{len(self._left)}"
-        self._left[token] = self._hits.chance.randint(3, 40)
-        body = json.dumps({"token": token, "expires_in": 300}).encode()
-        return Answer(status=200, fields=(("Content-Type", "application/json"),), body=body)
-
-
-class Stale:
-    """What is read is as it was some seconds ago: a new blob is not there yet, and a tag that has
-    moved has not."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._former: dict[str, tuple[float, Answer]] = {}
-
-    async def choose(self, exchange: Exchange, proxy: Proxy) -> Action:
-        now = time.monotonic()
-        if exchange.method in {"GET", "HEAD"}:
-            until, former = self._former.get(exchange.path, (0.0, None))
-            return former if now < until else None
-        if exchange.sets_manifest:
-            for path in (exchange.path, f"/v2/{exchange.repository}/tags/list"):
-                if now >= self._former.get(path, (0.0, None))[0]:
-                    answer = await proxy.ask(path, MANIFESTS)
-                    self._former[path] = (now + self._seconds, answer)
-        elif exchange.is_upload and "digest=" in exchange.target:
-            digest = unquote(exchange.target.partition("digest=")[2])
-            path = f"/v2/{exchange.repository}/blobs/{digest}"
-            self._former.setdefault(path, (now + self._seconds, Answer(status=404)))
-        return None
-
-
-Make = Callable[[Hits], Fault]
-
-
-def _status(status: int, **fields: str) -> Make:
-    """An answer of this status; every second one after the registry has done what was asked."""
-
-    def make(hits: Hits) -> Fault:
-        named = tuple((name.replace("_", "-"), value) for name, value in fields.items())
-        return Simple(
-            hits, lambda: Answer(status=status, fields=named, late=hits.chance.random() < 0.5)
-        )
-
-    return make
-
-
-def _limited(hits: Hits) -> Fault:
-    seconds = hits.chance.choice(["0", "1"])
-    return Simple(hits, lambda: Answer(status=429, fields=(("Retry-After", seconds),)))
-
-
-def _reset(hits: Hits) -> Fault:
-    moments: list[Moment] = ["before", "within", "after"]
-    return Simple(hits, lambda: Reset(hits.chance.choice(moments)))
-
-
-def _slow(hits: Hits) -> Fault:
-    return Simple(hits, lambda: Slow(hits.chance.uniform(0.01, 0.2)))
-
-
-def _stale(hits: Hits) -> Fault:
-    # Now and then for longer than manyfest waits to see what it has published.
-    lag = 20.0 if hits.is_lasting and hits.chance.random() < 0.2 else 1.0
-    return Stale(hits.chance.uniform(0.05, lag))
-
-
-class _Both:
-    """Two faults: the second does something where the first does not."""
-
-    def __init__(self, first: Fault, second: Fault) -> None:
-        self._faults = (first, second)
-
-    async def choose(self, exchange: Exchange, proxy: Proxy) -> Action:
-        found = [await fault.choose(exchange, proxy) for fault in self._faults]
-        return found[0] or found[1]
-
-
-KINDS: dict[str, Make] = {
-    "500": _status(500),
-    "502": _status(502, Content_Type="text/html"),
-    "429": _limited,
-    "reset": _reset,
-    "truncation": lambda hits: Simple(hits, Truncate),
-    "slow": _slow,
-    "expired-token": Tokens,
-    "stale": _stale,
-    "stale-and-reset": lambda hits: _Both(_stale(hits), _reset(hits)),
-    "death": lambda hits: Simple(hits, Die),
-}
-"""What can happen to a registry."""
 
 
 class Tally(Struct):
@@ -228,90 +54,6 @@ class Tally(Struct):
             f" {len(self.wrong)} wrong ({self.seconds:.0f} s, the slowest {self.slowest[0]:.0f} s:"
             f" {self.slowest[1]})"
         )
-
-
-UNTOUCHED = "with no public tag changed"
-FIXED_LEFT = "with tags of this version alone set"
-PUT_BACK = "with moving tags put back"
-MOVED = "with moving tags that could not be put back, and named"
-
-
-class Wrong(Exception):
-    """Something that must not be."""
-
-
-class Run(Struct, frozen=True):
-    """A release that met faults: what each registry held before it and after it. ``may_stay``:
-    the fault lasted, so that moving tags perhaps could not be put back."""
-
-    ended: Ended
-    proxies: tuple[Proxy, Proxy]
-    before: tuple[dict[str, str], dict[str, str]]
-    after: tuple[dict[str, str], dict[str, str]]
-    goal: dict[str, str]
-    may_stay: bool
-
-    def judge(self) -> str:
-        """How it failed, or empty if it did not. Raises :class:`Wrong`."""
-        if "Traceback" in self.ended.said:
-            raise Wrong("a traceback")
-        return self._judge_failed() if self.ended.code else self._judge_released()
-
-    def _judge_released(self) -> str:
-        for proxy, before, after in zip(self.proxies, self.before, self.after, strict=True):
-            if after != {**before, **self.goal}:
-                raise Wrong(f"released, and {proxy.address} holds {after}")
-        changed = {
-            f"{proxy.address}/{REPOSITORY}:{tag}"
-            for proxy, before in zip(self.proxies, self.before, strict=True)
-            for tag, digest in self.goal.items()
-            if before.get(tag) != digest
-        }
-        if self.ended.report["digest"] != self.ended.digest:
-            raise Wrong(f"printed {self.ended.digest}, reported {self.ended.report['digest']}")
-        if changed != set(self.ended.report["changed"]):
-            raise Wrong(f"released, and says that it changed {self.ended.report['changed']}")
-        return ""
-
-    def _judge_failed(self) -> str:
-        said = {each["reference"]: each["standing"] for each in self.ended.report["standing"]}
-        found = {UNTOUCHED}
-        for proxy, before, after in zip(self.proxies, self.before, self.after, strict=True):
-            for tag in {*before, *after, *self.goal}:
-                reference = f"{proxy.address}/{REPOSITORY}:{tag}"
-                standing = said.pop(reference, "")
-                if standing not in {"", "as before"} and reference not in self.ended.said:
-                    raise Wrong(f"{reference} is {standing}, and stderr does not say so")
-                found.add(self._judge_tag(reference, standing, before.get(tag), after.get(tag)))
-        if said:
-            raise Wrong(f"the report names {said}")
-        return next(how for how in (MOVED, PUT_BACK, FIXED_LEFT, UNTOUCHED) if how in found)
-
-    def _judge_tag(
-        self, reference: str, standing: str, before: str | None, after: str | None
-    ) -> str:
-        tag = reference.rpartition(":")[2]
-        goal = self.goal.get(tag)
-        true: dict[str, list[str | None]] = {
-            "": [before],
-            "as before": [before],
-            "put back": [before],
-            "taken away": [None] if before is None else [],
-            "set and left": [goal],
-            "changed by others": [],
-            "not known": [before, goal],
-        }
-        if after not in true[standing]:
-            raise Wrong(f"{reference} held {before}, holds {after}, and is said {standing!r}")
-        if standing in {"put back", "taken away"}:
-            return PUT_BACK
-        if after == before:
-            return UNTOUCHED
-        if tag.startswith(VERSION):
-            return FIXED_LEFT
-        if before is not None and not self.may_stay:
-            raise Wrong(f"{reference} was not put back, and the registry was well again")
-        return MOVED
 
 
 class Campaign:
@@ -375,7 +117,8 @@ class Campaign:
         self._log = self._place.log
         how = Run(
             ended=ended,
-            proxies=self._place.proxies,
+            version=VERSION,
+            repositories=self._place.to(REPOSITORY),
             before=before,
             after=self._held(),
             goal=self._goal,
@@ -407,7 +150,7 @@ class Campaign:
             if seen.wrong:
                 raise Wrong(f"public and not whole: {seen.wrong}")
 
-    def _finish(self, before: tuple[dict[str, str], dict[str, str]]) -> None:
+    def _finish(self, before: Both) -> None:
         """Without faults the same command goes on to the end."""
         self._place.begin()
         done = self._project.release(VERSION, self._place.to(REPOSITORY))
@@ -423,7 +166,7 @@ class Campaign:
         for registry in self._place.registries:
             registry.reset(content)
 
-    def _held(self) -> tuple[dict[str, str], dict[str, str]]:
+    def _held(self) -> Both:
         one, two = self._place.registries
         return one.tags(REPOSITORY), two.tags(REPOSITORY)
 

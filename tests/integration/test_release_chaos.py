@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.faults import KINDS, Campaign, campaign
+from tests.chaos.faults import Campaign, campaign
 from tests.chaos.releases import AtOnce, Kills
 from tests.chaos.scene import places
+from tests.chaos.trouble import KINDS
 
 pytestmark = pytest.mark.real
 
