@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PEERS := .peers
 CRANE := v0.22.1
 REGCTL := v0.11.7
+ORAS := v1.3.6
 DOCKERD := v2.0.0-beta.24
 CONFORMANCE := v0.0.0-20260831232431-97274622c111
 
@@ -45,12 +46,14 @@ lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 	@$(BIN)/mypy --strict src tests benchmarks
 	@$(BIN)/lint-imports
 
-peers: $(PEERS)/.crane-$(CRANE) $(PEERS)/.regctl-$(REGCTL) $(PEERS)/.conformance-$(CONFORMANCE) ## Build crane, regctl and OCI's conformance suite, for bench and tests; needs Go
+peers: $(PEERS)/.crane-$(CRANE) $(PEERS)/.regctl-$(REGCTL) $(PEERS)/.oras-$(ORAS) $(PEERS)/.conformance-$(CONFORMANCE) ## Build crane, regctl, oras and OCI's conformance suite, for bench and tests; needs Go
 
 $(PEERS)/.crane-%:
 	$(call go-install,github.com/google/go-containerregistry/cmd/crane@$*)
 $(PEERS)/.regctl-%:
 	$(call go-install,github.com/regclient/regclient/cmd/regctl@$*)
+$(PEERS)/.oras-%:
+	$(call go-install,oras.land/oras/cmd/oras@$*)
 $(PEERS)/.conformance-%:
 	$(call go-install,github.com/opencontainers/distribution-spec/conformance@$*)
 

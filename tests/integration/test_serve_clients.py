@@ -19,11 +19,14 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.platform import Platform
+from manyfest.serve.content import content_at
 from manyfest.serve.server import running
 from manyfest.stores.base import Content
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.registry.http import BytesReader
 from tests import real
+from tests.integration.conftest import MANYFEST
+from tests.runtimes import running_containerd
 
 pytestmark = pytest.mark.real
 
@@ -177,3 +180,150 @@ def test_docker(address: str, layout: tuple[str, str], docker: list[str]) -> Non
     assert digest_at(f"{address}/other:v2") == found[1]
     real.output_of(*docker, "rmi", f"{address}/app:v1", f"{address}/other:v2")
     assert f"Digest: {found[1]}" in real.output_of(*docker, "pull", f"{address}/other:v2")
+
+
+def test_buildah(address: str, layout: tuple[str, str], tmp_path: Path) -> None:
+    real.need_programs("buildah")
+    real.need_root()
+    buildah = [
+        "buildah", f"--root={tmp_path}/storage", f"--runroot={tmp_path}/run",
+        "--storage-driver=vfs",
+    ]  # fmt: skip
+    source, _ = layout
+    skopeo_push(source, f"{address}/app:v1")
+    real.output_of(*buildah, "pull", "--tls-verify=false", f"{address}/app:v1")
+    real.output_of(
+        *buildah, "push", "--tls-verify=false", f"--digestfile={tmp_path}/digest",
+        f"{address}/app:v1", f"docker://{address}/app:pushed",
+    )  # fmt: skip
+    pushed = (tmp_path / "digest").read_text()
+    assert digest_at(f"{address}/app:pushed") == pushed
+    real.output_of(*buildah, "pull", "--tls-verify=false", f"{address}/app@{pushed}")
+
+
+def test_containerd(address: str, layout: tuple[str, str], tmp_path: Path) -> None:
+    source, digest = layout
+    skopeo_push(source, f"{address}/app:v1")
+    plain = ("--plain-http", "--all-platforms")
+    with running_containerd(tmp_path) as ctr:
+        ctr("content", "fetch", *plain, f"{address}/app:v1")
+        assert digest in ctr("content", "ls", "--quiet").split()
+        ctr("images", "tag", f"{address}/app:v1", f"{address}/team/other:v2")
+        ctr("images", "push", "--plain-http", f"{address}/team/other:v2")
+    assert digest_at(f"{address}/team/other:v2") == digest
+
+
+def test_crane(address: str, layout: tuple[str, str], tmp_path: Path) -> None:
+    crane, (source, digest) = real.peer("crane"), layout
+    folder = source.removeprefix("oci:").removesuffix(":v1")
+    real.output_of(crane, "push", "--index", folder, f"{address}/team/app:layout")
+    skopeo_push(source, f"{address}/app:v1")
+    real.output_of(crane, "copy", f"{address}/app:v1", f"{address}/other:v1")
+    real.output_of(crane, "tag", f"{address}/other:v1", "v2")
+    assert real.output_of(crane, "digest", f"{address}/other:v2") == digest
+    assert real.output_of(crane, "ls", f"{address}/other") == "v1\nv2"
+    assert real.output_of(crane, "catalog", address) == "app\nother\nteam/app"
+    real.output_of(crane, "pull", "--format=oci", f"{address}/other:v2", tmp_path / "back")
+    assert (tmp_path / f"back/blobs/sha256/{digest.removeprefix('sha256:')}").exists()
+    real.output_of(crane, "delete", f"{address}/other@{digest}")
+    assert real.output_of(crane, "ls", f"{address}/other") == ""
+
+
+def test_regctl(address: str, layout: tuple[str, str], tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path)}
+    regctl = [real.peer("regctl"), "--host", f"reg={address},tls=disabled"]
+    source, digest = layout
+    folder = source.removeprefix("oci:")
+    name = f"{address}/team/app:v1"
+    real.output_of(*regctl, "image", "copy", f"ocidir://{folder}", name, **home)
+    assert real.output_of(*regctl, "image", "digest", name, **home) == digest
+    (tmp_path / "note").write_text("note")
+    real.output_of(
+        *regctl, "artifact", "put", "--artifact-type=application/vnd.example.note",
+        f"--file={tmp_path}/note", f"--subject={name}", **home,
+    )  # fmt: skip
+    assert "application/vnd.example.note" in real.output_of(
+        *regctl, "artifact", "list", "--filter-artifact-type=application/vnd.example.note",
+        name, **home,
+    )  # fmt: skip
+    real.output_of(
+        *regctl, "image", "copy", "--referrers", name, f"ocidir://{tmp_path}/back:v1", **home
+    )
+    assert (tmp_path / f"back/blobs/sha256/{digest.removeprefix('sha256:')}").exists()
+    real.output_of(*regctl, "tag", "delete", name, **home)
+    assert real.output_of(*regctl, "tag", "ls", f"{address}/team/app", **home) == ""
+
+
+def test_oras(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    oras, name = real.peer("oras"), f"{address}/team/files:v1"
+    monkeypatch.chdir(tmp_path)
+    Path("data").write_text("data")
+    plain = "--plain-http"
+    real.output_of(
+        oras,
+        "push",
+        plain,
+        "--artifact-type=application/vnd.example.data",
+        f"{name},latest",
+        "data",
+    )
+    real.output_of(
+        oras, "attach", plain, "--artifact-type=application/vnd.example.note", name, "data"
+    )
+    found = json.loads(real.output_of(oras, "discover", plain, "--format=json", name))
+    assert [each["artifactType"] for each in found["referrers"]] == ["application/vnd.example.note"]
+    Path("data").unlink()
+    real.output_of(oras, "pull", plain, f"{address}/team/files:latest")
+    assert Path("data").read_text() == "data"
+    real.output_of(
+        oras, "copy", "--recursive", "--from-plain-http", "--to-plain-http",
+        name, f"{address}/copy:v1",
+    )  # fmt: skip
+    assert real.output_of(oras, "repo", "ls", plain, address) == "copy\nteam/files"
+    real.output_of(oras, "manifest", "delete", plain, "--force", f"{address}/copy:v1")
+    assert real.output_of(oras, "repo", "tags", plain, f"{address}/copy") == ""
+    assert real.output_of(oras, "repo", "tags", plain, f"{address}/team/files") == "latest\nv1"
+
+
+@pytest.fixture
+def archive(tmp_path: Path, layout: tuple[str, str]) -> Iterator[str]:
+    """The address of a registry that serves an archive of the image."""
+    source, _ = layout
+    real.output_of(MANYFEST, "copy", "-q", source, f"oci-archive:{tmp_path}/app.tar:v1")
+    with running(content_at([tmp_path / "app.tar"])) as address:
+        yield address
+
+
+def test_docker_pulls_out_of_an_archive(
+    archive: str, layout: tuple[str, str], docker: list[str]
+) -> None:
+    assert f"Digest: {layout[1]}" in real.output_of(*docker, "pull", f"{archive}/app:v1")
+
+
+def test_skopeo_and_crane_pull_out_of_an_archive(
+    archive: str, layout: tuple[str, str], tmp_path: Path
+) -> None:
+    real.need_programs("skopeo")
+    real.output_of(
+        "skopeo", "copy", "--all", "--preserve-digests", "--src-tls-verify=false",
+        f"docker://{archive}/app:v1", f"oci:{tmp_path}/back:v1",
+    )  # fmt: skip
+    back = json.loads((tmp_path / "back/index.json").read_text())
+    assert [entry["digest"] for entry in back["manifests"]] == [layout[1]]
+    real.output_of(
+        real.peer("crane"), "pull", "--format=oci", f"{archive}/app:v1", tmp_path / "pulled"
+    )
+    pulled = json.loads((tmp_path / "pulled/index.json").read_text())
+    assert [entry["digest"] for entry in pulled["manifests"]] == [layout[1]]
+
+
+def test_the_command_prints_how_to_pull(
+    archive: str, layout: tuple[str, str], tmp_path: Path
+) -> None:
+    command = [MANYFEST, "serve", f"{tmp_path}/app.tar", "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.terminate()
+        assert process.wait(20) == 0
+    assert re.fullmatch(r"docker pull 127\.0\.0\.1:[0-9]+/app:v1\n", line)
