@@ -258,20 +258,11 @@ def test_oras(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     oras, name = real.peer("oras"), f"{address}/team/files:v1"
     monkeypatch.chdir(tmp_path)
     Path("data").write_text("data")
-    plain = "--plain-http"
-    real.output_of(
-        oras,
-        "push",
-        plain,
-        "--artifact-type=application/vnd.example.data",
-        f"{name},latest",
-        "data",
-    )
-    real.output_of(
-        oras, "attach", plain, "--artifact-type=application/vnd.example.note", name, "data"
-    )
+    plain, data, note = "--plain-http", "application/vnd.example.data", "application/x.note"
+    real.output_of(oras, "push", plain, f"--artifact-type={data}", f"{name},latest", "data")
+    real.output_of(oras, "attach", plain, f"--artifact-type={note}", name, "data")
     found = json.loads(real.output_of(oras, "discover", plain, "--format=json", name))
-    assert [each["artifactType"] for each in found["referrers"]] == ["application/vnd.example.note"]
+    assert [each["artifactType"] for each in found["referrers"]] == [note]
     Path("data").unlink()
     real.output_of(oras, "pull", plain, f"{address}/team/files:latest")
     assert Path("data").read_text() == "data"
@@ -320,7 +311,7 @@ def test_skopeo_and_crane_pull_out_of_an_archive(
 def test_the_command_prints_how_to_pull(
     archive: str, layout: tuple[str, str], tmp_path: Path
 ) -> None:
-    command = [MANYFEST, "serve", f"{tmp_path}/app.tar", "--listen", "127.0.0.1:0"]
+    command = [str(MANYFEST), "serve", f"{tmp_path}/app.tar", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
