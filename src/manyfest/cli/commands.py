@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
     "ls": Command("Images", "ls", "List tags, or the repositories of a registry"),
     "rm": Command("Images", "rm", "Remove tags and manifests"),
     "check": Command("Readiness", "check", "Check that an image is whole and true"),
+    "wait": Command("Readiness", "wait", "Wait until an image is complete everywhere"),
     "serve": Command("Registry", "serve", "Serve a folder as a registry"),
     "login": Command("Registry", "login", "Store credentials for a registry"),
     "logout": Command("Registry", "logout", "Remove credentials for a registry"),

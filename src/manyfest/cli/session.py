@@ -6,6 +6,7 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
@@ -15,6 +16,9 @@ from manyfest.cli.progress import Board, Lines, Quiet, Terminal
 from manyfest.cli.text import tell
 from manyfest.oci import json
 from manyfest.stores.open import Stores
+
+if TYPE_CHECKING:
+    from manyfest.stores.registry.pacing import Pacing
 
 
 class Session(Struct, frozen=True, kw_only=True):
@@ -31,10 +35,16 @@ class Session(Struct, frozen=True, kw_only=True):
             return Quiet()
         return Terminal() if sys.stderr.isatty() else Lines()
 
-    def stores(self) -> Stores:
-        """Opens references; to be entered, so that connections are closed at the end."""
-        log = self.trace if self.verbose else None
-        return Stores(plain_http=self.plain_http, ca_file=self.ca_file, log=log, warn=self.say)
+    def stores(self, *, pacing: Pacing | None = None) -> Stores:
+        """Opens references; to be entered, so that connections are closed at the end. ``pacing``
+        is for who asks again and again."""
+        return Stores(
+            plain_http=self.plain_http,
+            ca_file=self.ca_file,
+            log=self.trace if self.verbose else None,
+            warn=self.say,
+            pacing=pacing,
+        )
 
     def say(self, message: str) -> None:
         """One line on stderr, unless ``--quiet``."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from manyfest.stores.layout import LayoutStore
     from manyfest.stores.registry.connect import Registries
     from manyfest.stores.registry.http import Transport
+    from manyfest.stores.registry.pacing import Pacing
     from manyfest.stores.runtimes.runtime import RuntimeTarget
 
 
@@ -37,7 +38,7 @@ class Stores:
 
     ``plain_http`` names registries that may be spoken to without TLS; ``ca_file`` holds
     certificates to trust besides the system's; ``log`` is told of each request, ``warn`` of each
-    pause before one is sent again.
+    pause before one is sent again, and ``pacing`` sees how often registries want to be asked.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Stores:
         ca_file: Path | None = None,
         log: Callable[[str], None] | None = None,
         warn: Callable[[str], None] | None = None,
+        pacing: Pacing | None = None,
     ) -> None:
         self._plain_http = plain_http
         self.ca_file = ca_file
         self._log = log
         self._warn = warn
+        self._pacing = pacing
         self._registries: Registries | None = None
 
     def source(self, reference: Reference) -> Source:
@@ -86,6 +89,11 @@ class Stores:
         """
         return self._connected().repositories(registry)
 
+    def require_registry(self, name: Name) -> None:
+        """Raises :class:`~manyfest.errors.RegistryError` if what answers where ``name`` lies is no
+        registry, and what it raises if nobody answers."""
+        self._connected().require_registry(name.registry)
+
     def web(self) -> Transport:
         """What fetches files that lie in no registry; whoever asks for it closes it."""
         from manyfest.stores.registry.web import download_transport
@@ -117,6 +125,7 @@ class Stores:
                 ca_file=self.ca_file,
                 log=self._log,
                 warn=self._warn,
+                pacing=self._pacing,
             )
         return self._registries
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from manyfest.errors import ConnectionFailed, ManyfestError
+from manyfest.errors import ConnectionFailed, ManyfestError, RegistryError
 from manyfest.oci.reference import Name
 from manyfest.stores.cache_folder import cache_folder
 from manyfest.stores.registry.addresses import Place, place_of
@@ -25,6 +25,7 @@ from manyfest.stores.registry.http import (
     show_url,
 )
 from manyfest.stores.registry.manifest_cache import ManifestCache
+from manyfest.stores.registry.pacing import HeedingTransport, Pacing
 from manyfest.stores.registry.repository import address_of
 from manyfest.stores.registry.store import RegistryStore
 
@@ -43,6 +44,7 @@ class Registries:
         ca_file: Path | None = None,
         log: Callable[[str], None] | None = None,
         warn: Callable[[str], None] | None = None,
+        pacing: Pacing | None = None,
         credentials: Credentials | None = None,
     ) -> None:
         self._schemes = dict.fromkeys(plain_http, "http")
@@ -56,6 +58,8 @@ class Registries:
         )
         kept = cache_folder(os.environ, Path.home())
         self._cache = ManifestCache(kept / "manifests") if kept else None
+        if pacing is not None:
+            carrier = HeedingTransport(carrier, pacing)
         self._transport: Transport = _Logged(carrier, log) if log else carrier
 
     def repository(self, name: Name, *, writing: bool = False) -> RegistryStore:
@@ -77,6 +81,17 @@ class Registries:
         """The registry's answer to a look at its root, with our credentials."""
         address = address_of(registry, self._scheme(registry))
         return self._transport.send(Request(method="GET", url=f"{address}/v2/"))
+
+    def require_registry(self, registry: str) -> None:
+        """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
+        with self.ping(registry) as answer:
+            if answer.status == 404:
+                raise RegistryError(
+                    "what answers there is no registry: it knows nothing of /v2/ (404)",
+                    where=registry,
+                    mend="check the name of the host",
+                    status=404,
+                )
 
     def close(self) -> None:
         """End all connections."""

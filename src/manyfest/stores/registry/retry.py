@@ -59,7 +59,7 @@ def retry_delay(
         return None
     doubled: float = policy.first * 2 ** (attempt - 1)
     pause = min(doubled, policy.longest) * (1 + jitter) / 2
-    told = _retry_after(outcome, now) if isinstance(outcome, Response) else None
+    told = retry_after(outcome, now) if isinstance(outcome, Response) else None
     if told is None:
         return pause
     return None if told > policy.patience else max(told, pause)
@@ -71,7 +71,7 @@ def _may_pass(outcome: Response | ConnectionFailed) -> bool:
     return not isinstance(outcome, LastingFailure)
 
 
-def _retry_after(response: Response, now: float) -> float | None:
+def retry_after(response: Response, now: float) -> float | None:
     """Seconds until ``Retry-After`` (RFC 9110, section 10.2.3): a number of them, or a date."""
     value = response.headers.get("Retry-After").strip()
     if value.isascii() and value.isdecimal():

@@ -1,0 +1,63 @@
+"""Asking until an image is complete everywhere and has been for the soak time."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from manyfest.check.soak import Answer, Decision, Event, Question, State, decide, next_instant
+from manyfest.check.watched import Watched
+from manyfest.copy import JOBS
+from manyfest.threads import together, workers
+
+Tell = Callable[[Sequence[Event], State], None]
+
+
+class Patience(Struct, frozen=True, kw_only=True):
+    """Seconds between two looks: ``first`` after a change, then half as long again each time up to
+    ``longest``. ``jitter`` is a number from 0 to 1, and each pause between half of what it grew to
+    and all of it, so that many who wait do not come as one."""
+
+    first: float = 2.0
+    longest: float = 30.0
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+
+
+def wait(
+    places: Sequence[Watched], question: Question, tell: Tell, patience: Patience | None = None
+) -> Decision:
+    """Look at all places until there is a verdict, and return the decision that has it. ``tell`` is
+    given what changed, and what is known, after each look.
+
+    Before the answer is yes, everything is asked for once more. Raises what a registry raises if
+    that will not pass.
+    """
+    patience = patience or Patience()
+    state = State.at(patience.clock(), len(places))
+    grown, afresh = patience.first, True
+    while True:
+        answers = _look(places, afresh=afresh)
+        now = patience.clock()
+        decision = decide(question, state, answers, now)
+        state = decision.state
+        tell(decision.events, state)
+        if decision.verdict == "ready" and not afresh:
+            afresh = True
+            continue
+        if decision.verdict != "wait":
+            return decision
+        afresh = False
+        grown = patience.first if decision.events else min(grown * 1.5, patience.longest)
+        pause = grown * (1 + patience.jitter()) / 2
+        due = next_instant(question, state) - now
+        patience.sleep(min(pause, due) if due > 0 else pause)
+
+
+def _look(places: Sequence[Watched], *, afresh: bool) -> list[Answer]:
+    with workers(JOBS, "wait") as pool:
+        return together(pool, lambda place: place.look(afresh=afresh), places)

@@ -1,0 +1,79 @@
+"""One place that is asked again and again what it has, and no more often than it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from manyfest.check.parts import Memory
+from manyfest.check.readiness import Readiness, readiness
+from manyfest.check.soak import Answer, Silence
+from manyfest.errors import ConnectionFailed, ContentError, ManyfestError, RegistryError
+from manyfest.oci.platform import Platform
+from manyfest.stores.base import Source
+from manyfest.stores.registry.http import LastingFailure, Unreachable
+
+_PASSING_STATUSES = frozenset({408, 429})
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """What is asked: the platforms ``wanted`` of ``name`` in ``source``. ``rest`` tells for how
+    many seconds the registry wants to be left alone; ``require_registry`` raises if it is none."""
+
+    source: Source
+    name: str
+    wanted: Sequence[Platform]
+    reference: str
+    rest: Callable[[], float]
+    require_registry: Callable[[], None]
+
+
+class Watched:
+    """Remembers what was there: then a HEAD request for the tag is enough."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._memory = Memory()
+        self._has_answered = False
+
+    def look(self, *, afresh: bool) -> Answer:
+        """What is there now; ``afresh``, everything is asked for once more.
+
+        Raises what the registry raises if it will not pass.
+        """
+        rest = self._asked.rest()
+        if rest:
+            return Silence(f"it wants to be left alone for {rest:.0f} s", rests=True)
+        if afresh:
+            self._memory = Memory()
+        try:
+            answer = self._ask()
+        except ManyfestError as error:
+            if not may_pass(error, has_answered=self._has_answered):
+                raise
+            return Silence(str(error))
+        self._has_answered = True
+        return answer
+
+    def _ask(self) -> Readiness:
+        asked = self._asked
+        answer = readiness(asked.source, asked.name, asked.wanted, asked.reference, self._memory)
+        if not (answer.digest or self._has_answered):
+            # Any web server says 404 to what it does not know.
+            asked.require_registry()
+        return answer
+
+
+def may_pass(error: ManyfestError, *, has_answered: bool) -> bool:
+    """Whether it is worth while to ask again later.
+
+    A host that never answered is taken for a wrong name. What is damaged may be put right.
+    """
+    if isinstance(error, Unreachable):
+        return has_answered
+    if isinstance(error, RegistryError):
+        return error.status in _PASSING_STATUSES or error.status >= 500
+    if isinstance(error, ConnectionFailed):
+        return not isinstance(error, LastingFailure)
+    return isinstance(error, ContentError)
