@@ -1,7 +1,7 @@
 """Releases through proxies that make trouble: what is public afterwards, and what the report says.
 
-``python -m tests.chaos.faults 100`` runs 100 releases for each kind of fault, several kinds at once,
-and prints a line for each kind. ``--kind reset --seed 7 --only 31`` does one run again.
+``python -m tests.chaos.faults 100`` runs 100 releases for each kind of fault, all kinds at once as
+they mostly wait. ``--kind reset --seed 7 --only 31`` does one run again.
 """
 
 from __future__ import annotations
@@ -117,7 +117,6 @@ class Campaign:
         self._log = self._place.log
         how = Run(
             ended=ended,
-            version=VERSION,
             repositories=self._place.to(REPOSITORY),
             before=before,
             after=self._held(),
@@ -197,7 +196,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(time.time()), metavar="N")
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this; may be repeated")
     parser.add_argument("--only", type=int, metavar="N", help="only the run with this number")
-    parser.add_argument("--jobs", type=int, default=3, metavar="N", help="kinds at the same time")
+    parser.add_argument(
+        "--jobs", type=int, default=len(KINDS), metavar="N", help="kinds at the same time"
+    )
     options = parser.parse_args()
     print(f"faults: seed {options.seed}", flush=True)
     numbers = range(options.runs) if options.only is None else [options.only]

@@ -25,13 +25,13 @@ from tests.chaos.proxy import (
 from tests.chaos.scene import MANIFESTS
 
 RETRIES = 5
-"""How often a client tries the same request before it gives up."""
+"""How often a client tries the same request at least before it gives up."""
 
 
 class Hits:
     """Which of a registry's requests meet a fault, by their numbers: each from ``first`` to before
-    ``end``, with this ``rate``. ``stuck``: of these only those like the first of them, which fails
-    however often it is tried."""
+    ``end``, with this ``rate``. ``stuck``: of those from ``first`` on only the ones like the first
+    of them, which fails until the client leaves it and asks for something else."""
 
     def __init__(
         self,
@@ -50,16 +50,22 @@ class Hits:
         self._stuck = stuck
         self._like: tuple[str, str] | None = None
         self._met = 0
+        self._is_left = False
 
     def __call__(self, exchange: Exchange) -> bool:
         if exchange.number < self._first:
             return False
         if self._stuck:
-            like = (exchange.method, exchange.path)
-            self._like = self._like or like
-            self._met += like == self._like
-            return like == self._like and self._met <= RETRIES
+            return self._is_tried_again((exchange.method, exchange.path))
         return exchange.number < self._end and self.chance.random() < self._rate
+
+    def _is_tried_again(self, like: tuple[str, str]) -> bool:
+        self._like = self._like or like
+        if like != self._like:
+            self._is_left = self._met >= RETRIES
+            return False
+        self._met += 1
+        return self._met <= RETRIES or not self._is_left
 
 
 class Simple:

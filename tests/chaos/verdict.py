@@ -12,7 +12,7 @@ Both = tuple[dict[str, str], dict[str, str]]
 """Where the tags of two registries point."""
 
 UNTOUCHED = "with no public tag changed"
-FIXED_LEFT = "with tags of this version alone set"
+NEW_LEFT = "with tags set that were not there before"
 PUT_BACK = "with moving tags put back"
 MOVED = "with moving tags that could not be put back, and named"
 
@@ -23,12 +23,10 @@ class Wrong(Exception):
 
 class Run(Struct, frozen=True):
     """A release that met faults: how it ended, and what each of its two ``repositories`` held
-    before it and after it. ``goal`` are the tags that it was to set; those that begin with
-    ``version`` name it alone. ``may_stay``: the fault lasted, so that moving tags perhaps could not
-    be put back."""
+    before it and after it. ``goal`` are the tags that it was to set. ``may_stay``: the
+    fault lasted, so that moving tags perhaps could not be put back."""
 
     ended: Ended
-    version: str
     repositories: Sequence[str]
     before: Both
     after: Both
@@ -69,7 +67,7 @@ class Run(Struct, frozen=True):
                 found.add(self._judge_tag(reference, standing, before.get(tag), after.get(tag)))
         if said:
             raise Wrong(f"the report names {said}")
-        return next(how for how in (MOVED, PUT_BACK, FIXED_LEFT, UNTOUCHED) if how in found)
+        return next(how for how in (MOVED, PUT_BACK, NEW_LEFT, UNTOUCHED) if how in found)
 
     def _judge_tag(
         self, reference: str, standing: str, before: str | None, after: str | None
@@ -91,8 +89,8 @@ class Run(Struct, frozen=True):
             return PUT_BACK
         if after == before:
             return UNTOUCHED
-        if tag.startswith(self.version):
-            return FIXED_LEFT
-        if before is not None and not self.may_stay:
+        if before is None:
+            return NEW_LEFT
+        if not self.may_stay:
             raise Wrong(f"{reference} was not put back, and the registry was well again")
         return MOVED
