@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable
 
 from manyfest.stores.base import Reader
@@ -49,7 +49,7 @@ class LimitedTransport:
             True: defaultdict[Origin, _Places](lambda: _Places(transfers, self._lock)),
             False: defaultdict[Origin, _Places](lambda: _Places(looks, self._lock)),
         }
-        self._held = Counter[int]()
+        self._held: dict[int, int] = {}
 
     def send(self, request: Request) -> Response:
         """See :class:`~manyfest.stores.registry.http.Transport`; may wait for a place.
@@ -78,7 +78,7 @@ class LimitedTransport:
                     raise NoPlace("it is busy", where=str(origin))
             else:
                 places.take(wait=thread not in self._held)
-            self._held[thread] += 1
+            self._held[thread] = self._held.get(thread, 0) + 1
 
         def leave() -> None:
             with self._lock:
@@ -119,7 +119,8 @@ class _Places:
 
     def give_back(self) -> None:
         self._taken -= 1
-        self._changed.notify()
+        if self._waiting:
+            self._changed.notify()
 
 
 class _Admitted:
