@@ -46,10 +46,11 @@ def docker_registry(tmp_path: Path) -> Iterator[str]:
 
 
 @contextmanager
-def running_registry(folder: Path, settings: str = "") -> Iterator[str]:
-    """``docker-registry`` with its content in ``folder``, and more ``settings`` if need be."""
+def running_registry(folder: Path, settings: str = "", *, port: int = 0) -> Iterator[str]:
+    """``docker-registry`` with its content in ``folder``, and more ``settings`` if need be; at a
+    free port, unless one is named."""
     real.need_programs("docker-registry")
-    port = real.free_port()
+    port = port or real.free_port()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "config.yml"
     config.write_text(REGISTRY_CONFIG.format(data=folder / "data", port=port) + settings)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import manyfest.stores.registry.connect
-from manyfest.errors import ConnectionFailed, ManyfestError
+from manyfest.errors import AccessDenied, ConnectionFailed, ManyfestError, RegistryError
 from manyfest.oci.reference import Name
 from manyfest.stores.registry.connect import Registries, host_of
 from manyfest.stores.registry.http import (
@@ -127,3 +127,25 @@ def test_the_log_tells_each_request_and_no_secret(monkeypatch: pytest.MonkeyPatc
         "GET https://ghcr.io/v2/team/app/tags/list 200",
         "HEAD https://ghcr.io/v2/team/app/manifests/v1 failed: ghcr.io: no answer",
     ]
+
+
+@pytest.mark.parametrize(
+    "outcome", [Response(200), Response(401), Response(500), AccessDenied("no", status=403)]
+)
+def test_a_registry_knows_its_own_root(
+    monkeypatch: pytest.MonkeyPatch, outcome: Response | ManyfestError
+) -> None:
+    connect = manyfest.stores.registry.connect
+    monkeypatch.setattr(connect, "registry_transport", lambda *_, **__: Probe(outcome))
+    Registries().require_registry("registry.example")
+
+
+def test_any_other_server_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = manyfest.stores.registry.connect
+    monkeypatch.setattr(connect, "registry_transport", lambda *_, **__: Probe(Response(404)))
+    with pytest.raises(RegistryError) as caught:
+        Registries().require_registry("registry.example")
+    assert str(caught.value) == (
+        "registry.example: what answers there is no registry: it knows nothing of /v2/ (404);"
+        " check the name of the host"
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from manyfest.errors import ConnectionFailed, ManyfestError, RegistryError
+from manyfest.errors import AccessDenied, ConnectionFailed, ManyfestError, RegistryError
 from manyfest.oci.reference import Name
 from manyfest.stores.cache_folder import cache_folder
 from manyfest.stores.registry.addresses import Place, place_of
@@ -84,14 +84,18 @@ class Registries:
 
     def require_registry(self, registry: str) -> None:
         """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
-        with self.ping(registry) as answer:
-            if answer.status == 404:
-                raise RegistryError(
-                    "what answers there is no registry: it knows nothing of /v2/ (404)",
-                    where=registry,
-                    mend="check the name of the host",
-                    status=404,
-                )
+        try:
+            with self.ping(registry) as answer:
+                status = answer.status
+        except AccessDenied as error:
+            status = error.status  # one that lets nobody in
+        if status == 404:
+            raise RegistryError(
+                "what answers there is no registry: it knows nothing of /v2/ (404)",
+                where=registry,
+                mend="check the name of the host",
+                status=status,
+            )
 
     def close(self) -> None:
         """End all connections."""
