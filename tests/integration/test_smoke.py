@@ -289,7 +289,9 @@ def test_the_first_runtime_that_works_is_taken(
     smoke.use_podman(monkeypatch, folder)
     smoke.use_crun(monkeypatch, folder)
     podman = folder / "bin" / "podman"
-    podman.write_text(podman.read_text().replace("exec", '[ "$1" = start ] && exit 1\nexec', 1))
+    real_one = "exec /usr/bin/podman"
+    broken = podman.read_text().replace(real_one, f'[ "$1" != start ] || exit 1\n{real_one}')
+    podman.write_text(broken)
     bench = Bench("auto", tmp_path)
     root = bench.pair(printing("amd64", "app 2.6.1\n"), printing("arm64", "app 2.6.1\n"))
     passed = smoke_test(bench.store, root, VERSION, folder=tmp_path, progress=bench.notes)
