@@ -21,6 +21,8 @@ from tests.images import artifact, platforms
         ("application/vnd.cyclonedx+json", "SBOM (CycloneDX)"),
         ("application/vnd.in-toto+json", "attestation (in-toto)"),
         ("application/vnd.docker.attestation.manifest.v1+json", "attestation (BuildKit)"),
+        ("application/vnd.manyfest.journal.v1+jsonl", "journal of a release (manyfest)"),
+        ("application/vnd.manyfest.staged.v1", "record of a staged platform (manyfest)"),
         ("application/vnd.oci.image.layer.v1.tar", ""),
         ("", ""),
     ],

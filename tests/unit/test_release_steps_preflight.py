@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -207,3 +208,27 @@ def test_nothing_is_uploaded_to_find_out(tmp_path: Path) -> None:
     stores = FakeStores()
     PREFLIGHT.run(make_release(tmp_path, stores))
     assert stores.trouble.calls == [f"resolve {ONE} 2.6.1", f"admit {ONE}", f"list {ONE}"]
+
+
+def test_an_image_that_a_builder_may_have_itself_need_not_be_in_a_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_project(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM base.example/ours:1\nRUN make\n")
+    monkeypatch.setattr(
+        "manyfest.build.builder.assign", lambda plans, *_: [SimpleNamespace(name="it")] * len(plans)
+    )
+    assert PREFLIGHT.run(make_release(tmp_path)) == "one.example/app in reach"
+
+
+def test_a_builders_image_in_a_registry_that_does_not_answer_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_project(tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM base.example/ours:1\nRUN make\n")
+    monkeypatch.setattr(
+        "manyfest.build.builder.assign", lambda plans, *_: [SimpleNamespace(name="it")] * len(plans)
+    )
+    stores = FakeStores(Trouble(lambda _number, call: "base.example" in call))
+    with pytest.raises(ConnectionFailed, match=r"^base.example/ours: the connection broke$"):
+        PREFLIGHT.run(make_release(tmp_path, stores))

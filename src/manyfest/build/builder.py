@@ -119,13 +119,21 @@ def plan(request: BuildRequest, *, has_before: bool = False) -> Outline:
     )
 
 
-def base_images(request: BuildRequest) -> list[FromImage]:
-    """Every image that a build would start or copy from, once. Raises
-    :class:`~manyfest.errors.DockerfileError`."""
+def base_images(request: BuildRequest) -> dict[FromImage, bool]:
+    """Every image that a build would start or copy from, and whether it must be in its registry: a
+    builder that runs programs may have images of its own.
+
+    Raises :class:`~manyfest.errors.DockerfileError`, and :class:`~manyfest.errors.BuildError` if
+    there is no such builder here.
+    """
     from manyfest.build.backends.origins import images_of
 
     plans = plan_platforms(request, read_dockerfile(request))
-    return list(dict.fromkeys(image for plan in plans for image in images_of(plan)))
+    found: dict[FromImage, bool] = {}
+    for each, backend in zip(plans, assign(plans, request.backend, os.environ), strict=True):
+        for image in images_of(each):
+            found[image] = found.get(image, False) or backend is None
+    return found
 
 
 def _build_all(plans: Sequence[Plan], request: BuildRequest, build: Build) -> list[BuiltPlatform]:

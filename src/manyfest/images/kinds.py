@@ -44,6 +44,8 @@ _BY_TYPE = {
     "application/vnd.syft+json": "SBOM (Syft)",
     "application/sarif+json": "scan report (SARIF)",
     "application/vnd.openvex+json": "VEX (OpenVEX)",
+    "application/vnd.manyfest.journal": "journal of a release (manyfest)",
+    "application/vnd.manyfest.staged": "record of a staged platform (manyfest)",
 }
 """Beginnings of artifact types and of layers' media types."""
 

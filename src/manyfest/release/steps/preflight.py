@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from manyfest.build.bases import Bases
 from manyfest.build.builder import base_images, plan
+from manyfest.build.dockerfile.instructions import FromImage
 from manyfest.copy import meaning
-from manyfest.errors import ReleaseError, UsageError
+from manyfest.errors import AccessDenied, NotFound, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.release.before import check_before
 from manyfest.release.building import project_request
@@ -119,8 +120,20 @@ def _require_build(release: Release, faults: Faults) -> None:
     with faults.noted():
         request = project_request(config, release.version)
         plan(request, has_before=has_before)
-        bases = Bases(release.stores.registry)
-        faults.of_each(bases.get, base_images(request))
+        _require_bases(release, base_images(request), faults)
+
+
+def _require_bases(release: Release, images: dict[FromImage, bool], faults: Faults) -> None:
+    bases = Bases(release.stores.registry)
+
+    def find(image: FromImage) -> None:
+        try:
+            bases.get(image)
+        except (NotFound, AccessDenied):
+            if images[image]:
+                raise
+
+    faults.of_each(find, list(images))
 
 
 def _refuse_dirty(release: Release) -> None:
