@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from manyfest.check.agreement import agreed
 from manyfest.check.instead import Instead, find_instead
-from manyfest.check.readiness import Readiness, readiness
+from manyfest.check.readiness import Readiness, readiness, with_states
 from manyfest.errors import AccessDenied
 from manyfest.graph import read_manifest
 from manyfest.oci.platform import Platform
@@ -47,6 +48,14 @@ def test_a_tag_of_its_own_serves_a_platform_that_the_index_lacks(platform: str, 
 def test_a_platform_that_is_ready_needs_none() -> None:
     store = store_with("2.6.1-amd64", platform="linux/amd64")
     assert find_instead(store, NAME, ask(store, "linux/amd64")) == ()
+
+
+def test_an_image_that_differs_from_another_registry_needs_none() -> None:
+    store = store_with("2.6.1-amd64", platform="linux/amd64")
+    other = with_states("elsewhere", "another digest", ask(store, "linux/amd64").platforms)
+    _, answer = agreed([other, ask(store, "linux/amd64")])
+    assert [each.state for each in answer.platforms] == ["different"]
+    assert find_instead(store, NAME, answer) == ()
 
 
 def test_a_tag_with_an_image_for_another_platform_serves_nobody() -> None:

@@ -253,6 +253,17 @@ def test_with_a_memory_only_what_was_missing_is_asked_for_again(
     assert seen == [False, False, True]
 
 
+def test_an_inner_index_that_was_missing_is_looked_for_again() -> None:
+    store, memory = MemoryStore(), Memory()
+    gone = make(store, "nested index").children[2].digest
+    lost = store.blobs.pop(gone)
+    assert not readiness(store, "v1", [], "example/app:v1", memory).ready
+    store.blobs[gone] = lost
+    answer = readiness(store, "v1", [], "example/app:v1", memory)
+    assert answer.ready
+    assert ("linux/riscv64", "ready") in states(answer)
+
+
 def test_a_tag_that_moved_has_only_what_is_new_asked_for() -> None:
     store, memory = Counting(), Memory()
     make(store, "index")

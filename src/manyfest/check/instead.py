@@ -26,8 +26,6 @@ def find_instead(source: Source, name: Name, answer: Readiness) -> tuple[Instead
 
     It is a hint and no answer: a registry that does not tell is passed over.
     """
-    if name.digest is not None:
-        return ()
     late = (each.platform for each in answer.platforms if each.state not in ("ready", "different"))
     found = ((platform, _serving(source, name, platform)) for platform in late)
     return tuple(Instead(platform, str(each)) for platform, each in found if each)
@@ -43,7 +41,8 @@ def _serving(source: Source, name: Name, text: str) -> Name | None:
 
 
 def _tags(tag: str, platform: Platform) -> Iterator[str]:
-    """As this and other projects write them: ``2.6.1-armv7``, ``2.6.1-arm-v7``, ``2.6.1-arm7``."""
+    """As this and other projects write them: ``2.6.1-armv7``, ``2.6.1-arm-v7``, ``2.6.1-arm7``. A
+    digest has none."""
     suffixes = [platform.suffix]
     if platform.variant:
         number = platform.variant.removeprefix("v")

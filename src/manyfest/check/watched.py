@@ -13,8 +13,7 @@ from manyfest.errors import ConnectionFailed, ContentError, ManyfestError, Regis
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
 from manyfest.stores.registry.http import LastingFailure, Unreachable
-
-_PASSING_STATUSES = frozenset({408, 429})
+from manyfest.stores.registry.retry import PASSING_STATUSES
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -73,7 +72,7 @@ def may_pass(error: ManyfestError, *, has_answered: bool) -> bool:
     if isinstance(error, Unreachable):
         return has_answered
     if isinstance(error, RegistryError):
-        return error.status in _PASSING_STATUSES or error.status >= 500
+        return error.status in PASSING_STATUSES or error.status >= 500
     if isinstance(error, ConnectionFailed):
         return not isinstance(error, LastingFailure)
     return isinstance(error, ContentError)
