@@ -50,12 +50,12 @@ class Pairs:
 class Attempt:
     """How to run one command: ``prepare`` comes before it and ``verify`` after it, untimed;
     ``verify`` raises :class:`Failed` if the job was not done. ``servers`` gives the seconds of
-    processors that the registries have used."""
+    processors that the registries have used; where there are none, 0."""
 
     command: Sequence[str]
     prepare: Callable[[], None]
     verify: Callable[[], None]
-    servers: Callable[[], float]
+    servers: Callable[[], float] = float
 
     def run(self, scratch: Scratch) -> Run:
         """One run from nothing: an empty scratch folder, an empty target."""
