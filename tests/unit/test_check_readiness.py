@@ -172,6 +172,28 @@ def test_one_image_listed_for_two_platforms_is_mislabelled_for_one_of_them() -> 
     assert ask(store, "linux/amd64").ready
 
 
+@pytest.mark.parametrize("wanted", [[], ["windows/amd64"]])
+def test_windows_has_an_image_for_each_version_of_the_system_and_all_must_be_there(
+    wanted: list[str],
+) -> None:
+    store = MemoryStore()
+    made = [image(store, "windows/amd64", text=text) for text in ("old", "new")]
+    versions = ("10.0.17763.1", "10.0.20348.1")
+    listed = [
+        msgspec.structs.replace(
+            each.descriptor,
+            platform=Platform(os="windows", architecture="amd64", os_version=version),
+        )
+        for each, version in zip(made, versions, strict=True)
+    ]
+    store.tag("v1", content_of(index(store, listed)))
+    assert states(ask(store, *wanted)) == [("windows/amd64", "ready")]
+    del store.blobs[made[1].image.layers[-1].digest]
+    answer = ask(store, *wanted)
+    assert states(answer) == [("windows/amd64", "partial")]
+    assert answer.platforms[0].digest == str(made[1].descriptor.digest)
+
+
 def test_findings_about_the_wrong_platform_make_theirs_mislabelled() -> None:
     store = MemoryStore()
     make(store, "index")
@@ -179,6 +201,7 @@ def test_findings_about_the_wrong_platform_make_theirs_mislabelled() -> None:
         ask(store),
         [
             WrongPlatform("linux/arm64", "/app", "is built for linux/amd64, not for linux/arm64"),
+            WrongPlatform("linux/arm64", "/tool", "is built for linux/386, not for linux/arm64"),
             Finding("linux/amd64", "/app", "is not there"),
         ],
     )

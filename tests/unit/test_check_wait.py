@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from manyfest.check.readiness import readiness
 from manyfest.check.soak import Decision, Event, Question, State
 from manyfest.check.wait import Patience, wait
 from manyfest.check.watched import Asked, Watched
@@ -387,3 +391,55 @@ def test_an_image_without_an_index_is_for_one_platform() -> None:
     decision, lines = waited(time, store, timeout=60.0)
     assert decision.verdict == "late"
     assert [line.partition(": ")[2] for line in lines][-1] == "0 linux/arm64 state missing"
+
+
+# Whatever happens meanwhile
+
+STEPS = st.lists(
+    st.tuples(
+        st.floats(min_value=0.1, max_value=25.0),
+        st.integers(min_value=0, max_value=1),
+        st.sampled_from(["nothing", "part", "old", "new", "torn", "fails", "recovers"]),
+    ),
+    max_size=10,
+)
+
+
+def change(store: Scripted, what: str) -> None:
+    """What may happen to a repository."""
+    if what == "nothing":
+        store.names.pop(TAG, None)
+    elif what == "part":
+        store.hold_for("linux/amd64")
+    elif what in ("old", "new"):
+        store.hold_for(*WANTED, text=what)
+    elif what == "torn":
+        root = platforms(store, WANTED, text="new")
+        store.hold(root)
+        del store.blobs[read_manifest(store, root.children[1]).image.layers[-1].digest]
+    else:
+        store.fails = ConnectionFailed("it broke off") if what == "fails" else None
+
+
+@given(STEPS)
+def test_yes_is_said_once_it_is_true_and_only_then(steps: list[tuple[float, int, str]]) -> None:
+    time, stores = Time(), [Scripted("one.example/app"), Scripted("two.example/app")]
+    when = 0.0
+    for pause, number, what in steps:
+        when += pause
+        time.at[when] = partial(change, stores[number], what)
+    # In the end all is well, and early enough.
+    calm = [(store, what) for store in stores for what in ("recovers", "new")]
+    for number, (store, what) in enumerate(calm, start=1):
+        time.at[when + number] = partial(change, store, what)
+    decision, _ = waited(time, *stores, soak=50.0, timeout=300.0)
+    assert decision.verdict == "ready"
+    assert decision.state.since is not None
+    assert time.now - decision.state.since >= 50.0
+    wanted = tuple(map(Platform.parse, WANTED))
+    answers = [readiness(store, TAG, wanted, "") for store in stores]
+    assert [(each.ready, each.digest) for each in answers] == [
+        (True, digest) for digest in decision.state.digests
+    ]
+    assert len(set(decision.state.digests)) == 1
+    assert [store.fails for store in stores] == [None, None]

@@ -117,6 +117,19 @@ def test_when_the_time_is_over_what_is_missing_where_is_told(
     assert time.now == 90.0
 
 
+def test_while_nothing_changes_only_the_tag_is_asked_for(
+    manyfest: Manyfest, internet: Internet, time: Time
+) -> None:
+    internet.put("one.example", ["linux/amd64"])
+    manyfest("wait", ONE, *PLATFORMS, "--timeout", "10m")
+    asked = internet.hosts["one.example"].requests
+    first = next(at for at, each in enumerate(asked) if at and each.url.endswith("/2.6.1"))
+    assert {each.method for each in asked[:first]} == {"HEAD", "GET"}
+    rest = {(each.method, each.url.rpartition("/v2/")[2]) for each in asked[first:]}
+    assert rest == {("HEAD", "app/manifests/2.6.1")}
+    assert len(asked) - first > 15
+
+
 def test_what_changes_too_late_is_a_no_with_that_reason(
     manyfest: Manyfest, internet: Internet, time: Time
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Literal
 
 import msgspec
@@ -63,15 +64,15 @@ def readiness(
     except NotFound as error:
         states = [missing(str(platform), error.what) for platform in wanted]
         return with_states(reference, "", states or [missing(ANY, error.what)])
-    asked = wanted or tuple(dict.fromkeys(each.normalised() for each, _ in outline.entries))
-    images = {platform: _image_for(platform, outline.entries) for platform in asked}
-    memory.look(source, [image for image in images.values() if image])
+    asked = wanted or _distinct(platform for platform, _ in outline.entries)
+    images = {platform: _images_for(platform, outline.entries) for platform in asked}
+    memory.look(source, [image for each in images.values() for image in each])
     doubtful = _listed_for_several(outline.entries)
     states = [
-        _state(source, memory, platform, image, doubtful=image.digest in doubtful)
-        if image
+        _state(source, memory, platform, each, doubtful)
+        if each
         else missing(str(platform), _what_there_is(outline))
-        for platform, image in images.items()
+        for platform, each in images.items()
     ]
     if not wanted and (outline.gap or not states):
         states.append(missing(ANY, outline.gap or "it holds no image for a platform"))
@@ -88,18 +89,19 @@ def with_states(reference: str, digest: str, states: Iterable[PlatformState]) ->
 def with_findings(answer: Readiness, findings: Iterable[Finding]) -> Readiness:
     """The same answer, after all was read: a platform whose image turned out to be for another one
     is mislabelled."""
-    wrong = {each.platform: each for each in findings if isinstance(each, WrongPlatform)}
-    states = [
-        msgspec.structs.replace(
-            state,
-            state="mislabelled",
-            why=f"{wrong[state.platform].where} {wrong[state.platform].what}",
-        )
-        if state.platform in wrong and state.state == "ready"
-        else state
-        for state in answer.platforms
-    ]
+    wrong: dict[str, Finding] = {}
+    for finding in findings:
+        if isinstance(finding, WrongPlatform):
+            wrong.setdefault(finding.platform, finding)
+    states = [_mislabelled(state, wrong.get(state.platform)) for state in answer.platforms]
     return with_states(answer.reference, answer.digest, states)
+
+
+def _mislabelled(state: PlatformState, finding: Finding | None) -> PlatformState:
+    if finding is None or state.state != "ready":
+        return state
+    why = f"{finding.where} {finding.what}"
+    return msgspec.structs.replace(state, state="mislabelled", why=why)
 
 
 def missing(platform: str, why: str) -> PlatformState:
@@ -107,23 +109,44 @@ def missing(platform: str, why: str) -> PlatformState:
     return PlatformState(platform=platform, state="missing", digest="", why=why)
 
 
-def _image_for(platform: Platform, entries: Sequence[Entry]) -> Descriptor | None:
-    """The first, where there are several, as clients take it."""
-    return next((image for each, image in entries if each.same_as(platform)), None)
+def _distinct(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
+    """Each once, whatever version of the system it is for."""
+    named: dict[str, Platform] = {}
+    for each in platforms:
+        named.setdefault(str(each.normalised()), each.normalised())
+    return tuple(named.values())
+
+
+def _images_for(platform: Platform, entries: Iterable[Entry]) -> list[Descriptor]:
+    """One image, or with Windows one for each version of the system; the first, where there are
+    several, as clients take it."""
+    images: dict[str, Descriptor] = {}
+    for each, image in entries:
+        if each.same_as(platform):
+            images.setdefault(each.os_version, image)
+    return list(images.values())
 
 
 def _state(
-    source: Source, memory: Memory, platform: Platform, image: Descriptor, *, doubtful: bool
+    source: Source,
+    memory: Memory,
+    platform: Platform,
+    images: Sequence[Descriptor],
+    doubtful: AbstractSet[Digest],
 ) -> PlatformState:
-    state: State = "ready"
-    why = memory.absent(image)
-    if why:
-        state = "partial"
-    elif doubtful:
-        stated = memory.stated(source, image)
+    """The state of the platform's images together: of the first that is not ready, if any is."""
+    for image in images:
+        why = memory.absent(image)
+        if why:
+            return _is(platform, "partial", image, why)
+        stated = memory.stated(source, image) if image.digest in doubtful else None
         if stated and not stated.same_as(platform):
-            state = "mislabelled"
             why = f"its configuration says {stated.normalised()}"
+            return _is(platform, "mislabelled", image, why)
+    return _is(platform, "ready", images[0])
+
+
+def _is(platform: Platform, state: State, image: Descriptor, why: str = "") -> PlatformState:
     return PlatformState(platform=str(platform), state=state, digest=str(image.digest), why=why)
 
 
