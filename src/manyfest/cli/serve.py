@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from manyfest.cli.session import Session, with_session
+from manyfest.cli.text import size
+from manyfest.errors import UsageError
+
+if TYPE_CHECKING:
+    from manyfest.serve.content import Content
 
 
 @click.command()
@@ -15,13 +21,28 @@ from manyfest.cli.session import Session, with_session
     "--listen", metavar="HOST:PORT", default="127.0.0.1:5000", show_default=True, help="Where."
 )
 @click.option("--read-only", is_flag=True, help="Refuse every push and deletion.")
+@click.option(
+    "--gc", "collect", is_flag=True, help="Remove what nothing leads to, instead of serving."
+)
+@click.option("--dry-run", is_flag=True, help="With --gc: print what would go, and keep it.")
 @with_session
-def command(session: Session, paths: tuple[Path, ...], listen: str, *, read_only: bool) -> None:
+def command(
+    session: Session,
+    paths: tuple[Path, ...],
+    listen: str,
+    *,
+    read_only: bool,
+    collect: bool,
+    dry_run: bool,
+) -> None:
     """Serve the folder PATH, "registry" if none is named, as a registry until interrupted; it is
     made if it is not there.
 
     Archives and OCI layouts are served as they are, any number of them at once, to be pulled from
     only; for each of their images the command that pulls it is printed.
+
+    With --gc, blobs that no manifest names and uploads that were given up are removed, once
+    nobody has touched them for a day. Pushes and pulls may go on meanwhile.
 
     There is no password: whoever reaches the address may pull and, unless --read-only, push.
     """
@@ -30,6 +51,11 @@ def command(session: Session, paths: tuple[Path, ...], listen: str, *, read_only
     from manyfest.serve.sources import Sources
 
     content = content_at(paths or (Path("registry"),))
+    if collect:
+        _collect(session, content, dry_run=dry_run)
+        return
+    if dry_run:
+        raise UsageError("--dry-run is of use with --gc only")
 
     def ready(address: str) -> None:
         names = ", ".join(map(str, paths or ("registry",)))
@@ -39,6 +65,27 @@ def command(session: Session, paths: tuple[Path, ...], listen: str, *, read_only
                 session.out(f"docker pull {_reached(address)}/{image}")
 
     run(content, listen, on_ready=ready, read_only=read_only)
+
+
+def _collect(session: Session, content: Content, *, dry_run: bool) -> None:
+    from manyfest.serve import garbage
+    from manyfest.serve.storage import Storage
+
+    if not isinstance(content, Storage):
+        raise UsageError("--gc is for a registry's folder, not for archives and layouts")
+    content.prepare(read_only=True)
+    found = garbage.find(content)
+    for name, digest in found.blobs:
+        session.out(f"{name}@{digest}")
+    for path in found.files:
+        session.out(str(path))
+    if not dry_run:
+        garbage.remove(content, found)
+    session.say(
+        f"{'would remove' if dry_run else 'removed'} {len(found.blobs)} blobs and"
+        f" {len(found.files)} unfinished files, and {'free' if dry_run else 'freed'}"
+        f" {size(found.size)}"
+    )
 
 
 def _reached(address: str) -> str:

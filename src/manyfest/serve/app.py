@@ -89,7 +89,7 @@ class Registry:
             allowed = [method for method in handlers if not self._read_only or method in _READING]
             what = f"{request.method[:20]} is not possible here"
             raise Refusal("UNSUPPORTED", what, headers={"Allow": ", ".join(allowed)})
-        return await handler(Call(self.content, request, route))
+        return await handler(Call(self.content, request, route, self._read_only))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The start and the stop of a server (ASGI, "Lifespan")."""

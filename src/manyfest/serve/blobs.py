@@ -24,6 +24,8 @@ async def get_blob(call: Call) -> Response:
     body = call.repository.body(digest)
     if body is None:
         raise Refusal("BLOB_UNKNOWN", f"{digest} is not in {call.name}")
+    if call.request.method == "HEAD" and not call.read_only:
+        call.changing.rely_on(digest)
     tag = f'"{digest}"'
     headers = {"Docker-Content-Digest": str(digest), "ETag": tag, "Accept-Ranges": "bytes"}
     headers["Cache-Control"] = "max-age=31536000"

@@ -20,6 +20,7 @@ class Call(Struct, frozen=True):
     content: Content
     request: Request
     route: Route
+    read_only: bool = False
 
     @property
     def name(self) -> str:

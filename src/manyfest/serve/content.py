@@ -84,6 +84,10 @@ class Content(Protocol):
         """The same; raises :class:`~manyfest.serve.errors.Refusal` if there is none."""
         ...
 
+    def tidy(self) -> None:
+        """Clear what was given up; called from time to time."""
+        ...
+
     def close(self) -> None:
         """Let go of open files."""
         ...

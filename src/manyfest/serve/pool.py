@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
-from manyfest.errors import StoreError
+from manyfest.errors import InvalidDigest, StoreError
 from manyfest.oci.digest import Digest
 from manyfest.stores.blobs import BlobFolder
 from manyfest.stores.files import sync_folder
@@ -42,6 +43,7 @@ class BlobPool(Struct, frozen=True):
             _sync_file(file)
             with suppress(FileExistsError):
                 os.link(file, shared)
+        touch(target)
         file.unlink()
         sync_folder(target.parent)
 
@@ -80,6 +82,12 @@ class BlobPool(Struct, frozen=True):
                 os.link(moved, shared)
         moved.unlink()
 
+    def shared(self) -> Iterator[tuple[Digest, os.stat_result]]:
+        """Every shared blob. What goes away meanwhile is left out."""
+        for digest in digests_in(self.blobs.root):
+            with suppress(FileNotFoundError):
+                yield digest, self.blobs.path(digest).stat()
+
     def check_links(self) -> None:
         """Raises :class:`StoreError` if the file system cannot do what this is built on."""
         one = self.aside / f"check-{secrets.token_hex(8)}"
@@ -98,6 +106,21 @@ class BlobPool(Struct, frozen=True):
         finally:
             for path in (one, two):
                 path.unlink(missing_ok=True)
+
+
+def digests_in(folder: Path) -> Iterator[Digest]:
+    """What the files in a folder of blobs are called; other files are passed over."""
+    for algorithm in ("sha256", "sha512"):
+        with suppress(FileNotFoundError):
+            for name in os.listdir(folder / algorithm):
+                with suppress(InvalidDigest):
+                    yield Digest.parse(f"{algorithm}:{name}")
+
+
+def touch(blob: Path) -> None:
+    """The blob is of use to somebody now; all its names have this in common."""
+    with suppress(FileNotFoundError):
+        os.utime(blob)
 
 
 def _sync_file(path: Path) -> None:

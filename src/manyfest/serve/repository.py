@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from manyfest.errors import DigestMismatch, ManyfestError
+from manyfest.errors import DigestMismatch, ManyfestError, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE
@@ -28,14 +30,21 @@ from manyfest.oci.parse import parse_manifest
 from manyfest.serve.bodies import FilePart
 from manyfest.serve.errors import Refusal, unknown_manifest
 from manyfest.serve.memory import ManifestMemory
-from manyfest.serve.pool import BlobPool
+from manyfest.serve.pool import BlobPool, digests_in, touch
 from manyfest.serve.tags import TagList, Tags
-from manyfest.stores.files import sync_folder
+from manyfest.stores.files import FolderLock, sync_folder
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.referrers import as_referrer
 
 LAYOUT = "_oci"
 """The folder of a repository's layout; no part of a repository's name begins with ``_``."""
+
+_TRUSTED = 3600.0
+"""Seconds after which it is noted again that somebody relies on a blob."""
+
+_TRIES = 400
+_PAUSE = 0.025
+"""Seconds between two attempts to have a repository alone."""
 
 
 class Repository:
@@ -72,8 +81,8 @@ class Repository:
 
     def add_blob(self, file: Path, digest: Digest) -> None:
         """Take over a file whose content has this digest."""
-        self.create()
-        self._pool.admit(file, digest, self.blob(digest))
+        with self._adding():
+            self._pool.admit(file, digest, self.blob(digest))
 
     def mount(self, digest: Digest, source: Repository) -> bool:
         """Take a blob from another repository; ``False`` if that one does not have it."""
@@ -86,9 +95,10 @@ class Repository:
     def _mount(self, digest: Digest, blob: Path) -> bool:
         if not blob.exists():
             return False
-        self.create()
         try:
-            _link(blob, self.blob(digest))
+            with self._adding():
+                _link(blob, self.blob(digest))
+                touch(self.blob(digest))
         except OSError as error:
             # Gone by now, or it can have no more links: then the client sends it.
             if error.errno not in (errno.ENOENT, errno.EMLINK):
@@ -134,14 +144,16 @@ class Repository:
 
     def add_manifest(self, manifest: Manifest) -> None:
         """Store it; what it points at must be here. No tag is set."""
-        self._check_children(manifest)
-        self.create()
+        if not self.exists():
+            self._check_children(manifest)  # what is refused makes no repository
         digest = manifest.descriptor.digest
         blob, marker = self.blob(digest), Path(self._marker(digest))
-        self._pool.admit_bytes(manifest.raw, digest, blob)
-        if manifest.body.subject is not None:
-            _link(blob, self._referrers(manifest.body.subject.digest) / _file_name(digest))
-        _link(blob, marker)
+        with self._adding():
+            self._check_children(manifest)
+            self._pool.admit_bytes(manifest.raw, digest, blob)
+            if manifest.body.subject is not None:
+                _link(blob, self._referrers(manifest.body.subject.digest) / _file_name(digest))
+            _link(blob, marker)
         self._memory.put(self.name, manifest)
 
     def remove_manifest(self, digest: Digest) -> None:
@@ -171,6 +183,78 @@ class Repository:
                 continue  # it is being deleted, or the push of it was killed
             yield as_referrer(manifest)
 
+    # What is no longer needed
+
+    def rely_on(self, digest: Digest) -> None:
+        """A client was told that the blob is here, and may push what names it."""
+        if self._is_old(digest, time.time() - _TRUSTED):
+            touch(self.blob(digest))
+
+    def manifests(self) -> Iterator[Manifest]:
+        """Every manifest that is here, those that another tool put into the layout too.
+
+        Raises :class:`~manyfest.errors.ManyfestError` if one cannot be read.
+        """
+        pushed = set(digests_in(self.layout.path / "manifests"))
+        for digest in pushed:
+            with suppress(Refusal):  # it was deleted at this moment
+                yield self.manifest(digest)
+        for entry in self._listed():
+            if entry.is_manifest and entry.digest not in pushed:
+                with suppress(FileNotFoundError):
+                    yield self._load(entry.digest)
+
+    def old_blobs(self, limit: float) -> Iterator[Digest]:
+        """The blobs that were last of use to somebody before ``limit``, in seconds since 1970."""
+        for digest in digests_in(self.layout.blobs.root):
+            if self._is_old(digest, limit):
+                yield digest
+
+    def drop_blobs(self, digests: Sequence[Digest], limit: float) -> None:
+        """Remove those that nobody has had a use for since ``limit``. Others must be kept away:
+        :meth:`alone`."""
+        for digest in digests:
+            if self._is_old(digest, limit):
+                self.blob(digest).unlink(missing_ok=True)
+
+    def dangling_referrers(self, limit: float) -> Iterator[Path]:
+        """Places among the referrers whose manifests are not here: their pushes were killed."""
+        for path in (self.layout.path / "referrers").glob("*/*/*"):
+            algorithm, _, hexadecimal = path.name.partition("-")
+            with suppress(FileNotFoundError):
+                old = path.stat().st_mtime < limit
+                if old and not self._has_manifest(Digest(algorithm, hexadecimal)):
+                    yield path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nothing is added meanwhile. Raises :class:`StoreError` if it is added to without a pause
+        for some seconds."""
+        with FolderLock(self.layout.blobs.root) as lock:
+            for _ in range(_TRIES):
+                if lock.try_alone():
+                    yield
+                    return
+                time.sleep(_PAUSE)
+        raise StoreError(
+            "something is pushed to it without a pause", where=self.name, mend="try again later"
+        )
+
+    @contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Nothing is removed as garbage meanwhile."""
+        self.create()
+        self.layout.blobs.root.mkdir(exist_ok=True)
+        with FolderLock(self.layout.blobs.root) as lock:
+            lock.share()
+            yield
+
+    def _is_old(self, digest: Digest, limit: float) -> bool:
+        try:
+            return self.blob(digest).stat().st_mtime < limit
+        except FileNotFoundError:
+            return False
+
     def _check_children(self, manifest: Manifest) -> None:
         """Whole or not at all: a manifest comes after everything it points at."""
         for child in manifest.children:
@@ -196,16 +280,22 @@ class Repository:
 
     def _is_listed(self, digest: Digest) -> bool:
         """Whether another tool put it into the layout: ``index.json`` leads to it."""
+        entry = next((each for each in self._listed() if each.digest == digest), None)
+        return entry is not None and entry.is_manifest and self.blob(digest).exists()
+
+    def _listed(self) -> Iterator[Descriptor]:
+        """Everything that ``index.json`` and the indexes in it lead to. Raises
+        :class:`StoreError` if there is no end to it."""
         todo = list(self.tags.read().entries) if self.exists() else []
         seen: set[Digest] = set()
-        while todo and len(seen) < MAX_GRAPH_NODES:
+        while todo:
+            if len(seen) > MAX_GRAPH_NODES:
+                raise StoreError(f"leads to more than {MAX_GRAPH_NODES} indexes", where=self._index)
             entry = todo.pop()
-            if entry.digest == digest:
-                return entry.is_manifest and self.blob(digest).exists()
+            yield entry
             if entry.media_type in INDEXES and entry.digest not in seen:
                 seen.add(entry.digest)
                 todo.extend(self._entries_of(entry.digest))
-        return False
 
     def _entries_of(self, index: Digest) -> tuple[Descriptor, ...]:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import threading
@@ -21,10 +22,15 @@ from manyfest.errors import StoreError, UsageError
 from manyfest.serve.app import Registry
 from manyfest.serve.content import Content
 
+logger = logging.getLogger(__name__)
+
 _THREADS = 32
 """For writing, hashing and syncing. Most of them wait for the disk at any time."""
 
 _BACKLOG = 1024
+
+_TIDIED_EVERY = 3600.0
+"""Seconds."""
 
 _WRONG_ADDRESS = {
     errno.EADDRINUSE: "is taken by another program",
@@ -114,7 +120,18 @@ async def _serve(registry: Registry, listen: str, started: _Started) -> None:
             loop.call_soon_threadsafe(server.stop)
 
         started(_written(host, port), stop)
+        tidying = asyncio.create_task(_tidy(registry.content))
         await serving
+        tidying.cancel()
+
+
+async def _tidy(content: Content) -> None:
+    while True:
+        await asyncio.sleep(_TIDIED_EVERY)
+        try:
+            await asyncio.to_thread(content.tidy)
+        except OSError:
+            logger.exception("what was given up cannot be removed")
 
 
 def _granian() -> Any:

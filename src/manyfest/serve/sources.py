@@ -85,6 +85,9 @@ class Sources:
             raise unknown_repository(name)
         return self._repositories[name]
 
+    def tidy(self) -> None:
+        """Nothing is left behind here."""
+
     def close(self) -> None:
         """Let go of the files."""
         self._repositories = {}

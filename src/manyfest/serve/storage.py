@@ -12,9 +12,11 @@ Several processes may serve one folder at the same time.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from manyfest.errors import StoreError, UsageError
+from manyfest.oci.digest import Digest
 from manyfest.serve.errors import unknown_repository
 from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool
@@ -75,6 +77,18 @@ class Storage:
         if repository.exists():
             return repository
         raise unknown_repository(name)
+
+    def shared(self) -> Iterator[tuple[Digest, os.stat_result]]:
+        """Every blob, whether a repository has it or not."""
+        return self._pool.shared()
+
+    def release(self, digest: Digest) -> None:
+        """Give a blob's disk space back if no repository has it."""
+        self._pool.release(digest)
+
+    def tidy(self) -> None:
+        """Remove the uploads that were given up."""
+        self.uploads.remove_stale()
 
     def close(self) -> None:
         """Nothing is held open."""
