@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from manyfest.cli.text import one_line, table
 
 if TYPE_CHECKING:
-    from manyfest.check.instead import Instead
-    from manyfest.check.readiness import Readiness
-    from manyfest.check.report import Finding
+    from manyfest.check.everywhere import Answer
 
 _SHORT = len("sha256:") + 12
 
 
-class Answer(NamedTuple):
-    """Whether an image is complete, what reading it showed, and what serves a platform instead."""
+def facts(answer: Answer) -> dict[str, object]:
+    """As in ``--json``."""
+    import msgspec
 
-    readiness: Readiness
-    faults: tuple[Finding, ...]
-    instead: tuple[Instead, ...]
-
-    @property
-    def is_yes(self) -> bool:
-        """Whether nothing is missing and nothing is wrong."""
-        return self.readiness.ready and not self.faults
-
-    def facts(self) -> dict[str, object]:
-        """As in ``--json``."""
-        import msgspec
-
-        known = msgspec.structs.asdict(self.readiness)
-        return {**known, "faults": self.faults, "instead": self.instead}
+    known = msgspec.structs.asdict(answer.readiness)
+    return {**known, "faults": answer.faults, "instead": answer.instead}
 
 
 def answer_text(answer: Answer) -> str:
