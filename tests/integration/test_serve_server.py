@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,42 +14,10 @@ from manyfest.errors import StoreError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.serve.server import run, running
 from tests import real
+from tests.serving import ask, served
 
 DATA = os.urandom(3_000_000)
 DIGEST = str(Digest.of(DATA))
-
-SERVE = """
-import sys
-from pathlib import Path
-from manyfest.serve.server import run
-run(Path(sys.argv[1]), sys.argv[2], on_ready=lambda address: print(address, flush=True))
-"""
-
-
-@contextmanager
-def served(
-    root: Path, listen: str = "127.0.0.1:0"
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A registry in a process of its own, and its address."""
-    command = [sys.executable, "-c", SERVE, str(root), listen]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        try:
-            yield process, process.stdout.readline().decode().strip()
-        finally:
-            process.kill()
-
-
-def ask(
-    address: str, method: str, path: str, body: bytes | None = None, **fields: str
-) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(address, timeout=20)
-    headers = {name.replace("_", "-"): value for name, value in fields.items()}
-    connection.request(method, path, body, headers)
-    response = connection.getresponse()
-    answer = response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-    connection.close()
-    return answer
 
 
 def begin(address: str) -> str:

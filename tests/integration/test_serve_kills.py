@@ -1,0 +1,17 @@
+"""The short form of ``python -m tests.chaos.serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chaos.serve import run
+
+
+def test_killed_registries_have_all_that_they_acknowledged_and_nothing_false(
+    tmp_path: Path,
+) -> None:
+    tally = run(tmp_path, 5, seed=20261126)
+
+    assert tally.kills == 5
+    assert tally.finished > 0
+    assert tally.hashed > 0
