@@ -276,6 +276,19 @@ def test_with_a_memory_only_what_was_missing_is_asked_for_again(
     assert seen == [False, False, True]
 
 
+def test_a_tag_that_never_stays_the_same_fills_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("manyfest.check.parts.MAX_MANIFEST_BYTES", 5000)
+    store, memory = Counting(), Memory()
+    for number in range(3):
+        store.tag("v1", content_of(platforms(store, THREE, text=str(number))))
+        assert readiness(store, "v1", [], "example/app:v1", memory).ready
+    store.count()
+    assert readiness(store, "v1", [], "example/app:v1", memory).ready
+    assert store.count() == {"resolve v1": 1, "open": 4, "has": 7}
+
+
 def test_an_inner_index_that_was_missing_is_looked_for_again() -> None:
     store, memory = MemoryStore(), Memory()
     gone = make(store, "nested index").children[2].digest

@@ -30,9 +30,14 @@ class Outline(Struct, frozen=True):
 
 class Memory:
     """What was seen of one place and need not be asked for again: what a digest stands for never
-    changes, and what was there is taken to be there still. For one look at a time."""
+    changes, and what was there is taken to be there still. For one look at a time. Once the
+    documents seen are too many to be in memory together, all are forgotten."""
 
     def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._size = 0
         self._outlines: dict[Digest, Outline] = {}
         self._manifests: dict[Digest, Manifest] = {}
         self._platforms: dict[Digest, Platform] = {}
@@ -41,11 +46,14 @@ class Memory:
 
     def outline(self, source: Source, root: Descriptor) -> Outline:
         """What ``root`` lists. Raises :class:`~manyfest.errors.NotFound` if it is not there."""
+        if self._size > MAX_MANIFEST_BYTES:
+            self._forget()
         if root.digest not in self._outlines:
             outline = _read_outline(source, root)
             if outline.gap:
                 return outline  # it may be filled soon
             self._outlines[root.digest] = outline
+            self._size += root.size
         return self._outlines[root.digest]
 
     def look(self, source: Source, images: Sequence[Descriptor]) -> None:
@@ -58,7 +66,9 @@ class Memory:
             )
         with workers(JOBS, "look") as pool:
             read = pool.map(lambda image: self._read_if_there(source, image), new)
-            self._manifests.update({each.descriptor.digest: each for each in read if each})
+            for manifest in filter(None, read):
+                self._manifests[manifest.descriptor.digest] = manifest
+                self._size += manifest.descriptor.size
             self._missed = {image.digest for image in new} - self._manifests.keys()
             parts = [part for image in images for _, part in self._parts(image)]
             asked = _unseen(parts, self._here)
