@@ -21,6 +21,7 @@ from manyfest.stores.open import Stores
 from tests import images, real
 from tests.integration.conftest import MANYFEST, Manyfest, running_registry
 from tests.unit.cli import make_layout
+from tests.unit.releases import make_project
 
 BOTH = ("linux/amd64", "linux/arm64")
 TAG = "team/app:2.6.1"
@@ -151,6 +152,26 @@ def test_waiting_sees_each_platform_come_in_each_registry(
     assert (waiting.returncode, out, said_last) == (0, f"{digest}\n", "")
 
 
+def test_a_release_is_waited_for_while_it_is_published(
+    two: tuple[str, str], tmp_path: Path, manyfest: Manyfest
+) -> None:
+    one, other = two
+    make_project(tmp_path)
+    (tmp_path / "manyfest.yaml").write_text(
+        "name: app\nbuild: {platforms: [linux/amd64, linux/arm64]}\n"
+        f'tags: ["{{{{version}}}}"]\npublish: [{one}/team/app, {other}/team/app]\n'
+    )
+    options = ("--platform", "amd64,arm64", "--soak", "1s")
+    waiting = start(tmp_path, f"{one}/{TAG}", "--in", other, *options)
+    said_until(waiting, "not found (404)")
+    released = manyfest("release", "--version", "2.6.1")
+    assert released.returncode == 0, released.stderr
+    out, _ = waiting.communicate(timeout=120)
+    assert waiting.returncode == 0
+    assert out.strip() == released.stdout.splitlines()[-1]
+    assert manyfest("check", "--deep", f"{one}/{TAG}", "--in", other).returncode == 0
+
+
 def test_waiting_for_what_does_not_come_is_a_no(two: tuple[str, str], manyfest: Manyfest) -> None:
     one, other = two
     push(one, *BOTH)
@@ -186,10 +207,13 @@ def test_nobody_there_ends_it_at_once(manyfest: Manyfest) -> None:
     assert "nothing listens there" in waited.stderr.splitlines()[-1]
 
 
-def test_ctrl_c_ends_the_waiting(two: tuple[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_ci_end_the_waiting(
+    two: tuple[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
     waiting = start(tmp_path, f"{two[0]}/{TAG}", "--platform", "amd64")
     said_until(waiting, "not found (404)")
-    waiting.send_signal(signal.SIGINT)
+    waiting.send_signal(number)
     out, said = waiting.communicate(timeout=30)
     assert (waiting.returncode, out) == (130, "")
     assert said.endswith("manyfest: interrupted; run the same command again to go on\n")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
 
@@ -84,7 +85,7 @@ def command(
     pacing = Pacing()
     with session.stores(pacing=pacing) as stores:
         watched = [_watched(stores, each, wanted, pacing) for each in places.references]
-        with _teller(session) as teller:
+        with interruptible(), _teller(session) as teller:
 
             def tell(events: Sequence[Event], state: State) -> None:
                 teller.tell([event_line(event, names, question) for event in events])
