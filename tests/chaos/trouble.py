@@ -158,7 +158,9 @@ def _reset(hits: Hits) -> Fault:
 
 
 def _slow(hits: Hits) -> Fault:
-    return Simple(hits, lambda: Slow(hits.chance.uniform(0.01, 0.2)))
+    # Not for a moment only: a registry that is slow is so for a while.
+    always = Hits(hits.chance, 1, math.inf, rate=hits.chance.uniform(0.2, 1.0))
+    return Simple(always, lambda: Slow(hits.chance.uniform(0.0, 0.05)))
 
 
 def _stale(hits: Hits) -> Fault:
