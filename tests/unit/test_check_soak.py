@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyfest.check.agreement import agreed
@@ -272,6 +272,7 @@ def complete_since(times: Sequence[float], rounds: Rounds) -> float | None:
     return since[0][0] if since else None
 
 
+@settings(deadline=None)
 @given(ROUNDS)
 def test_complete_means_unbroken_since_a_round_in_which_all_answered(rounds: Rounds) -> None:
     times, decisions = played(rounds)
@@ -280,6 +281,7 @@ def test_complete_means_unbroken_since_a_round_in_which_all_answered(rounds: Rou
         assert decisions[count - 1].state.since == expected
 
 
+@settings(deadline=None)
 @given(ROUNDS)
 def test_yes_needs_the_whole_soak_time_and_no_the_whole_timeout(rounds: Rounds) -> None:
     times, decisions = played(rounds)
@@ -297,6 +299,7 @@ def test_yes_needs_the_whole_soak_time_and_no_the_whole_timeout(rounds: Rounds) 
             assert decision.verdict != "wait"
 
 
+@settings(deadline=None)
 @given(ROUNDS)
 def test_the_events_tell_every_change_and_none_twice(rounds: Rounds) -> None:
     _, decisions = played(rounds)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manyfest.check.readiness import readiness
@@ -421,6 +421,7 @@ def change(store: Scripted, what: str) -> None:
         store.fails = ConnectionFailed("it broke off") if what == "fails" else None
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_yes_is_said_once_it_is_true_and_only_then(steps: list[tuple[float, int, str]]) -> None:
     time, stores = Time(), [Scripted("one.example/app"), Scripted("two.example/app")]

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
 from manyfest.check.soak import Answer, Decision, Event, Question, State, decide, next_instant
 from manyfest.check.watched import Watched
 from manyfest.copy import JOBS
+from manyfest.pauses import growing_pauses
 from manyfest.threads import together, workers
 
 Tell = Callable[[Sequence[Event], State], None]
 
 
 class Patience(Struct, frozen=True, kw_only=True):
-    """Seconds between two looks: ``first`` after a change, then half as long again each time up to
-    ``longest``. ``jitter`` is a number from 0 to 1, and each pause between half of what it grew to
-    and all of it, so that many who wait do not come as one."""
+    """Seconds between two looks: ``first`` after a change, then growing up to ``longest``."""
 
     first: float = 2.0
     longest: float = 30.0
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
+
+    def pauses(self) -> Iterator[float]:
+        """The pauses after a change, without end."""
+        return growing_pauses(self.first, self.longest, self.jitter)
 
 
 def wait(
@@ -39,7 +42,7 @@ def wait(
     """
     patience = patience or Patience()
     state = State.at(patience.clock(), len(places))
-    grown, afresh = patience.first, True
+    pauses, afresh = patience.pauses(), True
     while True:
         answers = _look(places, afresh=afresh)
         now = patience.clock()
@@ -52,9 +55,9 @@ def wait(
         if decision.verdict != "wait":
             return decision
         afresh = False
-        grown = patience.first if decision.events else min(grown * 1.5, patience.longest)
-        pause = grown * (1 + patience.jitter()) / 2
-        due = next_instant(question, state) - now
+        if decision.events:
+            pauses = patience.pauses()
+        pause, due = next(pauses), next_instant(question, state) - now
         patience.sleep(min(pause, due) if due > 0 else pause)
 
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 from manyfest.errors import AnswerIsNo, NotFound, StoreError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
+from manyfest.pauses import growing_pauses
 from manyfest.release.rendezvous.staged import (
     Held,
     Staged,
@@ -43,11 +44,8 @@ class Patience(Struct, frozen=True, kw_only=True):
     jitter: Callable[[], float] = random.random
 
     def pauses(self) -> Iterator[float]:
-        """The pauses, without end: each is between half of what it grew to, and all of it."""
-        grown = self.first
-        while True:
-            yield grown * (1 + self.jitter()) / 2
-            grown = min(grown * 1.5, self.longest)
+        """The pauses, without end."""
+        return growing_pauses(self.first, self.longest, self.jitter)
 
 
 class Waiting:
