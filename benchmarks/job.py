@@ -81,7 +81,7 @@ class Result:
         return [*self.alone, *(run for _, pairs in self.pairs for run in pairs.ours)]
 
 
-def measure(job: Job, scratch: Scratch, servers: Callable[[], float]) -> Result:
+def measure(job: Job, scratch: Scratch, servers: Callable[[], float] = float) -> Result:
     """Each peer in turn against us, until we fail. ``servers`` gives the seconds of processors that
     the registries have used."""
     ours = Attempt(job.command, job.prepare, job.verify, servers)

@@ -86,7 +86,7 @@ def test_a_missing_file(
         ),
         (
             "name: app\nbuild:\n  platforms: [linux/amd64]\ntags: [{{version}}]\n",
-            "manyfest.yaml:4: 'tags[0]' must be text, not keys and values;"
+            "manyfest.yaml:4: a key is not short, plain text under 'tags[0]';"
             ' put a value that starts with "{" in quotes',
         ),
         (
