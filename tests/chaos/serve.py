@@ -276,7 +276,7 @@ def _finish(address: str, told: Told) -> int:
     for upload in told.uploads.values():
         status, fields, _ = ask(address, "GET", upload.location)
         if status == 404 and upload.acknowledged == len(upload.data):
-            continue  # its end was reached, and nobody was left to be told
+            continue  # it is on its way to be a blob: it is pushed anew
         assert status == 204
         have = int(fields["range"].partition("-")[2]) + 1
         have = 0 if have == 1 and not upload.acknowledged else have

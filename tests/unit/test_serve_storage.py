@@ -209,17 +209,6 @@ def test_a_failed_disk_keeps_its_paths_to_itself(
     assert str(client.root) not in answer.body.decode()
 
 
-def test_uploads_beyond_what_is_remembered_are_read_again(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("manyfest.serve.uploads._REMEMBERED", 1)
-    one, two = client.begin("app"), client.begin("app")
-    client.call("PATCH", one, DATA[:5])
-    client.call("PATCH", two, DATA[:5])
-    for location in (one, two):
-        assert client.call("PUT", f"{location}?digest={DIGEST}", DATA[5:]).status == 201
-
-
 def test_an_unknown_upload_is_refused_before_any_path_is_made(tmp_path: Path) -> None:
     with pytest.raises(Refusal):
         Storage(tmp_path).uploads.open("app", "../../etc/passwd")

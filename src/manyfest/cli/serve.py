@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,30 @@ if TYPE_CHECKING:
     from manyfest.serve.content import Content
 
 
+_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+"""As sizes are shown."""
+
+
+def _size(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
+    """A number of bytes: ``500MB``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})(\w*)", value)
+    units = {unit.casefold(): factor for unit, factor in _UNITS.items()}
+    if match is None or match[2].casefold() not in units:
+        raise click.BadParameter(f"{value!r} is not a size: write for example 500MB or 20GB")
+    return int(match[1]) * units[match[2].casefold()]
+
+
 @click.command()
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--listen", metavar="HOST:PORT", default="127.0.0.1:5000", show_default=True, help="Where."
 )
 @click.option("--read-only", is_flag=True, help="Refuse every push and deletion.")
+@click.option(
+    "--quota", metavar="SIZE", callback=_size, help="Refuse pushes beyond so much in all: 20GB."
+)
 @click.option(
     "--gc", "collect", is_flag=True, help="Remove what nothing leads to, instead of serving."
 )
@@ -32,6 +51,7 @@ def command(
     listen: str,
     *,
     read_only: bool,
+    quota: int | None,
     collect: bool,
     dry_run: bool,
 ) -> None:
@@ -50,7 +70,7 @@ def command(
     from manyfest.serve.server import run
     from manyfest.serve.sources import Sources
 
-    content = content_at(paths or (Path("registry"),))
+    content = content_at(paths or (Path("registry"),), quota=quota)
     if collect:
         _collect(session, content, dry_run=dry_run)
         return

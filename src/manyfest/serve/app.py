@@ -7,7 +7,7 @@ from pathlib import Path
 
 from manyfest.errors import ManyfestError
 from manyfest.serve import blobs, listings, manifests
-from manyfest.serve.asgi import ClientGone, Receive, Request, Response, Scope, Send, respond
+from manyfest.serve.asgi import Receive, Request, Response, Scope, Send, respond
 from manyfest.serve.call import Call, Handler
 from manyfest.serve.content import Content
 from manyfest.serve.errors import Refusal, refusal_of, storage_refusal
@@ -59,17 +59,11 @@ class Registry:
             await self._live(receive, send)
         elif scope["type"] == "http":
             request = Request(scope, receive)
-            try:
-                response = await self._answer(request)
-            except ClientGone:
-                return
-            await respond(request, response, send)
+            await respond(request, await self._answer(request), send)
 
     async def _answer(self, request: Request) -> Response:
         try:
             return await self._handle(request)
-        except ClientGone:
-            raise
         except ManyfestError as error:
             refusal = refusal_of(error)
         except OSError as error:

@@ -27,12 +27,11 @@ Send = Callable[[Message], Awaitable[None]]
 PART_SIZE = 512 * 1024
 """Bytes of a body that go to a thread at a time; smaller parts cost more to hand over."""
 
+PART_SECONDS = 120.0
+"""What such a part may take to arrive, so that nobody holds an upload for ever."""
+
 _SENT_AT_ONCE = 1024 * 1024
 _MOST_PARAMETERS = 32
-
-
-class ClientGone(ConnectionFailed):
-    """The client broke off before the end of its request: there is nobody to answer."""
 
 
 class Request:
@@ -94,12 +93,15 @@ class Request:
     async def parts(self) -> AsyncIterator[bytes]:
         """The body as it comes, in parts of :data:`PART_SIZE` or a little more.
 
-        Raises :class:`ClientGone` if it breaks off, after what did come was given out.
+        Raises :class:`Refusal` if it breaks off or comes too slowly, after what did come was given
+        out.
         """
         chunks: list[bytes] = []
         size, more = 0, True
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PART_SECONDS
         while more:
-            message = await self._receive()
+            message = await self._message(deadline)
             gone = message["type"] == "http.disconnect"
             chunk: bytes = message.get("body", b"")
             more = bool(message.get("more_body", False)) and not gone
@@ -109,8 +111,18 @@ class Request:
             if chunks and (size >= PART_SIZE or not more):
                 yield b"".join(chunks)
                 chunks, size = [], 0
+                deadline = clock() + PART_SECONDS
             if gone:
-                raise ClientGone("the client broke off")
+                raise message.get("refusal") or Refusal("SIZE_INVALID", "the body broke off")
+
+    async def _message(self, deadline: float) -> Message:
+        """The next one, or that there is none, if none comes in time."""
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._receive()
+        except TimeoutError:
+            late = Refusal("SIZE_INVALID", "the body comes too slowly", status=408)
+            return {"type": "http.disconnect", "refusal": late}
 
     async def body(self, limit: int, what: str) -> bytes:
         """The whole body; raises a 413 as soon as it is known to be above ``limit`` bytes."""

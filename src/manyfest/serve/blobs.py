@@ -14,6 +14,7 @@ from manyfest.serve import ranges
 from manyfest.serve.asgi import Response
 from manyfest.serve.call import Call
 from manyfest.serve.errors import Refusal
+from manyfest.serve.room import NoRoom
 from manyfest.serve.routes import Route
 from manyfest.serve.uploads import Writer, unknown_upload
 
@@ -131,8 +132,22 @@ def _admit(call: Call, writer: Writer, digest: Digest) -> None:
 
 
 async def _receive(call: Call, writer: Writer) -> None:
-    """Write the body: one part in a thread while the next one arrives."""
+    """Write the body. What was not meant so, or does not fit, is taken back: a body without an end
+    must not keep the disk full until it is given up."""
     limit = _expected(call, writer)
+    try:
+        received = await _write(call, writer, limit)
+    except (NoRoom, OSError):
+        await asyncio.to_thread(writer.roll_back)
+        raise
+    if limit is not None and received != limit:
+        await asyncio.to_thread(writer.roll_back)
+        raise Refusal("SIZE_INVALID", f"Content-Range says {limit} bytes, but others came")
+
+
+async def _write(call: Call, writer: Writer, limit: int | None) -> int:
+    """Write one part in a thread while the next one arrives; how many bytes came, or that they are
+    more than ``limit``."""
     received = 0
     job: asyncio.Task[None] | None = None
     try:
@@ -146,9 +161,7 @@ async def _receive(call: Call, writer: Writer) -> None:
     finally:
         if job is not None:
             await job
-    if limit is not None and received != limit:
-        await asyncio.to_thread(writer.roll_back)
-        raise Refusal("SIZE_INVALID", f"Content-Range says {limit} bytes, but others came")
+    return received
 
 
 def _expected(call: Call, writer: Writer) -> int | None:

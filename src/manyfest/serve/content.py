@@ -93,9 +93,10 @@ class Content(Protocol):
         ...
 
 
-def content_at(paths: Sequence[Path]) -> Content:
+def content_at(paths: Sequence[Path], *, quota: int | None = None) -> Content:
     """What is to be served of ``paths``: one registry's folder, which need not be there yet, or
-    any number of archives and layouts. Which they are is seen by looking.
+    any number of archives and layouts. Which they are is seen by looking. ``quota`` is how many
+    bytes a folder may have.
 
     Raises :class:`~manyfest.errors.UsageError` and :class:`~manyfest.errors.NotFound`.
     """
@@ -115,7 +116,7 @@ def content_at(paths: Sequence[Path]) -> Content:
             where=str(folders[0]),
             mend="name archives and OCI layouts only, or this folder only",
         )
-    return Storage(folders[0])
+    return Storage(folders[0], quota=quota)
 
 
 def _is_source(path: Path) -> bool:

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from manyfest.errors import InvalidDigest, StoreError
 from manyfest.oci.digest import Digest
+from manyfest.serve.room import Room
 from manyfest.stores.blobs import BlobFolder
 from manyfest.stores.files import sync_folder
 
@@ -29,6 +30,7 @@ class BlobPool(Struct, frozen=True):
 
     blobs: BlobFolder
     aside: Path
+    room: Room
 
     def admit(self, file: Path, digest: Digest, target: Path) -> None:
         """Make the content of ``file``, which has this digest, appear at ``target`` for good.
@@ -50,6 +52,7 @@ class BlobPool(Struct, frozen=True):
     def admit_bytes(self, data: bytes, digest: Digest, target: Path) -> None:
         """The same for something small that is in memory."""
         self.aside.mkdir(parents=True, exist_ok=True)
+        self.room.take(len(data))
         file = self.aside / f"bytes-{secrets.token_hex(8)}"
         try:
             file.write_bytes(data)

@@ -21,19 +21,22 @@ from manyfest.serve.errors import unknown_repository
 from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool
 from manyfest.serve.repository import LAYOUT, Repository
+from manyfest.serve.room import Room
 from manyfest.serve.uploads import Uploads
 from manyfest.stores.blobs import BlobFolder
 
 
 class Storage:
-    """All repositories in ``root``. Threads and processes may share them."""
+    """All repositories in ``root``, which together may have ``quota`` bytes. Threads and processes
+    may share them."""
 
     read_only = False
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, quota: int | None = None) -> None:
         self.root = root
-        self.uploads = Uploads(root / "uploads")
-        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads")
+        room = Room(root, quota=quota)
+        self.uploads = Uploads(root / "uploads", room)
+        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads", room)
         self._memory = ManifestMemory()
         self._repositories: dict[str, Repository] = {}
 

@@ -23,11 +23,15 @@ from msgspec import Struct
 
 from manyfest.oci.digest import Digest
 from manyfest.serve.errors import Refusal
+from manyfest.serve.room import Room
 from manyfest.stores.base import CHUNK_SIZE
 
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
-_REMEMBERED = 4096
-"""Uploads whose hash is kept in memory; those beyond it are read again when they go on."""
+_MOST = 4096
+"""Uploads that may be unfinished at a time. The hash of each is kept in memory."""
+
+_STALE_IF_MANY = 15 * 60.0
+"""Seconds after its last byte that an upload is given up when there are too many."""
 
 STALE_AFTER = 24 * 3600.0
 """Seconds after its last byte that an unfinished upload is given up."""
@@ -52,10 +56,11 @@ class _Progress(Struct, frozen=True):
 
 
 class Uploads:
-    """The unfinished uploads in ``folder``."""
+    """The unfinished uploads in ``folder``, as far as there is ``room`` for them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, room: Room) -> None:
         self.folder = folder
+        self.room = room
         self._progress: OrderedDict[Path, _Progress] = OrderedDict()
         self._guard = Lock()
 
@@ -64,6 +69,7 @@ class Uploads:
 
         ``algorithm`` is what its digest will most likely be of.
         """
+        self._limit()
         identity = secrets.token_hex(16)
         path = self._path(repository, identity)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -78,9 +84,12 @@ class Uploads:
     def size(self, repository: str, identity: str) -> int:
         """Bytes that have arrived."""
         try:
-            return self._path(repository, identity).stat().st_size
+            state = self._path(repository, identity).stat()
         except FileNotFoundError:
             raise unknown_upload() from None
+        if state.st_nlink != 1:
+            raise unknown_upload()  # it is a blob by now
+        return state.st_size
 
     def discard(self, repository: str, identity: str) -> None:
         """Give the upload up."""
@@ -144,11 +153,25 @@ class Uploads:
         owner = hashlib.sha256(repository.encode()).hexdigest()[:16]
         return self.folder / f"{identity}-{owner}"
 
+    def _limit(self) -> None:
+        """Raises :class:`Refusal` if there are too many. The oldest must go first, so that clients
+        that never finish shut out others for a while only."""
+        if len(self._progress) < _MOST:
+            return
+        self.remove_stale(older_than=_STALE_IF_MANY)
+        with self._guard:
+            for path in [path for path in self._progress if not path.exists()]:
+                del self._progress[path]
+        if len(self._progress) >= _MOST:
+            raise Refusal(
+                "TOOMANYREQUESTS",
+                f"{_MOST} uploads are unfinished: finish or cancel some",
+                headers={"Retry-After": "60"},
+            )
+
     def _remember(self, path: Path, progress: _Progress) -> None:
         with self._guard:
             self._progress[path] = progress
-            if len(self._progress) > _REMEMBERED:
-                self._progress.popitem(last=False)
 
     def _recall(self, path: Path) -> _Progress | None:
         with self._guard:
@@ -168,7 +191,9 @@ class Writer:
         file.seek(progress.size)
 
     def append(self, data: bytes) -> None:
-        """Write and hash, which both let other threads run meanwhile."""
+        """Write and hash, which both let other threads run meanwhile. Raises :class:`Refusal` if
+        there is no room for it."""
+        self._uploads.room.take(len(data))
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
