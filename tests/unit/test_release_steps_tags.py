@@ -310,6 +310,39 @@ def test_of_a_registry_that_died_nothing_is_known(tmp_path: Path) -> None:
     assert stores.at(ONE).pointers["2.6"] == stores.at(ONE).pointers["latest"] == former
 
 
+def test_no_repository_waits_for_one_that_does_not_answer(tmp_path: Path) -> None:
+    failed, back = threading.Event(), threading.Event()
+
+    class Dying(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            if name == "latest":
+                failed.set()
+                raise ConnectionFailed("the connection broke", where=TWO)
+            super().tag(name, manifest)
+
+        def resolve(self, name: str) -> Descriptor:
+            if failed.is_set():
+                assert back.wait(10)
+                raise ConnectionFailed("no answer", where=TWO)
+            return super().resolve(name)
+
+    class Healthy(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            super().tag(name, manifest)
+            if failed.is_set() and name == "2.6":
+                back.set()
+
+    stores = FakeStores()
+    stores.fakes = {ONE: Healthy(ONE, stores.trouble), TWO: Dying(TWO, stores.trouble)}
+    release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
+    former = hold_former_release(stores.at(ONE), "2.6", "latest")
+    with pytest.raises(
+        ReleaseError, match=r"put back: one.example/app:2.6, one.example/app:latest"
+    ):
+        TAGS.run(release)
+    assert stores.at(ONE).pointers["2.6"] == stores.at(ONE).pointers["latest"] == former
+
+
 def test_a_tag_that_others_have_moved_on_is_theirs(tmp_path: Path) -> None:
     stores = FakeStores()
     release = published(make_release(tmp_path, stores))

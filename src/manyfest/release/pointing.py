@@ -19,9 +19,10 @@ from typing import Literal
 from manyfest.copy import JOBS, manifest_content
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.oci.digest import Digest
+from manyfest.oci.reference import Name
 from manyfest.release.steps.moves import Move, held_by
 from manyfest.stores.base import Content, Deletes, Settles, read_all
-from manyfest.threads import workers
+from manyfest.threads import together, workers
 
 Standing = Literal[
     "put back", "taken away", "as before", "set and left", "changed by others", "not known"
@@ -155,10 +156,22 @@ class Pointing:
         self._say(f"{move.name}: somebody else has moved it on to {held}")
 
     def _put_all_back(self) -> str:
-        """Put tags back, the last one first; where each stands then, as a part of a sentence."""
+        """Put tags back, in each repository the last one first; where each stands then, as a part
+        of a sentence. No repository waits for another, which may not answer for minutes."""
+        rows: dict[str, list[Move]] = {}
+        for move in reversed(self._tried):
+            rows.setdefault(move.name.place, []).append(move)
+        stands: dict[Name, Standing] = {}
+
+        def put_back(row: Sequence[Move]) -> None:
+            for move in row:
+                stands[move.name] = self._put_back(move)
+
+        with workers(len(rows) or 1, "back") as pool:
+            together(pool, put_back, rows.values())
         names: dict[Standing, list[str]] = {}
         for move in reversed(self._tried):
-            standing = self._put_back(move)
+            standing = stands[move.name]
             self.standing[str(move.name)] = standing
             names.setdefault(standing, []).append(str(move.name))
         names.pop("as before", None)
