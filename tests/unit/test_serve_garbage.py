@@ -141,8 +141,10 @@ def test_what_killed_pushes_left_goes(client: Client) -> None:
     client.push_image("app", "v1")
     before = client.files()
     client.begin("app")
-    left = client.root / "repositories/app/_oci/.manyfest-0123456789abcdef"
-    left.write_bytes(b"{")
+    (client.root / "repositories/new/_oci").mkdir(parents=True)
+    for name in ("app", "new"):
+        left = client.root / f"repositories/{name}/_oci/.manyfest-0123456789abcdef"
+        left.write_bytes(b"{")
     orphan = client.root / "blobs/sha256" / DIGEST.hex
     orphan.write_bytes(DATA)
     dangling = client.root / f"repositories/app/_oci/referrers/sha256/{'0' * 64}"

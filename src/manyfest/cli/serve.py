@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from manyfest.serve.content import Content
 
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 _UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 """As sizes are shown."""
 
@@ -37,6 +39,8 @@ def _size(_context: click.Context, _option: click.Parameter, value: str | None) 
     "--listen", metavar="HOST:PORT", default="127.0.0.1:5000", show_default=True, help="Where."
 )
 @click.option("--read-only", is_flag=True, help="Refuse every push and deletion.")
+@click.option("--tls-cert", type=_FILE, help="Speak TLS, with the certificates in this PEM file.")
+@click.option("--tls-key", type=_FILE, help="The certificate's key, in a PEM file.")
 @click.option(
     "--quota", metavar="SIZE", callback=_size, help="Refuse pushes beyond so much in all: 20GB."
 )
@@ -51,6 +55,8 @@ def command(
     listen: str,
     *,
     read_only: bool,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     quota: int | None,
     collect: bool,
     dry_run: bool,
@@ -67,7 +73,7 @@ def command(
     There is no password: whoever reaches the address may pull and, unless --read-only, push.
     """
     from manyfest.serve.content import content_at
-    from manyfest.serve.server import run
+    from manyfest.serve.server import Certificate, run
     from manyfest.serve.sources import Sources
 
     content = content_at(paths or (Path("registry"),), quota=quota)
@@ -77,6 +83,10 @@ def command(
     if dry_run:
         raise UsageError("--dry-run is of use with --gc only")
 
+    if (tls_cert is None) != (tls_key is None):
+        raise UsageError("--tls-cert and --tls-key go together")
+    certificate = Certificate(tls_cert, tls_key) if tls_cert and tls_key else None
+
     def ready(address: str) -> None:
         names = ", ".join(map(str, paths or ("registry",)))
         session.say(f"serving {names} at {address}; stop with Ctrl-C")
@@ -84,7 +94,7 @@ def command(
             for image in content.images():
                 session.out(f"docker pull {_reached(address)}/{image}")
 
-    run(content, listen, on_ready=ready, read_only=read_only)
+    run(content, listen, on_ready=ready, read_only=read_only, certificate=certificate)
 
 
 def _collect(session: Session, content: Content, *, dry_run: bool) -> None:

@@ -50,9 +50,11 @@ def find(storage: Storage, *, older_than: float = LEFT_ALONE) -> Garbage:
     limit = time.time() - older_than
     files = list(_old_files(storage.uploads.folder, limit))
     blobs: list[tuple[str, Digest]] = []
-    for name in storage.names():
+    for name in storage.begun():
         repository = storage.repository(name)
         files += _old_files(repository.layout.path, limit, TEMPORARY_PREFIX)
+        if not repository.exists():
+            continue
         files += repository.dangling_referrers(limit)
         named = _named(repository)
         blobs += ((name, blob) for blob in repository.old_blobs(limit) if blob not in named)

@@ -11,12 +11,15 @@ import errno
 import logging
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from manyfest.errors import StoreError, UsageError
 from manyfest.serve.app import Registry
@@ -42,31 +45,65 @@ _Started = Callable[[str, Callable[[], None]], None]
 """Told the address, and given what stops the server from any thread."""
 
 
+class Certificate(Struct, frozen=True):
+    """What a registry proves its name with: PEM files of a certificate, followed by those that it
+    was signed with, and of its key."""
+
+    chain: Path
+    key: Path
+
+    def checked(self) -> dict[str, object]:
+        """What granian is told. Raises :class:`UsageError` if the files are not what they should
+        be or do not belong together."""
+        from granian.constants import SSLProtocols
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(self.chain, self.key, password=_no_password)
+        except (OSError, ValueError) as error:  # of ssl too
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise UsageError(
+                f"cannot be used with {self.key}: {reason or error}",
+                where=str(self.chain),
+                mend="name PEM files of a certificate and its key, which has no password",
+            ) from None
+        return {
+            "ssl_cert": self.chain,
+            "ssl_key": self.key,
+            "ssl_protocol_min": SSLProtocols.tls12,
+        }
+
+
 def run(
     content: Content | Path,
     listen: str,
     *,
     on_ready: Callable[[str], None],
     read_only: bool = False,
+    certificate: Certificate | None = None,
 ) -> None:
     """Serve ``content``, or the folder at that path, until SIGINT or SIGTERM, then answer what is
     under way.
 
     ``listen`` is ``HOST:PORT``; port 0 takes a free one. ``on_ready`` is called with the address
-    once connections are accepted. A second signal does not wait. Raises :class:`UsageError` and
-    :class:`StoreError`.
+    once connections are accepted, which need TLS if there is a ``certificate``. A second signal
+    does not wait. Raises :class:`UsageError` and :class:`StoreError`.
     """
 
     def started(address: str, stop: Callable[[], None]) -> None:
         _on_signals(stop)
         on_ready(address)
 
-    asyncio.run(_serve(Registry(content, read_only=read_only), listen, started))
+    asyncio.run(_serve(Registry(content, read_only=read_only), listen, started, certificate))
 
 
 @contextmanager
 def running(
-    content: Content | Path, listen: str = "127.0.0.1:0", *, read_only: bool = False
+    content: Content | Path,
+    listen: str = "127.0.0.1:0",
+    *,
+    read_only: bool = False,
+    certificate: Certificate | None = None,
 ) -> Iterator[str]:
     """Serve ``content``, or the folder at that path, from a thread while the block runs; gives the
     address."""
@@ -79,6 +116,7 @@ def running(
                     Registry(content, read_only=read_only),
                     listen,
                     lambda address, stop: ready.set_result((address, stop)),
+                    certificate,
                 )
             )
         except BaseException as error:
@@ -96,8 +134,11 @@ def running(
         thread.join()
 
 
-async def _serve(registry: Registry, listen: str, started: _Started) -> None:
+async def _serve(
+    registry: Registry, listen: str, started: _Started, certificate: Certificate | None
+) -> None:
     server_class = _granian()
+    secured = certificate.checked() if certificate else {}
     with closing(_hold(listen)) as held, closing(registry.content):
         registry.prepare()  # not before the address is known to be free
         host, port = held.getsockname()[:2]
@@ -110,6 +151,7 @@ async def _serve(registry: Registry, listen: str, started: _Started) -> None:
             websockets=False,
             backlog=_BACKLOG,
             log_enabled=False,
+            **secured,
         )
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(_THREADS, "manyfest-serve"))
@@ -123,6 +165,10 @@ async def _serve(registry: Registry, listen: str, started: _Started) -> None:
         tidying = asyncio.create_task(_tidy(registry.content))
         await serving
         tidying.cancel()
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password")
 
 
 async def _tidy(content: Content) -> None:

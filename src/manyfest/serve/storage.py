@@ -99,12 +99,16 @@ class Storage:
     def names(self) -> list[str]:
         """Every repository, in ASCII order."""
         top = self.root / "repositories"
+        return [name for name in self.begun() if (top / name / LAYOUT / "index.json").exists()]
+
+    def begun(self) -> list[str]:
+        """The same, and those whose first push was killed before there was anything in them."""
+        top = self.root / "repositories"
         found = []
         for folder, below, _ in os.walk(top):
             if LAYOUT in below:
                 below.remove(LAYOUT)
-                if os.path.exists(os.path.join(folder, LAYOUT, "index.json")):
-                    found.append(os.path.relpath(folder, top))
+                found.append(os.path.relpath(folder, top))
         return sorted(found)
 
     def _check(self) -> None:
