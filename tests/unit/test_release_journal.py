@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,22 @@ def test_one_that_cannot_be_written_ends_the_release(tmp_path: Path) -> None:
 )
 def test_it_lies_beside_the_archive_one_for_each_version(archive: str, journal: str) -> None:
     assert journal_path(Path(archive), VERSION) == Path(journal)
+
+
+def test_a_line_that_does_not_fit_on_the_disk_is_never_taken_for_written(tmp_path: Path) -> None:
+    journal = make_journal(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal.path.stat().st_size + 10, hard))
+    try:
+        with pytest.raises(ReleaseError, match="the journal cannot be written"):
+            journal.note(Held(reference="one.example/app:2", digest=A))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.note_end("tags", "5 set")
+    found, said = read(journal.path)
+    assert found is not None
+    assert (found.held, found.ended) == (journal.held, ("tags",))
+    assert said == []
 
 
 def test_the_journal_of_another_image_is_left_out_and_that_is_said(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from manyfest.copy import copy_graph
-from manyfest.errors import ConnectionFailed, RegistryError, ReleaseError
+from manyfest.errors import ConnectionFailed, NotFound, RegistryError, ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.release.journal import open_journal
@@ -395,6 +395,23 @@ def test_a_former_image_that_we_cannot_read_can_be_put_back(tmp_path: Path) -> N
     with pytest.raises(ReleaseError, match=r"put back: one.example/app:2.6"):
         TAGS.run(release)
     assert registry.names["2.6"].digest == descriptor.digest
+
+
+def test_a_tag_whose_former_image_is_gone_is_said_to_stay(tmp_path: Path) -> None:
+    class Pruned(FakeRegistry):
+        def resolve(self, name: str) -> Descriptor:
+            if name == str(former):
+                raise NotFound("no such manifest", where=ONE)
+            return super().resolve(name)
+
+    stores = FakeStores(Trouble(lambda _number, call: call == f"tag {ONE} latest"))
+    stores.fakes[ONE] = Pruned(ONE, stores.trouble)
+    release = published(make_release(tmp_path, stores))
+    former = hold_former_release(stores.at(ONE), "2.6", "latest")
+    with pytest.raises(ReleaseError):
+        TAGS.run(release)
+    assert release.standing[f"{ONE}:2.6"] == "set and left"
+    assert release.standing[f"{ONE}:latest"] == "as before"
 
 
 def killed_at(release: Release, reference: str) -> None:

@@ -9,6 +9,7 @@ costs knowledge, never a wrong answer.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -138,6 +139,7 @@ class Journal:
                 with new_file(self.path) as file:
                     file.write(_encoded([self.began, *self._lines]))
         except OSError as error:
+            self._is_written = False  # what lies there may be torn, and lack these lines
             raise ReleaseError(
                 f"the journal cannot be written: {error.strerror}",
                 where=str(self.path),
@@ -229,7 +231,8 @@ def _append(path: Path, raw: bytes) -> None:
     """One write, so that two releases at once do not mix their lines."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     try:
-        os.write(descriptor, raw)
+        if os.write(descriptor, raw) < len(raw):  # what is left of a disk that is full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -207,11 +207,13 @@ class Pointing:
             held = held_by(move.store, move.tag.tag)
         except ManyfestError:
             return "not known"
+        if held == move.manifest.descriptor.digest:
+            return "set and left"
         former = self._formers.get(str(move.name))
         before = former.descriptor.digest if former is not None else None
-        if held == before:
-            return "as before"
-        return "set and left" if held == move.manifest.descriptor.digest else "changed by others"
+        if str(move.name) not in self._formers:
+            before = move.before  # it is known, though it cannot be put back
+        return "as before" if held == before else "changed by others"
 
 
 def _settle(move: Move, digest: Digest) -> None:
