@@ -248,16 +248,14 @@ def test_nothing_new_costs_one_head_request_a_look() -> None:
     assert counted[1:] == [{f"HEAD {TAG}": 1}] * 5
 
 
-def test_while_it_soaks_one_head_request_a_look_is_enough_and_at_the_end_all_is_asked_again() -> (
-    None
-):
+def test_a_soak_costs_one_head_request_a_look_and_at_its_end_all_of_them_again() -> None:
     time, store = Time(), Scripted()
     store.hold_for(*WANTED)
     counted: list[dict[str, int]] = []
     question = Question(groups=((0,),), soak=20.0, timeout=20.0)
     wait(watched(store), question, lambda *_: counted.append(store.counted()), time.patience())
     whole = {f"HEAD {TAG}": 1, "GET": 3, "HEAD part": 5}
-    assert counted == [whole, *[{f"HEAD {TAG}": 1}] * 5, whole]
+    assert counted == [whole, *[{f"HEAD {TAG}": 1}] * 4, whole]
 
 
 def test_what_was_lost_while_it_soaked_is_noticed_at_the_end() -> None:
@@ -380,9 +378,41 @@ def test_a_registry_that_wants_to_be_left_alone_is() -> None:
     places = watched(store, rest=lambda: max(200.0 - time.now, 0.0) if time.now else 0.0)
     told = Told(time)
     assert wait(places, question, told, time.patience()).verdict == "ready"
-    assert store.calls.count(f"HEAD {TAG}") == 3  # before, after, and to be sure
+    assert store.calls.count(f"HEAD {TAG}") == 2  # before and after
     assert [line for line in told.lines if "rests" in line] == ["2: 0 rests"]
     assert time.now >= 200.0
+
+
+def test_a_registry_that_wants_a_pause_after_each_look_is_heard_all_the_same() -> None:
+    time, store = Time(), Scripted()
+    digest = store.hold_for(*WANTED)
+    looks: list[float] = []
+
+    def rest() -> float:
+        left = looks[-1] + 300.0 - time.now if looks else 0.0
+        if left <= 0:
+            looks.append(time.now)
+        return max(left, 0.0)
+
+    question = Question(groups=((0,),), soak=400.0, timeout=600.0)
+    decision = wait(watched(store, rest=rest), question, Told(time), time.patience())
+    assert (decision.verdict, decision.state.digests) == ("ready", (digest,))
+    assert len(looks) == 3
+    assert store.calls.count("GET") == 6  # at the beginning and at the end
+
+
+def test_who_was_asked_for_everything_at_the_end_is_not_while_others_are_silent() -> None:
+    time, one, two = Time(), Scripted("one.example/app"), Scripted("two.example/app")
+    for store in (one, two):
+        store.hold_for(*WANTED)
+    time.at = {
+        20: lambda: setattr(two, "fails", ConnectionFailed("it broke off")),
+        90: lambda: setattr(two, "fails", None),
+    }
+    decision, _ = waited(time, one, two, soak=50.0)
+    assert decision.verdict == "ready"
+    assert time.now >= 90.0
+    assert [store.calls.count("GET") for store in (one, two)] == [6, 6]
 
 
 def test_an_image_without_an_index_is_for_one_platform() -> None:

@@ -37,30 +37,39 @@ def wait(
     """Look at all places until there is a verdict, and return the decision that has it. ``tell`` is
     given what changed, and what is known, after each look.
 
-    Before the answer is yes, everything is asked for once more. Raises what a registry raises if
-    that will not pass.
+    At the end of the soak everything is asked for once more. Raises what a registry raises if that
+    will not pass.
     """
     patience = patience or Patience()
     state = State.at(patience.clock(), len(places))
-    pauses, afresh = patience.pauses(), True
+    pauses = patience.pauses()
     while True:
-        answers = _look(places, afresh=afresh)
+        over = state.since if _due(question, state, patience) <= 0 else None
+        answers = _look(places, over)
         now = patience.clock()
         decision = decide(question, state, answers, now)
         state = decision.state
         tell(decision.events, state)
-        if decision.verdict == "ready" and not afresh:
-            afresh = True
+        if decision.verdict == "ready" and not _is_sure(places, state, now):
             continue
         if decision.verdict != "wait":
             return decision
-        afresh = False
         if decision.events:
             pauses = patience.pauses()
-        pause, due = next(pauses), next_instant(question, state) - now
+        pause, due = next(pauses), _due(question, state, patience)
         patience.sleep(min(pause, due) if due > 0 else pause)
 
 
-def _look(places: Sequence[Watched], *, afresh: bool) -> list[Answer]:
+def _due(question: Question, state: State, patience: Patience) -> float:
+    """Seconds until the soak or the time is over."""
+    return next_instant(question, state) - patience.clock()
+
+
+def _is_sure(places: Sequence[Watched], state: State, now: float) -> bool:
+    """Whether all that is complete was seen just now, or once more since the soak was over."""
+    return state.since == now or all(place.confirmed == state.since for place in places)
+
+
+def _look(places: Sequence[Watched], confirm: float | None) -> list[Answer]:
     with workers(JOBS, "wait") as pool:
-        return together(pool, lambda place: place.look(afresh=afresh), places)
+        return together(pool, lambda place: place.look(confirm), places)

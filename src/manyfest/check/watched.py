@@ -29,22 +29,27 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 class Watched:
-    """Remembers what was there: then a HEAD request for the tag is enough."""
+    """Remembers what was there: then a HEAD request for the tag is enough.
+
+    ``confirmed`` is when the soak began at whose end everything was asked for once more.
+    """
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._memory = Memory()
         self._has_answered = False
+        self.confirmed: float | None = None
 
-    def look(self, *, afresh: bool) -> Answer:
-        """What is there now; ``afresh``, everything is asked for once more.
+    def look(self, confirm: float | None = None) -> Answer:
+        """What is there now. For each soak that is over, all is asked for once more: ``confirm`` is
+        when it began.
 
         Raises what the registry raises if it will not pass.
         """
         rest = self._asked.rest()
         if rest:
             return Silence(f"it wants to be left alone for {rest:.0f} s", rests=True)
-        if afresh:
+        if confirm not in (None, self.confirmed):
             self._memory = Memory()
         try:
             answer = self._ask()
@@ -53,6 +58,7 @@ class Watched:
                 raise
             return Silence(str(error))
         self._has_answered = True
+        self.confirmed = confirm
         return answer
 
     def _ask(self) -> Readiness:
