@@ -154,6 +154,19 @@ def test_what_killed_pushes_left_goes(client: Client) -> None:
     assert client.files() == before
 
 
+def test_a_blob_whose_push_was_killed_before_a_repository_had_it_goes_at_once(
+    client: Client,
+) -> None:
+    location = client.begin("app")
+    client.call("PATCH", location, DATA)
+    [upload] = client.root.glob("uploads/*-*")
+    shared = client.root / "blobs/sha256" / DIGEST.hex
+    shared.parent.mkdir(parents=True)
+    os.link(upload, shared)
+    collected(client)
+    assert client.files() == []
+
+
 def test_an_upload_that_is_under_way_is_left_alone(client: Client) -> None:
     age(client.root)
     location = client.begin("app")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -58,7 +59,8 @@ def find(storage: Storage, *, older_than: float = LEFT_ALONE) -> Garbage:
         files += repository.dangling_referrers(limit)
         named = _named(repository)
         blobs += ((name, blob) for blob in repository.old_blobs(limit) if blob not in named)
-    return Garbage(tuple(files), tuple(blobs), dict(_released(storage, blobs)), older_than)
+    going = (*files, *(storage.repository(name).blob(digest) for name, digest in blobs))
+    return Garbage(tuple(files), tuple(blobs), dict(_released(storage, going)), older_than)
 
 
 def remove(storage: Storage, garbage: Garbage) -> None:
@@ -98,11 +100,14 @@ def _parts(manifest: Manifest) -> Iterator[Digest]:
         yield from (entry.digest for entry in manifest.body.manifests)
 
 
-def _released(storage: Storage, blobs: list[tuple[str, Digest]]) -> Iterator[tuple[Digest, int]]:
-    """The shared blobs that have no other name once ``blobs`` are gone."""
-    going = Counter(digest for _, digest in blobs)
+def _released(storage: Storage, going: Iterable[Path]) -> Iterator[tuple[Digest, int]]:
+    """The shared blobs that have no other name once the names in ``going`` are gone."""
+    names: Counter[int] = Counter()
+    for path in going:
+        with suppress(FileNotFoundError):
+            names[path.stat().st_ino] += 1
     for digest, state in storage.shared():
-        if state.st_nlink - going[digest] <= 1:
+        if state.st_nlink - names[state.st_ino] <= 1:
             yield digest, state.st_size
 
 
