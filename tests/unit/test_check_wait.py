@@ -383,22 +383,48 @@ def test_a_registry_that_wants_to_be_left_alone_is() -> None:
     assert time.now >= 200.0
 
 
+class Seldom:
+    """When a registry may be asked that wants a pause after each look."""
+
+    def __init__(self, time: Time, first: float = 0.0) -> None:
+        self._time = time
+        self._next = first
+        self.looks: list[float] = []
+
+    def rest(self) -> float:
+        if self._time.now < self._next:
+            return self._next - self._time.now
+        self.looks.append(self._time.now)
+        self._next = self._time.now + 300.0
+        return 0.0
+
+
 def test_a_registry_that_wants_a_pause_after_each_look_is_heard_all_the_same() -> None:
     time, store = Time(), Scripted()
     digest = store.hold_for(*WANTED)
-    looks: list[float] = []
-
-    def rest() -> float:
-        left = looks[-1] + 300.0 - time.now if looks else 0.0
-        if left <= 0:
-            looks.append(time.now)
-        return max(left, 0.0)
-
+    seldom = Seldom(time)
     question = Question(groups=((0,),), soak=400.0, timeout=600.0)
-    decision = wait(watched(store, rest=rest), question, Told(time), time.patience())
+    decision = wait(watched(store, rest=seldom.rest), question, Told(time), time.patience())
     assert (decision.verdict, decision.state.digests) == ("ready", (digest,))
-    assert len(looks) == 3
+    assert len(seldom.looks) == 3
     assert store.calls.count("GET") == 6  # at the beginning and at the end
+
+
+@pytest.mark.parametrize("soak", [0.0, 400.0])
+def test_two_that_are_never_asked_at_the_same_moment_are_both_heard(soak: float) -> None:
+    time, one, two = Time(), Scripted("one.example/app"), Scripted("two.example/app")
+    for store in (one, two):
+        store.hold_for(*WANTED)
+    rests = [Seldom(time), Seldom(time, first=150.0)]
+    places = [
+        place
+        for store, seldom in zip((one, two), rests, strict=True)
+        for place in watched(store, rest=seldom.rest)
+    ]
+    question = Question(groups=((0, 1),), soak=soak, timeout=600.0)
+    assert wait(places, question, Told(time), time.patience()).verdict == "ready"
+    assert not set(rests[0].looks) & set(rests[1].looks)
+    assert time.now - rests[1].looks[0] >= soak
 
 
 def test_who_was_asked_for_everything_at_the_end_is_not_while_others_are_silent() -> None:

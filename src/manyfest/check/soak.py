@@ -1,9 +1,9 @@
 """Has an image been complete everywhere for long enough? Pure: what was seen, and when, goes in.
 
-The soak time begins when all places are first seen complete in one round, with what they should
-hold, and begins anew when a digest changes. What an image says of its own age counts for nothing.
-A place that does not answer leaves what was known of it as it is: that is no change, and no answer
-either, so the soak neither ends nor begins with it.
+The soak time begins when the last of all places is seen complete, with what it should hold, and
+begins anew when a digest changes. What an image says of its own age counts for nothing. A place
+that does not answer leaves what was known of it as it is; but the answer is yes only once each has
+said so after the soak time.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ Answer: TypeAlias = Readiness | Silence
 
 
 class Seen(Struct, frozen=True):
-    """What one place said last, and why it says nothing now."""
+    """What one place said last, and when, and why it says nothing now."""
 
     answer: Readiness | None = None
+    at: float = 0.0
     silence: Silence | None = None
 
 
@@ -73,10 +74,9 @@ class State(Struct, frozen=True, kw_only=True):
         """What each place holds; empty if that is nothing, or not known."""
         return tuple(answer.digest if answer else "" for answer in self.answers)
 
-    @property
-    def all_answer(self) -> bool:
-        """Whether every place could tell, the last time."""
-        return all(seen.answer and not seen.silence for seen in self.seen)
+    def all_said(self, since: float) -> bool:
+        """Whether every place has said something from that moment on."""
+        return all(seen.answer and seen.at >= since for seen in self.seen)
 
 
 class Event(Struct, frozen=True):
@@ -103,7 +103,7 @@ class Decision(Struct, frozen=True):
 
 def decide(question: Question, before: State, answers: Sequence[Answer], now: float) -> Decision:
     """What follows from the ``answers`` of all places, which were given at ``now``."""
-    seen = tuple(map(_seen, before.seen, answers))
+    seen = tuple(_seen(was, answer, now) for was, answer in zip(before.seen, answers, strict=True))
     judged = _judged(question, seen)
     after = State(began=before.began, seen=seen, answers=judged)
     after = replace(after, since=_since(before, after, now))
@@ -118,10 +118,10 @@ def next_instant(question: Question, state: State) -> float:
     return state.began + question.timeout
 
 
-def _seen(before: Seen, answer: Answer) -> Seen:
+def _seen(before: Seen, answer: Answer, now: float) -> Seen:
     if isinstance(answer, Silence):
-        return Seen(before.answer, answer)
-    return Seen(answer)
+        return replace(before, silence=answer)
+    return Seen(answer, now)
 
 
 def _judged(question: Question, seen: Sequence[Seen]) -> tuple[Readiness | None, ...]:
@@ -141,19 +141,19 @@ def _since(before: State, after: State, now: float) -> float | None:
         return None
     if before.since is not None and before.digests == after.digests:
         return before.since
-    return now if after.all_answer else None
+    return now
 
 
 def _verdict(question: Question, state: State, now: float) -> Verdict:
     last = state.began + question.timeout
     if state.since is not None and state.since <= last:
         over = state.since + question.soak
-        if now >= over and state.all_answer:
+        if now >= over and state.all_said(over):
             return "ready"
         return "unclear" if now >= over + question.timeout else "wait"
     if now < last:
         return "wait"
-    return "late" if state.all_answer or _surely_not(state) else "unclear"
+    return "late" if state.all_said(now) or _surely_not(state) else "unclear"
 
 
 def _surely_not(state: State) -> bool:

@@ -50,9 +50,7 @@ def wait(
         decision = decide(question, state, answers, now)
         state = decision.state
         tell(decision.events, state)
-        if decision.verdict == "ready" and not _is_sure(places, state, now):
-            continue
-        if decision.verdict != "wait":
+        if _is_end(decision, places, now):
             return decision
         if decision.events:
             pauses = patience.pauses()
@@ -65,9 +63,12 @@ def _due(question: Question, state: State, patience: Patience) -> float:
     return next_instant(question, state) - patience.clock()
 
 
-def _is_sure(places: Sequence[Watched], state: State, now: float) -> bool:
-    """Whether all that is complete was seen just now, or once more since the soak was over."""
-    return state.since == now or all(place.confirmed == state.since for place in places)
+def _is_end(decision: Decision, places: Sequence[Watched], now: float) -> bool:
+    """A yes is one if it was the first sighting, or all was asked for once more."""
+    if decision.verdict != "ready":
+        return decision.verdict != "wait"
+    since = decision.state.since
+    return since == now or all(place.confirmed == since for place in places)
 
 
 def _look(places: Sequence[Watched], confirm: float | None) -> list[Answer]:
