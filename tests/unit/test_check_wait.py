@@ -427,6 +427,27 @@ def test_two_that_are_never_asked_at_the_same_moment_are_both_heard(soak: float)
     assert time.now - rests[1].looks[0] >= soak
 
 
+def test_who_falls_silent_before_all_was_asked_for_once_more_is_not_waited_for_without_end() -> (
+    None
+):
+    time, store = Time(), Scripted()
+    store.hold_for(*WANTED)
+    slow = [12.0]  # seconds that the next look takes from its request to its answer
+
+    def rest() -> float:
+        if time.now >= 9.0 and slow:
+            time.now += slow.pop()
+            store.fails = None
+        elif time.now >= 20.0:
+            store.fails = ConnectionFailed("it broke off")
+        return 0.0
+
+    question = Question(groups=((0,),), soak=20.0, timeout=60.0)
+    decision = wait(watched(store, rest=rest), question, Told(time), time.patience())
+    assert decision.verdict == "unclear"
+    assert 80.0 <= time.now <= 110.0
+
+
 def test_who_was_asked_for_everything_at_the_end_is_not_while_others_are_silent() -> None:
     time, one, two = Time(), Scripted("one.example/app"), Scripted("two.example/app")
     for store in (one, two):

@@ -111,6 +111,12 @@ def decide(question: Question, before: State, answers: Sequence[Answer], now: fl
     return Decision(after, events, _verdict(question, after, now))
 
 
+def unsure(question: Question, state: State, now: float) -> Verdict:
+    """The verdict when all is complete for long enough, and a place has yet to say so."""
+    last = next_instant(question, state) + question.timeout
+    return "unclear" if now >= last else "wait"
+
+
 def next_instant(question: Question, state: State) -> float:
     """When the next decision is due even if nothing changes."""
     if state.since is not None:
@@ -147,10 +153,9 @@ def _since(before: State, after: State, now: float) -> float | None:
 def _verdict(question: Question, state: State, now: float) -> Verdict:
     last = state.began + question.timeout
     if state.since is not None and state.since <= last:
-        over = state.since + question.soak
-        if now >= over and state.all_said(over):
-            return "ready"
-        return "unclear" if now >= over + question.timeout else "wait"
+        over = next_instant(question, state)
+        is_said = now >= over and state.all_said(over)
+        return "ready" if is_said else unsure(question, state, now)
     if now < last:
         return "wait"
     return "late" if state.all_said(now) or _surely_not(state) else "unclear"

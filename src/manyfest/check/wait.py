@@ -7,8 +7,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from manyfest.check.soak import Answer, Decision, Event, Question, State, decide, next_instant
+from manyfest.check.soak import (
+    Answer,
+    Decision,
+    Event,
+    Question,
+    State,
+    decide,
+    next_instant,
+    unsure,
+)
 from manyfest.check.watched import Watched
 from manyfest.copy import JOBS
 from manyfest.pauses import growing_pauses
@@ -50,7 +60,9 @@ def wait(
         decision = decide(question, state, answers, now)
         state = decision.state
         tell(decision.events, state)
-        if _is_end(decision, places, now):
+        if decision.verdict == "ready" and not _is_sure(places, state, now):
+            decision = replace(decision, verdict=unsure(question, state, now))
+        if decision.verdict != "wait":
             return decision
         if decision.events:
             pauses = patience.pauses()
@@ -63,12 +75,9 @@ def _due(question: Question, state: State, patience: Patience) -> float:
     return next_instant(question, state) - patience.clock()
 
 
-def _is_end(decision: Decision, places: Sequence[Watched], now: float) -> bool:
-    """A yes is one if it was the first sighting, or all was asked for once more."""
-    if decision.verdict != "ready":
-        return decision.verdict != "wait"
-    since = decision.state.since
-    return since == now or all(place.confirmed == since for place in places)
+def _is_sure(places: Sequence[Watched], state: State, now: float) -> bool:
+    """Whether it was the first sighting, or all was asked for once more."""
+    return state.since == now or all(place.confirmed == state.since for place in places)
 
 
 def _look(places: Sequence[Watched], confirm: float | None) -> list[Answer]:
