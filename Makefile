@@ -73,11 +73,12 @@ bench: $(VENV)/.dev ## Measure against the peers that are installed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 # What each does, and how a run that failed is repeated: docs/chaos.md
-chaos: $(VENV)/.dev ## Kill copies and releases, disturb registries, and look at what is left; takes 25 minutes
+chaos: $(VENV)/.dev ## Kill copies and releases, disturb registries, and look at what is left; takes half an hour
 	@$(BIN)/python -m tests.chaos.kills
 	@$(BIN)/python -m tests.chaos.releases
 	@$(BIN)/python -m tests.chaos.faults
 	@$(BIN)/python -m tests.chaos.rendezvous
+	@$(BIN)/python -m tests.chaos.serve
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(PEERS) dist examples/ruff/bin examples/ruff/dist examples/ruff/registry

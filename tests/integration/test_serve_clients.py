@@ -25,7 +25,7 @@ from manyfest.stores.base import Content
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.registry.http import BytesReader
 from tests import real
-from tests.integration.conftest import MANYFEST
+from tests.integration.conftest import MANYFEST, Manyfest
 from tests.runtimes import running_containerd
 
 pytestmark = pytest.mark.real
@@ -306,6 +306,29 @@ def test_skopeo_and_crane_pull_out_of_an_archive(
     )
     pulled = json.loads((tmp_path / "pulled/index.json").read_text())
     assert [entry["digest"] for entry in pulled["manifests"]] == [layout[1]]
+
+
+def test_docker_and_containerd_pull_what_docker_saved(
+    layout: tuple[str, str], docker: list[str], tmp_path: Path
+) -> None:
+    real.need_programs("skopeo")
+    path = tmp_path / "saved.tar"
+    saved = f"docker-archive:{path}:team/app:v1"
+    real.output_of("skopeo", "--override-arch=amd64", "copy", layout[0], saved)
+    with running(content_at([path])) as address, running_containerd(tmp_path) as ctr:
+        name = f"{address}/team/app:v1"
+        digest = digest_at(name)
+        assert f"Digest: {digest}" in real.output_of(*docker, "pull", name)
+        ctr("content", "fetch", "--plain-http", "--all-platforms", name)
+        assert digest in ctr("content", "ls", "--quiet").split()
+
+
+def test_a_damaged_archive_is_refused_in_one_line(tmp_path: Path, manyfest: Manyfest) -> None:
+    (tmp_path / "app.tar").write_bytes(b"no archive" * 1000)
+    done = manyfest("serve", "app.tar", "--listen", "127.0.0.1:0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("manyfest: oci-archive:app.tar")
 
 
 def test_the_command_prints_how_to_pull(

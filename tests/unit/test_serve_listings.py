@@ -46,6 +46,13 @@ def test_tags_come_in_ascii_order(tagged: Client) -> None:
     assert "link" not in answer.headers
 
 
+@pytest.mark.parametrize("path", ["app/tags/list", "_catalog", f"app/referrers/sha256:{'0' * 64}"])
+def test_head_of_a_list_tells_its_size(tagged: Client, path: str) -> None:
+    listed, head = tagged.call("GET", path), tagged.call("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers.get("content-length") == str(len(listed.body))
+
+
 def test_tags_are_paged(tagged: Client) -> None:
     first = tagged.call("GET", "app/tags/list?n=3")
     assert tags(first) == ["V1", "latest", "v10"]
