@@ -49,7 +49,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="he
 
 
 class Goes(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="goes"):
-    """Where a rollback takes a moving tag; ``null``: away."""
+    """Where a release or a rollback takes a moving tag, from now on; ``null``: away."""
 
     reference: str
     digest: Digest | None
@@ -106,9 +106,20 @@ class Journal:
 
     @property
     def goals(self) -> dict[str, Digest | None]:
-        """Where a rollback takes each moving tag, by its reference."""
+        """Where each moving tag is taken, by its reference."""
         lines = (line for line in self._lines if isinstance(line, Goes))
         return {line.reference: line.digest for line in lines}
+
+    @property
+    def under_way(self) -> dict[str, Digest | None]:
+        """Where tags are taken of which nothing says yet that all of them are there."""
+        found: dict[str, Digest | None] = {}
+        for line in self._lines:
+            if isinstance(line, Goes):
+                found[line.reference] = line.digest
+            elif isinstance(line, Ended) and line.step == "tags":
+                found.clear()
+        return found
 
     @property
     def made(self) -> Made | None:
@@ -174,6 +185,7 @@ def open_journal(release: Release) -> Journal:
         found = read_journal(path, release.progress.say)
         if found is not None and found.began != began:
             release.progress.say(f"{path}: the journal is about {found.began.digest} and left out")
+            release.unfinished = found
             found = None
         if found is None:
             make_output_folder(path.parent)

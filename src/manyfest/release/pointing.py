@@ -156,8 +156,14 @@ class Pointing:
         self._say(f"{move.name}: somebody else has moved it on to {held}")
 
     def _put_all_back(self) -> str:
-        """Put tags back, in each repository the last one first; where each stands then, as a part
-        of a sentence. No repository waits for another, which may not answer for minutes."""
+        """Put tags back; where each stands then, as a part of a sentence."""
+        stands = told(self.put_back())
+        return f"{stands}; no other tag was changed" if stands else "no tag was changed"
+
+    def put_back(self) -> dict[str, Standing]:
+        """Put tags back that were tried, in each repository the last one first, and tell where each
+        stands then, by reference. No repository waits for another, which may not answer for
+        minutes."""
         rows: dict[str, list[Move]] = {}
         for move in reversed(self._tried):
             rows.setdefault(move.name.place, []).append(move)
@@ -169,16 +175,9 @@ class Pointing:
 
         with workers(len(rows) or 1, "back") as pool:
             together(pool, put_back, rows.values())
-        names: dict[Standing, list[str]] = {}
-        for move in reversed(self._tried):
-            standing = stands[move.name]
-            self.standing[str(move.name)] = standing
-            names.setdefault(standing, []).append(str(move.name))
-        names.pop("as before", None)
-        if not names:
-            return "no tag was changed"
-        said = [f"{standing}: {', '.join(reversed(each))}" for standing, each in names.items()]
-        return "; ".join([*said, "no other tag was changed"])
+        found = {str(move.name): stands[move.name] for move in self._tried}
+        self.standing.update(found)
+        return found
 
     def _put_back(self, move: Move) -> Standing:
         """Put a moving tag back, and look where it stands: what a registry answered to a request
@@ -214,6 +213,16 @@ class Pointing:
         if str(move.name) not in self._formers:
             before = move.before  # it is known, though it cannot be put back
         return "as before" if held == before else "changed by others"
+
+
+def told(standing: Mapping[str, Standing]) -> str:
+    """Where tags stand, as a part of a sentence: empty if all are where they were. What was tried
+    last, and was not done, comes first."""
+    names: dict[Standing, list[str]] = {}
+    for name, each in reversed(list(standing.items())):
+        names.setdefault(each, []).insert(0, name)
+    names.pop("as before", None)
+    return "; ".join(f"{each}: {', '.join(some)}" for each, some in names.items())
 
 
 def _settle(move: Move, digest: Digest) -> None:

@@ -54,13 +54,14 @@ def find_settled(release: Release) -> bool:
     """
     if release.image is None or release.settled:
         return release.settled
+    checked = release.checked
     # Of an image with faults the check tells more.
     with suppress(ContentError, NotFound, ReleaseError):
         release.checked = _summaries(release.image)
         planned = moves(release)
         release.settled = bool(planned) and all(move.is_done for move in planned)
     if not release.settled:
-        release.checked = ()
+        release.checked = checked
     return release.settled
 
 

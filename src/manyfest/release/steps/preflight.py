@@ -79,6 +79,7 @@ def _look(release: Release, faults: Faults) -> list[Destination]:
 
     held = faults.of_each(look, release.destinations)
     whole = [(place, digest) for place, digest in held.items() if digest and not place.platform]
+    release.there = dict(whole)
     for place, digest in whole[1:]:
         if digest != whole[0][1]:
             with faults.noted():

@@ -58,6 +58,10 @@ class Release(Struct):
     """Whether every tag was found to point at this image already: nothing is left to be done."""
     journal: Journal | None = None
     """What was written down of it, on this machine; see :mod:`manyfest.release.journal`."""
+    unfinished: Journal | None = None
+    """That of a run of this version which released another image, and may have been killed."""
+    there: dict[Destination, Digest] = field(default_factory=dict)
+    """What repositories that answered hold under the first tag that names this version alone."""
     sleep: Callable[[float], None] = time.sleep
     """Waits for so many seconds."""
     standing: dict[str, str] = field(default_factory=dict)

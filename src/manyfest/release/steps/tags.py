@@ -7,14 +7,23 @@ every registry. If one cannot be set, those that were moved already go back ther
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from manyfest.errors import NotFound, RateLimited, RegistryError, Unsupported
+from manyfest.errors import NotFound, RateLimited, RegistryError, ReleaseError, Unsupported
 from manyfest.oci.descriptor import Descriptor
-from manyfest.release.journal import Held, Journal, open_journal
+from manyfest.release.journal import (
+    Goes,
+    Held,
+    Journal,
+    journal_path,
+    open_journal,
+    read_journal,
+)
 from manyfest.release.journal_copies import attach_copy, read_copy
 from manyfest.release.pointing import Former, Pointing, former_of
 from manyfest.release.steps.moves import Move, moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
+from manyfest.release.unfinished import moving
 from manyfest.stores.base import Store
 from manyfest.threads import together, workers
 
@@ -23,8 +32,20 @@ def _check(release: Release) -> str:
     planned = moves(release)
     if not planned:
         return f"{release.version} has no tag to set"
-    done = all(move.is_done for move in planned)
-    return "every tag points there already" if done else ""
+    if not all(move.is_done for move in planned):
+        return ""
+    what = "every tag points there already"
+    _note_all_done(release, what)
+    return what
+
+
+def _note_all_done(release: Release, what: str) -> None:
+    """Write down that tags are no longer under way, if a run was killed after the last of them."""
+    path = journal_path(release.archive, release.version)
+    journal = read_journal(path, lambda _: None)
+    if journal and journal.began.digest == release.built.digest and journal.under_way:
+        with suppress(ReleaseError):
+            journal.note_end("tags", what)
 
 
 def _run(release: Release) -> str:
@@ -38,7 +59,8 @@ def _run(release: Release) -> str:
         planned, formers, begun=begun, say=release.progress.say, sleep=release.sleep
     )
     try:
-        pointing.run()
+        with moving(open_journal(release).path.parent):
+            pointing.run()
     finally:
         release.standing = pointing.standing
     release.changed_tags = [str(move.name) for move in planned if not move.is_done]
@@ -52,7 +74,9 @@ def _begun(release: Release, planned: Sequence[Move]) -> list[str]:
     done = [move for move in planned if move.is_done and move.tag.moves]
     if any(str(move.name) not in journal.held for move in done):
         _recall(release, journal, planned)
-    known = [move for move in planned if str(move.name) in journal.held]
+    # What another machine wrote down says less: not which of these were there before it.
+    begun = journal.under_way.keys() | (journal.held.keys() - journal.goals.keys())
+    known = [move for move in planned if str(move.name) in begun]
     if all(move.is_done for move in known):
         return []
     return [str(move.name) for move in known if move.is_done]
@@ -72,15 +96,21 @@ def _recall(release: Release, journal: Journal, planned: Sequence[Move]) -> None
 
 def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
     """What each moving tag goes back to, after it was written down everywhere."""
-    moving = [move for move in planned if move.tag.moves]
-    if not moving:
+    public = [move for move in planned if move.tag.moves]
+    if not public:
         return {}  # there is nothing that could be put back, and nothing to write down
     journal = open_journal(release)
     held = journal.held
-    new = [
+    todo = [move for move in public if not move.is_done]
+    new: list[Held | Goes] = [
         Held(reference=str(move.name), digest=move.before)
-        for move in moving
-        if not move.is_done and (str(move.name) not in held or held[str(move.name)] != move.before)
+        for move in todo
+        if str(move.name) not in held or held[str(move.name)] != move.before
+    ]
+    new += [
+        Goes(reference=str(move.name), digest=move.manifest.descriptor.digest)
+        for move in todo
+        if str(move.name) not in journal.under_way
     ]
     if new:
         journal.note(*new)
@@ -89,7 +119,7 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
         with workers(len(subjects), "journal") as pool:
             together(pool, lambda each: _attach(release, *each, journal), subjects)
     formers: dict[str, Former] = {}
-    for move in moving:
+    for move in public:
         reference = str(move.name)
         if reference in journal.held:
             try:
