@@ -48,6 +48,18 @@ def test_a_layout_is_no_registry(tmp_path: Path) -> None:
         Storage(tmp_path).prepare()
 
 
+def test_a_folder_with_other_things_in_it_becomes_no_registry(tmp_path: Path) -> None:
+    (tmp_path / "manyfest.yaml").touch()
+    with pytest.raises(UsageError, match="has other things in it and is no registry's"):
+        Storage(tmp_path).prepare()
+    assert [path.name for path in tmp_path.iterdir()] == ["manyfest.yaml"]
+
+
+def test_a_disks_own_folder_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    Storage(tmp_path).prepare()
+
+
 def test_a_folder_to_read_from_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no such folder"):
         Client(tmp_path / "none", read_only=True).registry.prepare()

@@ -100,17 +100,19 @@ def command(
 def _collect(session: Session, content: Content, *, dry_run: bool) -> None:
     from manyfest.serve import garbage
     from manyfest.serve.storage import Storage
+    from manyfest.stores.files import write_errors
 
     if not isinstance(content, Storage):
         raise UsageError("--gc is for a registry's folder, not for archives and layouts")
     content.prepare(read_only=True)
-    found = garbage.find(content)
+    with write_errors(str(content.root)):
+        found = garbage.find(content)
+        if not dry_run:
+            garbage.remove(content, found)
     for name, digest in found.blobs:
         session.out(f"{name}@{digest}")
     for path in found.files:
         session.out(str(path))
-    if not dry_run:
-        garbage.remove(content, found)
     session.say(
         f"{'would remove' if dry_run else 'removed'} {len(found.blobs)} blobs and"
         f" {len(found.files)} unfinished files, and {'free' if dry_run else 'freed'}"

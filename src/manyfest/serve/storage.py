@@ -25,6 +25,8 @@ from manyfest.serve.room import Room
 from manyfest.serve.uploads import Uploads
 from manyfest.stores.blobs import BlobFolder
 
+_OWN = {"blobs", "repositories", "uploads"}
+
 
 class Storage:
     """All repositories in ``root``, which together may have ``quota`` bytes. Threads and processes
@@ -117,4 +119,14 @@ class Storage:
                 "this is one OCI layout, not a registry's folder",
                 where=str(self.root),
                 mend="name another folder, and copy the layout's images into the registry",
+            )
+        try:
+            names = {name for name in os.listdir(self.root) if not name.startswith(".")}
+        except OSError:
+            return  # it is not there yet, or what is wrong with it is told when it is used
+        if names - {"lost+found"} and not names & _OWN:
+            raise UsageError(
+                "this folder has other things in it and is no registry's",
+                where=str(self.root),
+                mend="name an empty folder, or one that is not there yet",
             )
