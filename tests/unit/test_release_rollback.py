@@ -135,6 +135,36 @@ def test_what_came_before_need_not_be_the_next_lower_version(project: New) -> No
     assert app.rollback().target == "2.5.0"
 
 
+def test_where_a_release_is_half_out_nobody_guesses_what_is_meant(project: New) -> None:
+    app = project().release("2.6.0", "2.6.1", "2.7.0")
+    names = app.at(ONE).names
+    names["latest"] = names["2.6.1"]  # what 2.7.0 had not come to when it was killed
+    before = app.versions()
+    with pytest.raises(ReleaseError) as refused:
+        app.rollback()
+    assert str(refused.value) == (
+        "one.example/app: 2 is at 2.7.0, and latest at 2.6.1: 2.7.0 is half released; release"
+        " 2.7.0 again to finish it, or say which version all tags go to, as in --to 2.6.1"
+    )
+    assert app.versions() == before
+    app.rollback("2.6.1")
+    assert app.versions() == {
+        "2.6": "2.6.1",
+        "2.7": "2.7.0",
+        "2": "2.6.1",
+        "latest": "2.6.1",
+    }
+
+
+def test_a_pre_release_that_no_moving_tag_is_for_cannot_be_out(project: New) -> None:
+    app = project().release("2.6.1", "2.7.0-rc.1")
+    with pytest.raises(ReleaseError) as refused:
+        app.rollback("2.7.0-rc.1")
+    assert str(refused.value) == (
+        "one.example/app: no tag that moves is for 2.7.0-rc.1; name another version; it has 2.6.1"
+    )
+
+
 def test_a_back_port_that_came_later_stays(project: New) -> None:
     app = project().release("2.6.1", "2.7.0", "2.6.2")
     assert app.versions() == {"2.6": "2.6.2", "2.7": "2.7.0", "2": "2.7.0", "latest": "2.7.0"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 from msgspec import Struct
@@ -61,6 +62,12 @@ def aims_told(holdings: Sequence[Holding], to: str, request: Request) -> list[Ai
                 raise ReleaseError(
                     f"it has no {to}", where=holding.place.place, mend=_known(holding)
                 )
+            if not _can_be_out(holding, target, held):
+                raise ReleaseError(
+                    f"no tag that moves is for {to}",
+                    where=holding.place.place,
+                    mend=f"name another version; {_known(holding)}",
+                )
             aims.append(Aim(holding, current, target, held, told=True))
     faults.raise_all()
     return aims
@@ -101,6 +108,7 @@ def _aim(holding: Holding, request: Request) -> Aim:
             where=holding.place.place,
             mend=f"say it with --to; {_known(holding)}",
         )
+    _refuse_half(holding, current)
     held = _held(holding, current, request)
     general = release_tags(request.config, current).moving[-1]
     before = held.get(general)
@@ -121,6 +129,34 @@ def _aim(holding: Holding, request: Request) -> Aim:
             mend=_known(holding),
         )
     return Aim(holding, current, target, held)
+
+
+def _can_be_out(holding: Holding, version: Version, held: dict[str, Digest | None]) -> bool:
+    """Whether a moving tag can point at the version: there is none for most pre-releases, unless
+    the release that is out found one there."""
+    moving = release_tags(holding.config, version).moving
+    return bool(moving) or holding.digest_of(version) in held.values()
+
+
+def _refuse_half(holding: Holding, current: Version) -> None:
+    """A release that was killed, or could not be put back, may be out in part. Whoever rolls back
+    then may mean that, and not the version before.
+
+    Raises :class:`~manyfest.errors.ReleaseError`.
+    """
+    ours = release_tags(holding.config, current).moving
+    later = takewhile(lambda version: version != current, holding.finals)
+    for version in later:
+        shared = [tag for tag in release_tags(holding.config, version).moving if tag in ours]
+        at_it = [tag for tag in shared if holding.digest_at(tag) == holding.digest_of(version)]
+        if at_it and holding.digest_of(version) != holding.digest_of(current):
+            raise ReleaseError(
+                f"{', '.join(at_it)} is at {version}, and {ours[-1]} at {current}: {version} is"
+                " half released",
+                where=holding.place.place,
+                mend=f"release {version} again to finish it, or say which version all tags go to,"
+                f" as in --to {current}",
+            )
 
 
 def _is_lower(version: Version, current: Version, holding: Holding) -> bool:
