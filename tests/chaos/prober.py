@@ -153,7 +153,7 @@ class Prober:
             return None
         data = self._root / f"blobs/sha256/{digest[7:9]}/{digest[7:]}/data"
         if link.exists() and data.exists():
-            self.seen.torn[path.partition("/")[0]] += 1
+            self.seen.torn[path.partition("/")[0].removesuffix("s")] += 1
         else:
             self._wrong(tag, f"leads to {digest}, which is not there: {status}")
         return None
