@@ -29,7 +29,7 @@ LEFT_ALONE = 24 * 3600.0
 class Garbage(Struct, frozen=True):
     """What can go. ``files`` are what killed pushes left and uploads that were given up;
     ``blobs`` are in a repository; ``shared`` are those that no repository has then, with their
-    sizes in bytes."""
+    sizes in bytes. None of it was touched for ``older_than`` seconds."""
 
     files: tuple[Path, ...]
     blobs: tuple[tuple[str, Digest], ...]
@@ -87,7 +87,7 @@ def remove(storage: Storage, garbage: Garbage) -> None:
 
 def _named(repository: Repository) -> set[Digest]:
     """All that the manifests of a repository name, and themselves."""
-    return {digest for manifest in repository.manifests() for digest in (*_parts(manifest),)}
+    return {digest for manifest in repository.manifests() for digest in _parts(manifest)}
 
 
 def _parts(manifest: Manifest) -> Iterator[Digest]:
