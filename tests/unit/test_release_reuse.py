@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from manyfest.release import reuse
 from manyfest.release.config import Build, Check
 from manyfest.release.run import run
 from manyfest.release.steps.step import Outcome, Release
@@ -58,7 +60,7 @@ def test_an_unchanged_commit_is_only_looked_at(project: Path) -> None:
         ("preflight", False, "one.example/app in reach"),
         ("before", True, f"{project}/dist/app-2.6.1.tar holds the image of this commit"),
         ("build", True, f"{project}/dist/app-2.6.1.tar holds the image of this commit"),
-        ("origin", True, "it was built here"),
+        ("origin", True, "the image was built here"),
         ("check", True, "every tag points at it already"),
         ("smoke", True, "no 'check.smoke' is configured"),
         ("publish", True, "all 7 parts are there; 0 bytes uploaded"),
@@ -210,6 +212,108 @@ def test_a_context_outside_the_repository_is_always_built(project: Path) -> None
     for _ in range(2):
         outcomes = released(make_release(project / "inner", config=config, version=version))
         assert not outcomes["build"].skipped
+
+
+def test_another_release_of_manyfest_builds_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = after_a_release(project)
+    monkeypatch.setattr(reuse, "__version__", "99.0.0")
+    assert not released(make_release(project, version=version))["build"].skipped
+
+
+def test_a_dockerfile_that_git_ignores_counts_outside_the_context_too(project: Path) -> None:
+    (project / ".gitignore").write_text("generated/\n")
+    (project / "context").mkdir()
+    make_project(project / "context")
+    (project / "generated").mkdir()
+    dockerfile = (project / "context/Dockerfile").rename(project / "generated/Dockerfile")
+    platforms = parsed("linux/amd64", "linux/arm64")
+    build = Build(platforms=platforms, context="context", dockerfile="generated/Dockerfile")
+    config = make_config(project, build=build)
+    version = commit(project, "one")
+    released(make_release(project, config=config, version=version))
+    assert released(make_release(project, config=config, version=version))["build"].skipped
+    dockerfile.write_text(dockerfile.read_text() + "ENV A=1\n")
+    assert not released(make_release(project, config=config, version=version))["build"].skipped
+
+
+def in_a_repository_that_is_ignored(folder: Path) -> Path:
+    """As a command before the build may clone one."""
+    path = folder / "bin/linux/amd64/clone/deep/file"
+    path.parent.mkdir(parents=True)
+    git(folder / "bin/linux/amd64/clone", "init", "-q")
+    path.write_text("one")
+    commit(folder, "one")
+    return path
+
+
+def in_a_submodule_that_ignores_it(folder: Path) -> Path:
+    inner = folder / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / ".gitignore").write_text("file\n")
+    commit(inner, "inner")
+    (inner / "file").write_text("one")
+    commit(folder, "one")
+    return inner / "file"
+
+
+def told_to_be_taken_for_unchanged(folder: Path) -> Path:
+    path = folder / "file"
+    path.write_text("one")
+    commit(folder, "one")
+    git(folder, "update-index", "--assume-unchanged", "file")
+    return path
+
+
+def left_out_of_the_work_tree(folder: Path) -> Path:
+    path = folder / "file"
+    path.write_text("one")
+    commit(folder, "one")
+    git(folder, "update-index", "--skip-worktree", "file")
+    return path
+
+
+def written_by_a_filter(folder: Path) -> Path:
+    """As Git LFS has it: the commit has a pointer, whatever the file holds."""
+    git(folder, "config", "filter.lfs.clean", "echo pointer")
+    (folder / ".gitattributes").write_text("file filter=lfs\n")
+    path = folder / "file"
+    path.write_text("pointer\n")
+    commit(folder, "one")
+    return path
+
+
+def with_a_name_that_is_no_text(folder: Path) -> Path:
+    (folder / ".gitignore").write_text("bin/\n*.tmp\n")
+    path = folder / os.fsdecode(b"\xff.tmp")
+    path.write_text("one")
+    commit(folder, "one")
+    return path
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        in_a_repository_that_is_ignored,
+        in_a_submodule_that_ignores_it,
+        told_to_be_taken_for_unchanged,
+        left_out_of_the_work_tree,
+        written_by_a_filter,
+        with_a_name_that_is_no_text,
+    ],
+)
+def test_a_file_that_may_change_in_a_clean_work_tree_counts(
+    project: Path, make: Callable[[Path], Path]
+) -> None:
+    path = make(project)
+    version = find_version(project, "2.6.1", {})
+    released(make_release(project, version=version))
+    assert released(make_release(project, version=version))["build"].skipped
+    path.write_text("another\n")
+    assert not find_version(project, "2.6.1", {}).dirty
+    assert not released(make_release(project, version=version))["build"].skipped
 
 
 def test_what_changed_while_it_was_built_is_built_again(project: Path) -> None:

@@ -11,7 +11,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -29,6 +29,9 @@ _SETTINGS = (
     *("-c", "log.follow=false"),
     *("-c", "i18n.logOutputEncoding=UTF-8"),
 )
+
+_SUBMODULE = "160000"
+"""The mode of an entry that is another repository's commit."""
 
 _NO_REPOSITORY = "not a git repository"
 _NOT_OURS = "dubious ownership"
@@ -141,10 +144,23 @@ def default_branch(folder: Path) -> str:
     return _symbolic(folder, "refs/remotes/origin/HEAD").removeprefix("origin/")
 
 
-def ignored_files(folder: Path) -> list[str]:
-    """Files below ``folder`` that git neither keeps nor speaks of, relative to it, in order."""
-    listed = _ask(folder, "ls-files", "-z", "--others", "--ignored", "--exclude-standard")
-    return sorted(filter(None, listed.split("\0")))
+def unwatched_files(folder: Path) -> list[str]:
+    """Files below ``folder`` of which a commit and a clean work tree do not tell what is in them,
+    relative to it, in order: those that git ignores, in submodules too; all of repositories that
+    lie in ignored folders; those that git was told to take for unchanged; and those that a filter
+    writes, as Git LFS does, which may be there or may be fetched later."""
+    found: list[str] = []
+    for name in _listed(folder, "--others", "--ignored", "--exclude-standard"):
+        found += _files_below(folder, name) if name.endswith("/") else [name]
+    # A tag before each name: 'S' for skip-worktree, a small letter for assume-unchanged.
+    tracked = _listed(folder, "-v")
+    found += [entry[2:] for entry in tracked if entry[0] == "S" or entry[0].islower()]
+    found += _filtered(folder, [entry[2:] for entry in tracked])
+    for entry in _listed(folder, "--stage"):
+        mode, name = entry.split(" ", 1)[0], entry.partition("\t")[2]
+        if mode == _SUBMODULE and (folder / name / ".git").exists():
+            found += [f"{name}/{inner}" for inner in unwatched_files(folder / name)]
+    return sorted(set(found))
 
 
 def remote(folder: Path) -> str:
@@ -159,6 +175,36 @@ def _is_dirty(folder: Path) -> bool:
     # A submodule's files get into an image too, whatever the repository's settings pass over.
     options = ("--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
     return bool(_ask(folder, "status", *options))
+
+
+def _listed(folder: Path, *options: str) -> list[str]:
+    return _entries(folder, "ls-files", "-z", *options)
+
+
+def _files_below(folder: Path, name: str) -> Iterator[str]:
+    """What is in a repository that git takes for one thing, but for its own administration."""
+    for top, folders, files in os.walk(folder / name):
+        folders[:] = [each for each in folders if each != ".git"]
+        yield from (str((Path(top) / each).relative_to(folder)) for each in files)
+
+
+def _filtered(folder: Path, names: Sequence[str]) -> list[str]:
+    """Those of ``names`` whose content in the work tree is not the one in the commit."""
+    given = b"\0".join(map(os.fsencode, names))
+    parts = _entries(folder, "check-attr", "-z", "--stdin", "filter", given=given)
+    return [
+        name
+        for name, value in zip(parts[::3], parts[2::3], strict=False)
+        if value not in ("unspecified", "unset")
+    ]
+
+
+def _entries(folder: Path, *arguments: str, given: bytes = b"") -> list[str]:
+    """What is told with a zero byte after each; names of files are as Python has them."""
+    done = _run(folder, *arguments, given=given)
+    if done.returncode != 0:
+        raise _failed(folder, _text(done.stderr))
+    return [os.fsdecode(each) for each in done.stdout.split(b"\0") if each]
 
 
 def _commit(entry: str) -> Commit:
@@ -197,14 +243,14 @@ def _ask(folder: Path, *arguments: str) -> str:
     return _text(done.stdout)
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _run(folder: Path, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = ["git", "--no-pager", "--literal-pathspecs", *_SETTINGS, *arguments]
     try:
         return subprocess.run(
             command,
             cwd=folder,
             env={**os.environ, **_ENVIRONMENT},
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             check=False,
         )

@@ -5,12 +5,14 @@ earlier run made of this very commit (docs/decisions/0011-what-is-taken-as-it-is
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from manyfest import __version__
 from manyfest.check.entrypoint import command
 from manyfest.check.report import PlatformSummary
 from manyfest.copy import missing
@@ -69,14 +71,19 @@ def inputs_of(release: Release) -> str:
     """A digest of all that the image is made of besides the commit; the empty string if the commit
     does not say what the files are.
 
-    Files that git ignores are known by their size and times, as in the build's cache.
+    Files that git does not watch are known by their size and times, as in the build's cache.
     """
     config, version = release.config, release.version
     if not version.revision or version.dirty or not _in_repository(config):
         return ""
     keys = [key for key in ConfigFile.__struct_fields__ if key not in _NOT_OF_THE_IMAGE]
     told: dict[str, object] = {key: getattr(config, key) for key in keys}
-    told |= {"version": version, "files": list(_ignored(release))}
+    told |= {
+        "version": version,
+        "files": list(_unwatched(release)),
+        "dockerfile": [_digest_of(path) for path in _dockerfiles(config)],
+        "manyfest": __version__,
+    }
     raw = msgspec.json.encode(told, enc_hook=str, order="deterministic")
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
@@ -113,18 +120,31 @@ def _made_before(release: Release) -> Image | None:
     return None
 
 
-def _ignored(release: Release) -> Iterator[tuple[str, int, int, int, int]]:
+def _dockerfiles(config: Config) -> tuple[Path, Path]:
+    """What a command before the build may write outside the context."""
+    return config.dockerfile, config.dockerfile.with_name(f"{config.dockerfile.name}.dockerignore")
+
+
+def _digest_of(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""  # the build tells what is wrong with it
+
+
+def _unwatched(release: Release) -> Iterator[tuple[bytes, int, int, int, int]]:
     """What can get into the image and is not the commit's: each file, and what tells its content.
     What this release writes itself is not among them."""
     own = {release.archive.resolve(), release.candidate.resolve()}
-    context = release.config.context
-    for name in git.ignored_files(context):
+    folder, context = release.archive.parent.resolve(), release.config.context
+    for name in git.unwatched_files(context):
         path = (context / name).resolve()
-        if path in own or path.suffix == SUFFIX:
+        if path in own or (path.suffix == SUFFIX and path.parent == folder):
             continue
         with suppress(FileNotFoundError):
-            status = (context / name).lstat()
-            yield name, status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+            found = (context / name).lstat()
+            times = (found.st_mtime_ns, found.st_ctime_ns)
+            yield os.fsencode(name), found.st_size, found.st_ino, *times
 
 
 def _in_repository(config: Config) -> bool:
