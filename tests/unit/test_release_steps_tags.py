@@ -611,6 +611,16 @@ def test_of_two_releases_of_a_version_at_once_one_says_that_the_other_was_first(
     assert stores.at(TWO).pointers == {}
 
 
+def test_the_tag_that_decides_is_the_same_in_whatever_order_repositories_are_named(
+    tmp_path: Path,
+) -> None:
+    """Otherwise each of two releases at once could win in one of them, and neither be whole."""
+    stores = FakeStores()
+    TAGS.run(published(make_release(tmp_path, stores, to=(TWO, ONE))))
+    asked = [call for call in stores.trouble.calls if call.startswith("tag ")]
+    assert asked[:2] == [f"tag {ONE} 2.6.1", f"tag {TWO} 2.6.1"]
+
+
 def test_the_first_tag_is_looked_at_again_after_a_pause(tmp_path: Path) -> None:
     pauses: list[float] = []
     stores = FakeStores()

@@ -97,12 +97,15 @@ class Pointing:
 
     def _claim(self, fixed: Sequence[Move]) -> None:
         """Set the tag that decides, and see that it stays."""
-        if not fixed or fixed[0].is_done:
+        # Of its repositories always the same, in whichever order somebody has named them.
+        row = [move for move in fixed if move.tag.tag == fixed[0].tag.tag]
+        first = sorted(row, key=lambda move: move.name.place)[:1]
+        if all(move.is_done for move in first):
             return
         begun = time.monotonic()
-        self._set_at_once(fixed[:1])
+        self._set_at_once(first)
         self._sleep(max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun)))
-        self._look_again(fixed[:1])
+        self._look_again(first)
 
     def _set_rows(self, moves: Sequence[Move]) -> None:
         """One tag after the other, each in all repositories at once."""
