@@ -32,6 +32,8 @@ TAGS = ("v1", "v2", "latest")
 SHARED = [random.Random(number).randbytes(300_000) for number in range(4)]
 """Blobs that every client pushes."""
 
+_KEPT = 100
+
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -59,12 +61,22 @@ class Unfinished:
 
 @dataclass
 class Told:
-    """What the registries said that they have, since the last clean-up; manifests since ever."""
+    """What the registries said that they have, since the last clean-up; of the manifests before
+    it, some."""
 
     blobs: dict[tuple[str, str], None] = field(default_factory=dict)
     manifests: dict[tuple[str, str], bytes] = field(default_factory=dict)
     tags: dict[tuple[str, str], list[Pointing]] = field(default_factory=dict)
     uploads: dict[int, Unfinished] = field(default_factory=dict)
+
+    def forget(self, chance: random.Random) -> None:
+        """Keep of what is old no more than can be looked at again in a second."""
+        self.blobs.clear()
+        kept = chance.sample(sorted(self.manifests), min(_KEPT, len(self.manifests)))
+        self.manifests = {key: self.manifests[key] for key in kept}
+        for key, pointings in self.tags.items():
+            possible = _possible(pointings)
+            self.tags[key] = [each for each in pointings if each.digest in possible]
 
 
 @dataclass
@@ -191,20 +203,21 @@ def run(folder: Path, kills: int, *, seed: int) -> Tally:
     root, told, tally = folder / "registry", Told(), Tally()
     for _ in range(kills):
         _push_and_kill(root, told, chance, seconds=chance.uniform(0.05, 1.5), largest=1_500_000)
-        _check(root, told, tally)
+        _check(root, told, tally, chance)
     return tally
 
 
 def contend(folder: Path, seconds: float, *, seed: int) -> Tally:
     """Let clients push the same blobs and tags through two registries for so long; the end of that
     is a kill too. Raises as :func:`run` does."""
+    chance = random.Random(seed)
     root, told, tally = folder / "registry", Told(), Tally()
-    _push_and_kill(root, told, random.Random(seed), seconds=seconds, largest=1000)
-    _check(root, told, tally)
+    _push_and_kill(root, told, chance, seconds=seconds, largest=1000)
+    _check(root, told, tally, chance)
     return tally
 
 
-def _check(root: Path, told: Told, tally: Tally) -> None:
+def _check(root: Path, told: Told, tally: Tally, chance: random.Random) -> None:
     tally.kills += 1
     tally.hashed += _check_names(root)
     tally.finished += len(told.blobs)
@@ -212,7 +225,7 @@ def _check(root: Path, told: Told, tally: Tally) -> None:
         _check_told(address, told)
         tally.resumed += _finish(address, told)
     _clean(root)
-    told.blobs.clear()
+    told.forget(chance)
     with served(root) as (_, address):
         _check_told(address, told)
 
