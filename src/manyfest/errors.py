@@ -50,7 +50,8 @@ class ManyfestError(Exception):
         self.excerpt = excerpt
 
     def __str__(self) -> str:
-        line = f"{self.where}: {self.what}" if self.where else self.what
+        somewhere = self.where and self.where != "."  # that is where one stands
+        line = f"{self.where}: {self.what}" if somewhere else self.what
         return f"{line}; {self.mend}" if self.mend else line
 
 

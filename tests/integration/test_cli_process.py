@@ -42,6 +42,21 @@ def test_a_reader_that_goes_away_is_no_fault(tmp_path: Path) -> None:
     assert (listing.returncode, said) == (0, "")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(tmp_path: Path, closed: str) -> None:
+    make_layout(tmp_path / "image", "v1")
+    command = f'"$0" copy oci:image:v1 oci:new:v1 -q {closed}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", command, MANYFEST],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "new/index.json").exists()
+
+
 def test_work_goes_on_when_nobody_reads_the_messages(tmp_path: Path) -> None:
     make_layout(tmp_path / "image", "v1")
     copying = start(tmp_path, "copy", "oci:image:v1", "oci:new:v1", stderr=closed_pipe())

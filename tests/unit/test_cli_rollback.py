@@ -122,7 +122,7 @@ def test_a_status_as_json(manyfest: Manyfest, registry: Between) -> None:
 
 
 def test_where_nothing_was_released_that_is_said(manyfest: Manyfest, registry: Between) -> None:
-    assert manyfest("status") == (0, "app has no release there\n", "")
+    assert manyfest("status") == (0, "app: nothing is released yet\n", "")
 
 
 @pytest.mark.parametrize("verb", ["rollback", "status"])

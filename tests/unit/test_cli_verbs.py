@@ -168,7 +168,8 @@ def test_init_writes_a_file_that_version_and_release_read(
     assert manyfest("init") == (
         0,
         "manyfest.yaml\n",
-        "wrote manyfest.yaml; look it over, then run: manyfest release --dry-run\n",
+        "wrote manyfest.yaml; look it over, say in 'publish' where to publish, commit it,"
+        " then run: manyfest release --dry-run\n",
     )
     assert manyfest("version", "--version", "1.2.3").out.splitlines()[-1] == "1.2.3"
     planned = manyfest("release", "--dry-run", "--version", "1.2.3", "--to", "one.example/app")
@@ -198,7 +199,7 @@ def test_a_plan_is_told_step_by_step(manyfest: Manyfest, tmp_path: Path) -> None
         "publish  one.example/app",
         "publish  two.example/app",
         "tag      1.2.3: names this release alone",
-        "tag      latest: moves to 1.2.3, a final release",
+        "tag      latest: moves to 1.2.3, a final release, unless a higher one is there",
     ]
 
 

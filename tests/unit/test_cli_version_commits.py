@@ -30,7 +30,8 @@ def test_the_next_version_is_alone_on_stdout_and_the_reason_on_stderr(
     ran = manyfest("version", "--next")
     assert (ran.code, ran.out) == (0, "2.7.0\n")
     assert ran.err == (
-        f"minor, for since v2.6.1 there is {revision[:7]} 'feat: list the clients', and 1 more\n"
+        f"minor, because since v2.6.1 there is {revision[:7]} 'feat: list the clients',"
+        " and 1 more\n"
     )
 
 

@@ -127,6 +127,29 @@ def test_templates_get_scalars_as_they_are_written(tmp_path: Path) -> None:
     assert config.tags == (TagRule.parse("2.60"),)
 
 
+def test_a_number_is_read_as_one(tmp_path: Path) -> None:
+    smoke = loaded(tmp_path, SHORT + "check: {smoke: {command: [--help], exit: 64}}").check.smoke
+    assert smoke == Smoke(command=("--help",), exit=64)
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "message"),
+    [
+        ("256", "'check.smoke.exit' cannot be 256; use one from 0 to 255"),
+        ("-1", "'check.smoke.exit' cannot be -1; use one from 0 to 255"),
+        ("0x10", "'check.smoke.exit' cannot be 0x10; write a whole number, such as 3"),
+        ("1.5", "'check.smoke.exit' cannot be 1.5; write a whole number, such as 3"),
+        ("one", "'check.smoke.exit' must be a number, not text"),
+    ],
+)
+def test_a_number_is_whole_and_within_its_bounds(
+    tmp_path: Path, exit_code: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(tmp_path, SHORT + f"check: {{smoke: {{command: [a], exit: {exit_code}}}}}")
+    assert message in str(caught.value)
+
+
 RULES = """\
 tags:
   - "{{version}}"

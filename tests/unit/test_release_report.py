@@ -80,7 +80,7 @@ TAGS_PLANNED = [
         "tag": "latest",
         "moves": True,
         "skipped": False,
-        "reason": "moves to 2.6.1, a final release",
+        "reason": "moves to 2.6.1, a final release, unless a higher one is there",
         "platform": None,
     },
 ]

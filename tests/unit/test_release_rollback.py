@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.errors import AccessDenied, ReleaseError, UsageError
+from manyfest.errors import AccessDenied, NotFound, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Name
 from manyfest.release.config import Config
@@ -245,6 +245,19 @@ def test_repositories_that_disagree_are_told_and_a_version_is_asked_for(project:
     )
     app.rollback("2.5.0")
     assert app.versions(ONE)["latest"] == app.versions(TWO)["latest"] == "2.5.0"
+
+
+def test_a_repository_that_is_yet_to_be_made_has_nothing_to_go_back_to(project: New) -> None:
+    def fails(_number: int, made: str) -> bool:
+        if made == f"list {ONE}":
+            raise NotFound("not found", where=ONE)
+        return False
+
+    app = project()
+    app.stores.trouble.fails = fails
+    with pytest.raises(ReleaseError) as refused:
+        app.rollback()
+    assert str(refused.value) == "one.example/app: there is no such repository yet"
 
 
 def test_the_first_release_has_nothing_before_it(project: New) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,7 @@ def test_the_same_release_again_has_nothing_to_send(tmp_path: Path) -> None:
         ("preflight", False, "one.example/app in reach"),
         ("before", True, "no 'build.before' is configured"),
         ("build", False, f"2 platforms; {tmp_path}/dist/app-2.6.1.tar holds the same already"),
-        ("origin", True, "it was built here"),
+        ("origin", True, "the image was built here"),
         ("check", True, "every tag points at it already"),
         ("smoke", True, "no 'check.smoke' is configured"),
         ("publish", True, "all 7 parts are there; 0 bytes uploaded"),
@@ -133,3 +134,19 @@ def test_nothing_is_built_for_a_registry_that_does_not_answer(tmp_path: Path) ->
     with pytest.raises(ConnectionFailed, match=r"one.example/app"):
         list(run(release))
     assert not (tmp_path / "dist").exists()
+
+
+def test_a_full_disk_is_named_and_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    make_project(tmp_path)
+    monkeypatch.setattr("manyfest.release.steps.build.build", build)
+    with pytest.raises(ReleaseError) as failed:
+        list(run(make_release(tmp_path)))
+    assert str(failed.value) == (
+        f"{tmp_path}/dist: the image cannot be written: No space left on device;"
+        " make room there, or let 'archive' name another place"
+    )

@@ -116,7 +116,7 @@ def test_the_plan_of_publish(project: Manyfest) -> None:
         "check    every digest, platform, program and entrypoint\n"
         "publish  localhost:5000/app\n"
         "tag      2.6.1: names this release alone\n"
-        "tag      latest: moves to 2.6.1, a final release\n",
+        "tag      latest: moves to 2.6.1, a final release, unless a higher one is there\n",
         "",
     )
 

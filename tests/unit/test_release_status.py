@@ -117,6 +117,18 @@ def test_all_versions_can_be_looked_at(project: New) -> None:
     assert "1.9" not in told(status_of(app))
 
 
+def test_a_pre_release_that_is_newer_than_what_is_out_is_told_of_too(project: New) -> None:
+    app = project().release("2.6.1", "2.7.0-rc.1")
+    assert told(status_of(app))["2.7.0-rc.1"] == ["2.7.0-rc.1"]
+    assert told(status_of(app))["latest"] == ["2.6.1"]
+
+
+def test_older_pre_releases_are_among_all_versions(project: New) -> None:
+    app = project().release("2.6.0-rc.1", "2.6.0-rc.2")
+    assert "2.6.0-rc.1" not in told(status_of(app))
+    assert told(status_of(app, every=True))["2.6.0-rc.1"] == ["2.6.0-rc.1"]
+
+
 def test_a_repository_of_one_platform_agrees_by_version(project: New) -> None:
     app = project(arch_repositories={"linux/arm64": "-arm64"}).release("2.6.1")
     status = status_of(app)

@@ -21,5 +21,8 @@ def command(session: Session, folder: Path, *, dry_run: bool) -> None:
         session.out(initial_config(gather(folder)).rstrip())
         return
     path = write_initial(folder)
-    session.say(f"wrote {path}; look it over, then run: manyfest release --dry-run")
+    session.say(
+        f"wrote {path}; look it over, say in 'publish' where to publish, commit it, then run:"
+        " manyfest release --dry-run"
+    )
     session.out(str(path))

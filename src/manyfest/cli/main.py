@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn, cast
 
 import click
@@ -69,6 +70,7 @@ def cli(context: click.Context) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one command and exit: 0 done, 1 failed, 2 wrong usage, 3 no, 130 interrupted."""
+    _fill_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what the locale cannot write is shown
     # Whoever started us may ignore it, and then every program that we run seems to succeed.
@@ -80,6 +82,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     # Python would clean up first, which takes a while, and after an interruption it would wait for
     # threads that wait for a network. All that is opened was closed where it was opened.
     os._exit(code)
+
+
+def _fill_closed_streams() -> None:
+    """Whoever started us may have closed them; a file that we open must not take their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - for good
+            setattr(sys, name, stream)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -18,7 +18,10 @@ def as_table(report: ReleaseReport) -> str:
         uploaded = size(destination.uploaded) if destination.uploaded else "0 bytes"
         tags = ", ".join(destination.tags) or "none"
         lines = [destination.repository, f"  tags      {tags}", f"  uploaded  {uploaded}"]
-        lines += [f"  not set   {kept.tag}: {kept.reason}" for kept in destination.kept]
+        lines += [
+            f"  not set   {kept.tag}: {kept.reason.removeprefix('skipped: ')}"
+            for kept in destination.kept
+        ]
         parts.append(escaped("\n".join(lines)))
     if report.destinations:
         parts.append(_commands(report))

@@ -50,7 +50,7 @@ def _text(status: Status) -> str:
     from manyfest.cli.text import table
 
     if not status.tags:
-        return f"{status.name} has no release there"
+        return f"{status.name}: nothing is released yet"
     rows = [("TAG", "REPOSITORY", "VERSION", "DIGEST", "PLATFORMS")]
     for tag in status.tags:
         name = tag.tag if tag.agree else f"{tag.tag} (differs)"

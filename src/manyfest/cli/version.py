@@ -83,7 +83,7 @@ def command(
 def _unasked(tag: PlannedTag) -> PlannedTag:
     if not tag.goes_by:
         return tag
-    return replace(tag, reason=f"{tag.reason}; the registries were not asked (--offline)")
+    return replace(tag, reason=f"{tag.reason_unasked}; the registries were not asked (--offline)")
 
 
 def _verdicts(

@@ -50,4 +50,4 @@ def _why(proposal: Proposal) -> str:
     first, *others = proposal.reasons
     more = f", and {len(others)} more" if others else ""
     commit = f"{first.revision[:7]} {first.subject[:80]!r}"
-    return f"{proposal.bump}, for since {proposal.since} there is {commit}{more}"
+    return f"{proposal.bump}, because since {proposal.since} there is {commit}{more}"

@@ -8,6 +8,7 @@ a ``str`` is declared; a type that is written as text (:data:`Readers`) gets it 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -45,6 +46,8 @@ _WORDS = {
 
 _PLAIN = frozenset({"bool", "float", "int", "str", "timestamp"})
 """Those that are one piece of text in the file."""
+
+_DECIMAL = re.compile("-?[0-9]{1,9}")
 
 _QUOTE = 'put a value that starts with "{" in quotes'
 
@@ -92,8 +95,16 @@ class _Decoder:
             case inspect.DictType():
                 pairs = self._pairs(node, key)
                 return {name: self._member(pairs, name, kind.value_type, key) for name in pairs}
+        return self._scalar(node, kind, key)
+
+    def _scalar(self, node: Node, kind: inspect.Type, key: str) -> object:
+        from msgspec import inspect
+
+        match kind:
             case inspect.BoolType():
                 return self._bool(node, key)
+            case inspect.IntType():
+                return self._number(node, kind, key)
             case inspect.StrType():
                 return self._text(node, key)
             case inspect.LiteralType():
@@ -164,6 +175,19 @@ class _Decoder:
         if kind_of(node) != "str":
             raise self._wrong(node, "text", key, f'write "{_shown(node)}"')
         return str(node.value)
+
+    def _number(self, node: Node, kind: inspect.IntType, key: str) -> int:
+        if kind_of(node) not in {"int", "float"}:
+            raise self._wrong(node, "a number", key)
+        if not _DECIMAL.fullmatch(node.value):
+            what = f"{key!r} cannot be {_shown(node)}"
+            raise self._error(what, self.lines[key], "write a whole number, such as 3")
+        number = int(node.value)
+        least, most = kind.ge, kind.le
+        if (least is not None and number < least) or (most is not None and number > most):
+            what = f"{key!r} cannot be {number}"
+            raise self._error(what, self.lines[key], f"use one from {least} to {most}")
+        return number
 
     def _choice(self, node: Node, kind: inspect.LiteralType, key: str) -> str:
         text = self._text(node, key)

@@ -240,7 +240,7 @@ def _tags(release: Release) -> tuple[TagReport, ...]:
             tag=tag.tag,
             moves=tag.moves,
             skipped=tag.skipped,
-            reason=tag.reason,
+            reason=tag.reason_unasked,
             platform=str(tag.platform) if tag.platform else None,
         )
         for tag in release.tags

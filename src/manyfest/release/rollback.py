@@ -90,9 +90,7 @@ def plan_rollback(request: Request) -> Rollback:
     Raises :class:`~manyfest.errors.ReleaseError` that says all that stands in the way.
     """
     faults = Faults()
-    found = faults.of_each(
-        lambda place: read_holding(request.config, request.stores, place), request.places
-    )
+    found = faults.of_each(lambda place: _holding(request, place), request.places)
     faults.raise_all()
     holdings = list(found.values())
     journal = _unfinished(request, holdings)
@@ -103,6 +101,13 @@ def plan_rollback(request: Request) -> Rollback:
     wanted = [_wanted(aim, request.say) for aim in aims]
     goes_on = journal is not None and journal.began.version == to
     return _planned(request, aims, wanted, journal if goes_on else None)
+
+
+def _holding(request: Request, place: Destination) -> Holding:
+    try:
+        return read_holding(request.config, request.stores, place)
+    except NotFound:
+        raise ReleaseError("there is no such repository yet", where=place.place) from None
 
 
 def run_rollback(plan: Rollback, say: Say) -> RollbackReport:

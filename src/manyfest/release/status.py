@@ -55,7 +55,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def read_status(
     config: Config, stores: Stores, places: Sequence[Destination], *, every: bool = False
 ) -> Status:
-    """Look at the tags of the release that is out and of the newest one, or of ``every`` version.
+    """Look at the tags of the release that is out, of the newest one and of a pre-release that is
+    newer, or of ``every`` version.
 
     Raises what the registries raise when they cannot answer: that is neither yes nor no.
     """
@@ -93,7 +94,8 @@ def _tags(config: Config, holdings: Sequence[Holding], *, every: bool) -> list[s
     moving: dict[str, None] = {}
     fixed: dict[str, None] = {}
     for holding in holdings:
-        versions = holding.finals if every else (holding.current(), *holding.finals[:1])
+        newest = (*holding.finals[:1], *holding.versions[:1])  # the latter may be a pre-release
+        versions = holding.versions if every else (holding.current(), *newest)
         for version in filter(None, versions):
             tags = release_tags(config, version)
             moving.update(dict.fromkeys(reversed(tags.moving)))

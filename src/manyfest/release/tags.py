@@ -41,6 +41,15 @@ class PlannedTag(msgspec.Struct, frozen=True, kw_only=True):
     rule: TagRule | None = None
     goes_by: Literal["", "version", "commit"] = ""
 
+    @property
+    def reason_unasked(self) -> str:
+        """The reason, as long as no repository was asked whether it is behind."""
+        unless = {
+            "version": ", unless a higher one is there",
+            "commit": ", unless a newer one is there",
+        }
+        return self.reason + unless.get(self.goes_by, "")
+
 
 def plan_tags(
     config: Config, version: Version, occasion: Occasion = _UNKNOWN

@@ -6,6 +6,7 @@ check finds a fault, whatever had that name stays.
 
 from __future__ import annotations
 
+import errno
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from manyfest.build.built import Built
 from manyfest.build.cache import user_cache
 from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
-from manyfest.errors import ManyfestError
+from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.graph import read_graph
 from manyfest.release.building import make_output_folder, project_request
 from manyfest.release.reuse import find_image, inputs_of
@@ -31,7 +32,21 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
-    make_output_folder(release.archive.parent)
+    folder = release.archive.parent
+    make_output_folder(folder)
+    try:
+        return _build(release)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT} or error.filename:
+            raise
+        raise ReleaseError(
+            f"the image cannot be written: {error.strerror}",
+            where=str(folder),
+            mend="make room there, or let 'archive' name another place",
+        ) from None
+
+
+def _build(release: Release) -> str:
     release.inputs = inputs_of(release)
     request = project_request(release.config, release.version)
     with workspace(release.archive.parent) as room:

@@ -19,7 +19,7 @@ _SHORTEST = 7
 
 
 def _check(release: Release) -> str:
-    return "" if release.taken_from is not None else "it was built here"
+    return "" if release.taken_from is not None else "the image was built here"
 
 
 def _run(release: Release) -> str:
