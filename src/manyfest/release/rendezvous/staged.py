@@ -11,8 +11,9 @@ from collections.abc import Set as AbstractSet
 
 from msgspec import Struct
 
+from manyfest.check.watched import may_pass
 from manyfest.copy import JOBS
-from manyfest.errors import ConnectionFailed, RegistryError, ReleaseError, StoreError
+from manyfest.errors import ReleaseError, StoreError
 from manyfest.graph import read_config, read_manifest
 from manyfest.oci.config import ImageConfig
 from manyfest.oci.digest import Digest
@@ -97,16 +98,9 @@ def _held(release: Release, platform: Platform, name: Name) -> Held:
     try:
         return held_by(store, staging_tag(release.version, platform))
     except StoreError as error:
-        if not may_pass(error):
+        if not may_pass(error, has_answered=True):
             raise
         return error
-
-
-def may_pass(error: StoreError) -> bool:
-    """Whether asking again may help."""
-    if isinstance(error, RegistryError):
-        return error.status == 429 or error.status >= 500
-    return isinstance(error, ConnectionFailed)
 
 
 def examined(release: Release, platform: Platform, held: Mapping[Name, Held]) -> Staged:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
+from manyfest.check.watched import may_pass
 from manyfest.errors import AnswerIsNo, NotFound, StoreError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
@@ -22,7 +23,6 @@ from manyfest.release.rendezvous.staged import (
     Staged,
     examined,
     look_for,
-    may_pass,
     one_digest,
     require_one_commit,
     shared,
@@ -104,7 +104,7 @@ class Waiting:
         except NotFound:
             return  # the tag is there, and what it names is still to come
         except StoreError as error:
-            if not may_pass(error):
+            if not may_pass(error, has_answered=True):
                 raise
             errors.append(error)
         if errors:
