@@ -144,11 +144,8 @@ def test_ctrl_c_ends_the_uploads(tmp_path: Path) -> None:
         PUBLISH.run(release)
 
 
-def test_a_registry_that_forgets_what_it_took_is_found_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_registry_that_forgets_what_it_took_is_found_out(tmp_path: Path) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("manyfest.release.steps.publish.sleep", pauses.append)
 
     class Forgetful(FakeRegistry):
         def has(self, descriptor: Descriptor) -> bool:
@@ -157,6 +154,7 @@ def test_a_registry_that_forgets_what_it_took_is_found_out(
     stores = FakeStores()
     stores.fakes[ONE] = Forgetful(ONE, stores.trouble)
     release = with_image(make_release(tmp_path, stores))
+    release.sleep = pauses.append
     with pytest.raises(ReleaseError) as refused:
         PUBLISH.run(release)
     assert str(refused.value) == (
@@ -166,21 +164,18 @@ def test_a_registry_that_forgets_what_it_took_is_found_out(
     assert sum(pauses) == 15
 
 
-def test_a_registry_that_shows_what_it_took_a_little_later_is_given_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_registry_that_shows_what_it_took_a_little_later_is_given_time(tmp_path: Path) -> None:
     shows = threading.Event()
 
     class Late(FakeRegistry):
         def has(self, descriptor: Descriptor) -> bool:
             return shows.is_set() and super().has(descriptor)
 
-    monkeypatch.setattr("manyfest.release.steps.publish.sleep", lambda _seconds: shows.set())
     stores = FakeStores()
     stores.fakes[ONE] = Late(ONE, stores.trouble)
-    assert PUBLISH.run(with_image(make_release(tmp_path, stores))).endswith(
-        "bytes uploaded, verified in the registry"
-    )
+    release = with_image(make_release(tmp_path, stores))
+    release.sleep = lambda _seconds: shows.set()
+    assert PUBLISH.run(release).endswith("bytes uploaded, verified in the registry")
 
 
 @pytest.mark.parametrize(

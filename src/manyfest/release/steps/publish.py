@@ -7,8 +7,7 @@ there. So each registry gets each blob once.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from time import sleep
+from collections.abc import Callable, Sequence
 
 from manyfest.copy import JOBS, Stopped, copy_graph, missing
 from manyfest.errors import ReleaseError
@@ -86,7 +85,7 @@ def _publish(
     if neighbour is not None:
         _mount(store, graph, neighbour)
     copied = copy_graph(release.built.source, graph, store, progress=progress)
-    absent = _absent(store, graph)
+    absent = _absent(store, graph, release.sleep)
     if absent:
         raise ReleaseError(
             f"the registry took {absent[0].digest} and now does not have it",
@@ -96,7 +95,7 @@ def _publish(
     return copied.sent
 
 
-def _absent(store: Store, graph: Graph) -> list[Descriptor]:
+def _absent(store: Store, graph: Graph, sleep: Callable[[float], None]) -> list[Descriptor]:
     """What the registry lacks, even after it had time: some show a little later what they took."""
     absent = missing(store, graph)
     for pause in PAUSES:
