@@ -146,3 +146,31 @@ def test_a_registry_that_died_is_named_before_anything_is_built(
     assert dead in failed.stderr
     assert failed.stderr.count("\n") == 1
     assert not (project / "dist").exists()
+
+
+def test_a_killed_release_is_put_back_where_it_cannot_go_on(
+    manyfest: Manyfest, tmp_path: Path
+) -> None:
+    with running_registry(tmp_path / "one") as one:
+        with running_registry(tmp_path / "two") as two:
+            project = make_project(tmp_path / "project", (one, two))
+            before = manyfest("release", "-q", cwd=project).stdout.splitlines()[-1]
+            commit(project, "2.6.1")
+            assert manyfest("release", "-q", cwd=project).returncode == 0
+            # As it was when only 'latest' was left to be set.
+            for place in (f"{one}/app", f"{two}/team/app"):
+                manyfest("copy", "-q", f"{place}:2.6.0", f"{place}:latest")
+            journal = project / "dist/app-2.6.1.journal"
+            lines = journal.read_text().splitlines(keepends=True)
+            journal.write_text("".join(line for line in lines if '"step":"tags"' not in line))
+        again = manyfest("release", "-q", "--report", "report.json", cwd=project)
+    assert again.returncode == 1
+    assert f"put back: {one}/app:2.6\n" in again.stderr
+    assert json.loads((project / "report.json").read_text())["standing"] == [
+        {"reference": f"{one}/app:2.6", "standing": "put back"},
+        {"reference": f"{two}/team/app:2.6", "standing": "not known"},
+        {"reference": f"{two}/team/app:latest", "standing": "not known"},
+    ]
+    with running_registry(tmp_path / "one") as one:
+        held = manyfest("inspect", "--format", "{{digest}}", f"{one}/app:2.6").stdout.strip()
+    assert held == before

@@ -66,8 +66,8 @@ def moving(folder: Path) -> Iterator[None]:
 
 def put_back_unfinished(release: Release, error: BaseException) -> None:
     """Put back the tags that a run of the release has moved before it was killed, now that
-    ``error`` ends this one, and say where they stand; ``release.standing`` has it then. What was
-    typed wrongly changes nothing: then it is only said.
+    ``error`` ends this one, and let ``error`` say where they stand; ``release.standing`` has it
+    then, too. What was typed wrongly changes nothing: then it is only said.
 
     It raises nothing of its own.
     """
@@ -76,9 +76,19 @@ def put_back_unfinished(release: Release, error: BaseException) -> None:
     with suppress(ManyfestError, OSError):
         journal = _journal(release)
         if journal is not None and journal.under_way:
-            _end_here(release, journal, change=not isinstance(error, UsageError))
+            what = "a run of this release that was killed was moving tags"
+            standing = _end_here(release, journal, change=not isinstance(error, UsageError))
         elif isinstance(error, Exception):  # whoever presses Ctrl-C does not wait for answers
-            _tell_of_others(release)
+            what = "another run of this release has begun to move tags"
+            standing = _begun_elsewhere(release)
+        else:
+            return
+        release.standing = dict(standing)
+        stands = told(standing)
+        if stands and isinstance(error, ManyfestError):
+            error.what += f"; {what}: {stands}"
+        elif stands:
+            release.progress.say(f"{what}: {stands}")
 
 
 def _journal(release: Release) -> Journal | None:
@@ -88,11 +98,12 @@ def _journal(release: Release) -> Journal | None:
     return journal or read_journal(path, lambda _: None)
 
 
-def _end_here(release: Release, journal: Journal, *, change: bool) -> None:
+def _end_here(release: Release, journal: Journal, *, change: bool) -> dict[str, Standing]:
+    """Where the tags stand that a run on this machine was moving; none if it came to its end."""
     with FolderLock(journal.path.parent) as lock:
         try:
             if not lock.try_alone():
-                return  # it is still at it
+                return {}  # it is still at it
         except OSError:  # not every file system has locks
             change = False
         held = journal.held
@@ -102,7 +113,7 @@ def _end_here(release: Release, journal: Journal, *, change: bool) -> None:
             seen = [each for row in rows for each in row]
         moved = [each for each in seen if each.is_moved]
         if len(moved) == len(seen):
-            return  # it came to its end
+            return {}  # it came to its end
         standing: dict[str, Standing] = {
             str(each.name): "set and left" if each.known else "not known"
             for each in seen
@@ -110,10 +121,10 @@ def _end_here(release: Release, journal: Journal, *, change: bool) -> None:
         }
         if change and any(each.is_left_out for each in seen):
             standing |= _put_back(moved, release.progress.say)
-        _tell(release, standing, "a run of this release that was killed was moving tags")
+        return standing
 
 
-def _tell_of_others(release: Release) -> None:
+def _begun_elsewhere(release: Release) -> dict[str, Standing]:
     """What the copies of journals in the registries say of runs that came half-way."""
     seen: dict[str, _Seen] = {}
     for place, digest in release.there.items():
@@ -125,11 +136,9 @@ def _tell_of_others(release: Release) -> None:
             continue
         aims = {name: (held, began.digest) for name, held in copy.held.items()}
         seen |= {str(each.name): each for each in _look(release, place, aims)}
-    if any(each.is_left_out for each in seen.values()):
-        standing: dict[str, Standing] = {
-            name: "set and left" for name, each in seen.items() if each.is_moved
-        }
-        _tell(release, standing, "another run of this release has begun to move tags")
+    if not any(each.is_left_out for each in seen.values()):
+        return {}
+    return {name: "set and left" for name, each in seen.items() if each.is_moved}
 
 
 def _look(
@@ -168,9 +177,3 @@ def _put_back(seen: Sequence[_Seen], say: Callable[[str], None]) -> dict[str, St
         return {}
     pointing = Pointing(moves, formers, begun=[str(move.name) for move in moves], say=say)
     return pointing.put_back()
-
-
-def _tell(release: Release, standing: Mapping[str, Standing], what: str) -> None:
-    if standing:
-        release.standing = dict(standing)
-        release.progress.say(f"{what}: {told(standing)}")
