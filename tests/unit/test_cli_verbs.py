@@ -186,6 +186,7 @@ def test_a_plan_is_told_step_by_step(manyfest: Manyfest, tmp_path: Path) -> None
     (tmp_path / "manyfest.yaml").write_text(
         "name: app\nbuild: {platforms: [linux/amd64, linux/arm64], before: make}\n"
         'tags: ["{{version}}", latest]\npublish: [one.example/app, two.example/app]\n'
+        "check: {smoke: {command: [--config, a b]}}\n"
     )
     planned = manyfest("release", "--dry-run", "--version", "1.2.3")
     assert (planned.code, planned.err) == (0, "")
@@ -196,6 +197,7 @@ def test_a_plan_is_told_step_by_step(manyfest: Manyfest, tmp_path: Path) -> None
         "build    linux/arm64",
         "write    dist/app-1.2.3.tar",
         "check    every digest, platform, program and entrypoint",
+        "try      --config 'a b', in the image of each platform",
         "publish  one.example/app",
         "publish  two.example/app",
         "tag      1.2.3: names this release alone",

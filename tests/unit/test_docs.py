@@ -28,7 +28,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONFIG = (
     "name: server\nbuild: {platforms: [linux/amd64, linux/arm64], before: 'true'}\n"
     'tags: ["{{version}}", latest]\narch_tags: true\npublish: [one.example/app]\n'
-    "notify: [gotify://push.example.org/TOKEN]\n"
+    "notify: [gotify://push.example.org/TOKEN]\ncheck: {smoke: {command: [--version]}}\n"
 )
 
 

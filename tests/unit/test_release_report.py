@@ -223,6 +223,7 @@ def test_the_plan_of_a_release(tmp_path: Path) -> None:
         "before": "make build",
         "archive": "dist/app-2.6.1.tar",
         "platforms": ["linux/arm/v7"],
+        "smoke": [],
         "destinations": ["one.example/app", "two.example/app"],
         "tags": TAGS_PLANNED,
         "notify": [],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from manyfest.cli.text import escaped, seconds, size, table
 from manyfest.oci.reference import Name
 from manyfest.release.report import PlanReport, PlatformReport, ReleaseReport
@@ -41,6 +43,8 @@ def plan_text(plan: PlanReport, verb: str = "release") -> str:
         lines += [f"build    {platform}" for platform in plan.platforms]
         lines.append(f"write    {plan.archive}")
     lines.append("check    every digest, platform, program and entrypoint")
+    if plan.smoke:
+        lines.append(f"try      {shlex.join(plan.smoke)}, in the image of each platform")
     lines += [f"publish  {place}" for place in plan.destinations]
     lines += [f"tag      {tag.tag}: {tag.reason}" for tag in plan.tags]
     lines += [f"tell     {label}" for label in plan.notify]

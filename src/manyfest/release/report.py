@@ -124,7 +124,9 @@ class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a release would do. ``archive`` and ``before``, the command, are empty if the image is
-    not built but ``taken_from`` somewhere. ``notify`` is whom it would tell, without secrets."""
+    not built but ``taken_from`` somewhere. ``smoke`` are the arguments of the smoke test, which is
+    run for each platform, or empty if there is none. ``notify`` is whom it would tell, without
+    secrets."""
 
     name: str
     version: str
@@ -134,6 +136,7 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     before: str
     archive: str
     platforms: tuple[str, ...]
+    smoke: tuple[str, ...]
     destinations: tuple[str, ...]
     tags: tuple[TagReport, ...]
     notify: tuple[str, ...]
@@ -170,6 +173,7 @@ def release_report(
 def plan_report(release: Release) -> PlanReport:
     """What the steps would do; nothing is asked of any registry."""
     built = release.taken_from is None and not release.joins
+    smoke = release.config.check.smoke
     return PlanReport(
         name=release.config.name,
         version=release.version.text,
@@ -179,6 +183,7 @@ def plan_report(release: Release) -> PlanReport:
         before=release.config.build.before if built else "",
         archive=str(release.archive) if built else "",
         platforms=tuple(str(platform) for platform in release.config.build.platforms),
+        smoke=smoke.command if smoke and not release.joins else (),
         destinations=tuple(name.place for name in release.destinations),
         tags=_tags(release),
         notify=tuple(each.label for each in recipients(release.config)),
