@@ -47,24 +47,24 @@ def interrupted_at(tag: str, number: signal.Signals) -> Quirk:
     return quirk
 
 
+@pytest.mark.parametrize("options", [(), ("-q",)], ids=["", "quiet"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_moving_tags_are_put_back_first(
-    manyfest: Manyfest, registry: Between, number: signal.Signals
+    manyfest: Manyfest, registry: Between, number: signal.Signals, options: tuple[str, ...]
 ) -> None:
     store = registry.store()
     former = images.platforms(store, text="2.6.0")
     for tag in ("2.6.0", "2.6", "latest"):
         store.tag(tag, images.content_of(former))
     registry.quirk = interrupted_at("latest", number)
-    ended = manyfest("release", "--version", "2.6.1")
+    ended = manyfest("release", "--version", "2.6.1", *options)
     assert ended.code == 130
-    assert ended.err.splitlines()[-3:] == [
-        "stopped at localhost:5000/team/app:latest: put back: localhost:5000/team/app:2.6,"
-        " localhost:5000/team/app:latest; set and left: localhost:5000/team/app:2.6.1;"
-        " no other tag was changed",
-        "",
-        "manyfest: interrupted; run the same command again to go on",
-    ]
+    assert ended.err.splitlines()[-1] == (
+        "manyfest: interrupted; stopped at localhost:5000/team/app:latest: put back:"
+        " localhost:5000/team/app:2.6, localhost:5000/team/app:latest; set and left:"
+        " localhost:5000/team/app:2.6.1; no other tag was changed;"
+        " run the same command again to go on"
+    )
     held = {tag: store.resolve(tag).digest for tag in ("2.6", "latest")}
     assert set(held.values()) == {former.descriptor.digest}
 

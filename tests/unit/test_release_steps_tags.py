@@ -371,10 +371,9 @@ def test_ctrl_c_puts_moving_tags_back_too(tmp_path: Path) -> None:
     stores.fakes[ONE] = Interrupted(ONE, stores.trouble)
     release = published(make_release(tmp_path, stores))
     former = hold_former_release(stores.at(ONE), "2.6", "latest")
-    notes = release.progress = Notes()
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         TAGS.run(release)
-    assert notes.said == [
+    assert stopped.value.__notes__ == [
         "stopped at one.example/app:latest: put back: one.example/app:2.6, one.example/app:latest;"
         " set and left: one.example/app:2.6.1, one.example/app:2.6.1-amd64,"
         " one.example/app:2.6.1-arm64; no other tag was changed"

@@ -103,15 +103,16 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except click.ClickException as error:
         return _failed(_click_message(error), EXIT_USAGE)
-    except (KeyboardInterrupt, click.Abort):
-        return _failed("interrupted; run the same command again to go on", EXIT_INTERRUPTED)
+    except (KeyboardInterrupt, click.Abort) as error:  # click raises its own from the first
+        told = ("interrupted", *_notes(error), "run the same command again to go on")
+        return _failed("; ".join(told), EXIT_INTERRUPTED)
     except SystemExit:
         return 0  # click's answer when our output is no longer read, by head for one: no fault
     except UnicodeEncodeError as error:
         return _failed(f"this cannot be written as {error.encoding}: {error.object!r}", 1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{where}{error.strerror or error}", 1)
+        return _failed("; ".join((f"{where}{error.strerror or error}", *_notes(error))), 1)
 
 
 def _failed(message: str, code: int, excerpt: str = "") -> int:
@@ -119,6 +120,12 @@ def _failed(message: str, code: int, excerpt: str = "") -> int:
     for line in excerpt.splitlines():
         tell(line)
     return code
+
+
+def _notes(error: BaseException) -> tuple[str, ...]:
+    """What was added to it: where tags stand, for one."""
+    both = (error, error.__cause__)
+    return tuple(note for each in both for note in getattr(each, "__notes__", ()))
 
 
 def _click_message(error: click.ClickException) -> str:

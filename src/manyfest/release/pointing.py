@@ -55,7 +55,7 @@ class Pointing:
 
     ``formers`` has, by reference, what moving tags go back to; one that is not in it stays.
     ``begun`` are references that an earlier run, which was killed, has moved already: they go back
-    as well. ``say`` is told where tags stand when the user interrupts.
+    as well. ``say`` is told of tags that others have moved meanwhile.
     """
 
     def __init__(
@@ -80,7 +80,8 @@ class Pointing:
         """Set every tag that is not done.
 
         Raises :class:`~manyfest.errors.ReleaseError` if that cannot be; then those that move are
-        back where they were, as far as the registries let us, and the message says where all are.
+        back where they were, as far as the registries let us, and the message says where all are;
+        after Ctrl-C a note of ``KeyboardInterrupt`` does.
         """
         fixed = [move for move in self._moves if not move.tag.moves]
         try:
@@ -91,8 +92,8 @@ class Pointing:
             self._look_again(self._moves)
         except ManyfestError as error:
             raise _stopped(self._at, error, self._put_all_back()) from error
-        except BaseException:  # Ctrl-C
-            self._say(f"stopped at {self._at.name}: {self._put_all_back()}")
+        except BaseException as error:  # Ctrl-C
+            error.add_note(f"stopped at {self._at.name}: {self._put_all_back()}")
             raise
 
     def _claim(self, fixed: Sequence[Move]) -> None:

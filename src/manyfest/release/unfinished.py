@@ -88,7 +88,7 @@ def put_back_unfinished(release: Release, error: BaseException) -> None:
         if stands and isinstance(error, ManyfestError):
             error.what += f"; {what}: {stands}"
         elif stands:
-            release.progress.say(f"{what}: {stands}")
+            error.add_note(f"{what}: {stands}")
 
 
 def _journal(release: Release) -> Journal | None:
