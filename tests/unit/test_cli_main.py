@@ -121,6 +121,15 @@ def test_an_error_is_one_line_and_its_exit_code(
     assert manyfest("ls", "x") == (code, "", "manyfest: where: what and why; how to mend it\n")
 
 
+@pytest.mark.parametrize("error", [OSError("no number"), KeyboardInterrupt()])
+def test_what_was_noted_of_an_error_is_in_its_line(
+    manyfest: Manyfest, raising: Callable[[BaseException], None], error: BaseException
+) -> None:
+    error.add_note("put back: latest")
+    raising(error)
+    assert "; put back: latest" in manyfest("ls", "x")[2].splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("error", "code", "err"),
     [
