@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.release.notify import Message, Recipient, addressed, by_apprise, tell
+from manyfest.release.reporting.notify import Message, Recipient, addressed, by_apprise, tell
 from manyfest.serve.server import running
 from manyfest.stores.registry.auth.secret import Secret
 from tests import real

@@ -18,12 +18,12 @@ from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_companion_tag
 from manyfest.progress import Outcome
-from manyfest.release.config import Build, Config
 from manyfest.release.destinations import destinations
+from manyfest.release.project.config import Build, Config
 from manyfest.release.steps.step import Image, Release
-from manyfest.release.tag_rule import TagRule
-from manyfest.release.tags import plan_tags
-from manyfest.release.version import Version
+from manyfest.release.tags.plan import plan_tags
+from manyfest.release.tags.rule import TagRule
+from manyfest.release.versions.version import Version
 from manyfest.stores.base import Content, Reader
 from manyfest.stores.memory import MemoryStore
 from manyfest.stores.open import Stores

@@ -12,13 +12,13 @@ from manyfest.oci.config import RunConfig
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, Reference
-from manyfest.release.config import Config
+from manyfest.release.project.config import Config
 from manyfest.release.rendezvous.joining import publish_steps
 from manyfest.release.rendezvous.staging import STAGE_STEPS, one_platform
 from manyfest.release.rendezvous.waiting import Patience
 from manyfest.release.run import run
 from manyfest.release.steps.step import Outcome, Release
-from manyfest.release.version import Version
+from manyfest.release.versions.version import Version
 from manyfest.stores.archives.writer import ArchiveWriter
 from tests import images
 from tests.unit import check_images

@@ -13,8 +13,8 @@ from manyfest import __version__
 from manyfest.cli.commands import COMMANDS
 from manyfest.cli.main import cli
 from manyfest.errors import ReleaseError
-from manyfest.release.hand_over import release_outputs
-from manyfest.release.report import release_report
+from manyfest.release.reporting.hand_over import release_outputs
+from manyfest.release.reporting.report import release_report
 from tests.ci_files import ACTION, FILES, ROOT, command_lines, name_of, read, scripts, steps
 from tests.unit.releases import make_release
 

@@ -10,8 +10,8 @@ from unittest.mock import ANY
 
 import pytest
 
-from manyfest.release import notify
-from manyfest.release.notify import Message
+from manyfest.release.reporting import notify
+from manyfest.release.reporting.notify import Message
 from manyfest.serve.app import Registry
 from manyfest.serve.local import AppTransport
 from tests.unit.cli import Manyfest, reach

@@ -7,8 +7,8 @@ from msgspec.structs import replace
 
 from manyfest.cli.summary import summary
 from manyfest.errors import ReleaseError
-from manyfest.release.markdown import code, escaped, table
-from manyfest.release.report import release_report
+from manyfest.release.reporting.markdown import code, escaped, table
+from manyfest.release.reporting.report import release_report
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
 from tests.unit.releases import ONE, make_release, with_image

@@ -14,7 +14,7 @@ import pytest
 from manyfest.cli.commands import COMMANDS
 from manyfest.cli.reference import page
 from manyfest.oci import json as written
-from manyfest.release.report import release_report
+from manyfest.release.reporting.report import release_report
 from manyfest.release.run import run
 from manyfest.stores.layout import LayoutStore
 from tests import images

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from manyfest.release.commits import Bump, Change, changes, read_change
-from manyfest.release.git import Commit
+from manyfest.release.versions.commits import Bump, Change, changes, read_change
+from manyfest.release.versions.git import Commit
 
 
 def commit(message: str, number: int = 1, *parents: int) -> Commit:

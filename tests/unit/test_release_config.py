@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
-from manyfest.release import schema
-from manyfest.release.config import Config, Smoke
-from manyfest.release.load import load
-from manyfest.release.tag_rule import TagRule
-from manyfest.release.template import TagTemplate, Template
-from manyfest.release.version import find_version
+from manyfest.release.project import schema
+from manyfest.release.project.config import Config, Smoke
+from manyfest.release.project.load import load
+from manyfest.release.project.template import TagTemplate, Template
+from manyfest.release.tags.rule import TagRule
+from manyfest.release.versions.version import find_version
 
 SCHEMA_FILE = Path(__file__).parents[2] / "docs/reference/manyfest.schema.json"
 
@@ -466,7 +466,7 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    command = [sys.executable, "-m", "manyfest.release.schema"]
+    command = [sys.executable, "-m", "manyfest.release.project.schema"]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert SCHEMA_FILE.read_text(encoding="utf-8") == printed
 

@@ -9,10 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manyfest.release.forward import Decision, by_commit, by_version, versions_among
-from manyfest.release.tag_rule import TagRule
-from manyfest.release.template import TagTemplate
-from manyfest.release.version import Version, find_version, parse_version, snapshot, version_order
+from manyfest.release.project.template import TagTemplate
+from manyfest.release.tags.forward import Decision, by_commit, by_version, versions_among
+from manyfest.release.tags.rule import TagRule
+from manyfest.release.versions.version import (
+    Version,
+    find_version,
+    parse_version,
+    snapshot,
+    version_order,
+)
 from tests.unit.releases import VERSION
 
 

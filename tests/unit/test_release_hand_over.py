@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.release.forward import Decision
-from manyfest.release.hand_over import (
+from manyfest.release.reporting.hand_over import (
     give_outputs,
     give_summary,
     release_outputs,
@@ -15,11 +14,12 @@ from manyfest.release.hand_over import (
     write_dotenv,
     write_report,
 )
-from manyfest.release.report import ReleaseReport, release_report
+from manyfest.release.reporting.report import ReleaseReport, release_report
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.tag_report import version_report
-from manyfest.release.tags import PlannedTag
+from manyfest.release.tags.forward import Decision
+from manyfest.release.tags.plan import PlannedTag
+from manyfest.release.tags.report import version_report
 from tests.unit.releases import ONE, TWO, VERSION, make_release, with_image
 
 

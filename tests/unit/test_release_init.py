@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import UsageError
-from manyfest.release.config import Config
-from manyfest.release.init import Facts, gather, initial_config, published_at, write_initial
-from manyfest.release.load import load
+from manyfest.release.project.config import Config
+from manyfest.release.project.init import Facts, gather, initial_config, published_at, write_initial
+from manyfest.release.project.load import load
 
 
 def loaded(folder: Path, facts: Facts) -> Config:

@@ -7,7 +7,7 @@ import pytest
 
 from manyfest.errors import ReleaseError
 from manyfest.oci.digest import Digest
-from manyfest.release.journal import (
+from manyfest.release.resume.journal import (
     Began,
     Held,
     Journal,
@@ -17,7 +17,7 @@ from manyfest.release.journal import (
     parse_journal,
     read_journal,
 )
-from manyfest.release.journal_copies import attach_copy, read_copy
+from manyfest.release.resume.journal_copies import attach_copy, read_copy
 from manyfest.stores.memory import MemoryStore
 from tests import images
 from tests.unit.releases import VERSION, Notes, make_release, with_image

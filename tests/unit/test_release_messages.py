@@ -3,9 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from manyfest.errors import ReleaseError
-from manyfest.release.messages import failed, released, rolled_back
-from manyfest.release.notify import Message
-from manyfest.release.report import release_report
+from manyfest.release.reporting.messages import failed, released, rolled_back
+from manyfest.release.reporting.notify import Message
+from manyfest.release.reporting.report import release_report
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
 from tests.unit.releases import make_release, with_image

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from manyfest.errors import ConfigError
-from manyfest.release.config import Metadata
-from manyfest.release.metadata import metadata_of, metadata_of_folder, web_address
-from manyfest.release.template import Template
+from manyfest.release.project.config import Metadata
+from manyfest.release.project.metadata import metadata_of, metadata_of_folder, web_address
+from manyfest.release.project.template import Template
 from tests.unit.releases import VERSION, make_config
 
 

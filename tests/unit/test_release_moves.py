@@ -15,19 +15,19 @@ from manyfest.graph import read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.mediatypes import OCI_CONFIG
-from manyfest.release import git
-from manyfest.release.judge import REVISION, revision_of
-from manyfest.release.occasion import Occasion
-from manyfest.release.report import KeptReport, release_report
+from manyfest.release.project.template import TagTemplate
+from manyfest.release.reporting.report import KeptReport, release_report
 from manyfest.release.run import run
 from manyfest.release.steps.moves import moves
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.tag_rule import TagRule
-from manyfest.release.tags import plan_tags
-from manyfest.release.template import TagTemplate
-from manyfest.release.version import Version
+from manyfest.release.tags.judge import REVISION, revision_of
+from manyfest.release.tags.plan import plan_tags
+from manyfest.release.tags.rule import TagRule
+from manyfest.release.versions import git
+from manyfest.release.versions.occasion import Occasion
+from manyfest.release.versions.version import Version
 from manyfest.stores.memory import MemoryStore
 from tests import images
 from tests.unit.releases import (

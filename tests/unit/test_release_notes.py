@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manyfest.errors import ReleaseError
-from manyfest.release.commits import Change, read_change
-from manyfest.release.git import Commit
-from manyfest.release.load import load
-from manyfest.release.markdown import escaped_but_code
-from manyfest.release.notes import commit_pages, in_groups, notes, section
-from manyfest.release.version import Version, find_version
+from manyfest.release.project.load import load
+from manyfest.release.reporting.markdown import escaped_but_code
+from manyfest.release.versions.commits import Change, read_change
+from manyfest.release.versions.git import Commit
+from manyfest.release.versions.notes import commit_pages, in_groups, notes, section
+from manyfest.release.versions.version import Version, find_version
 from tests.unit.repositories import Git, commit, make_repository
 
 VERSION = Version(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from manyfest.oci.reference import Name
-from manyfest.release.links import page_of, run_page
-from manyfest.release.notify import (
+from manyfest.release.reporting.links import page_of, run_page
+from manyfest.release.reporting.notify import (
     Message,
     Recipient,
     addressed,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import ReleaseError
-from manyfest.release.occasion import Occasion, find_occasion, tag_built
+from manyfest.release.versions.occasion import Occasion, find_occasion, tag_built
 from tests.unit.repositories import Git, commit, make_repository
 
 GITHUB = {"GITHUB_ACTIONS": "true"}

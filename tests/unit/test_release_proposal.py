@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import AnswerIsNo, ReleaseError
-from manyfest.release.commits import Bump, read_change
-from manyfest.release.git import Commit
-from manyfest.release.load import load
-from manyfest.release.proposal import Proposal, Reason, next_version, propose
-from manyfest.release.version import versions
+from manyfest.release.project.load import load
+from manyfest.release.versions.commits import Bump, read_change
+from manyfest.release.versions.git import Commit
+from manyfest.release.versions.proposal import Proposal, Reason, next_version, propose
+from manyfest.release.versions.version import versions
 from tests.unit.repositories import Git, commit, make_repository
 
 GUIDE = Path(__file__).parents[2] / "docs/guides/versions.md"

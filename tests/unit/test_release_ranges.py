@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manyfest.errors import UsageError
-from manyfest.release.ranges import Range
+from manyfest.release.versions.ranges import Range
 
 
 @pytest.mark.parametrize(

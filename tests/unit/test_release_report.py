@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from manyfest.errors import ConfigError, ReleaseError
 from manyfest.oci import json
 from manyfest.oci.reference import Reference
-from manyfest.release.config import Build
-from manyfest.release.report import PlanReport, ReleaseReport, plan_report, release_report
+from manyfest.release.project.config import Build
+from manyfest.release.reporting.report import PlanReport, ReleaseReport, plan_report, release_report
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.step import Outcome, Release
 from manyfest.release.steps.tags import TAGS

@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manyfest.release import reuse
-from manyfest.release.config import Build, Check
+from manyfest.release.project.config import Build, Check
+from manyfest.release.resume import reuse
 from manyfest.release.run import run
 from manyfest.release.steps.step import Outcome, Release
-from manyfest.release.version import Version, find_version
+from manyfest.release.versions.version import Version, find_version
 from tests.unit.check_images import elf
 from tests.unit.releases import ONE, FakeStores, make_config, make_project, make_release, parsed
 

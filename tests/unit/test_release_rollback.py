@@ -8,17 +8,17 @@ import pytest
 from manyfest.errors import AccessDenied, NotFound, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Name
-from manyfest.release.config import Config
 from manyfest.release.destinations import destinations
-from manyfest.release.holdings import version_from
-from manyfest.release.pointing import Pointing
-from manyfest.release.previous import Request
-from manyfest.release.rollback import RollbackReport, plan_rollback, report, run_rollback
+from manyfest.release.project.config import Config
+from manyfest.release.published.holdings import version_from
+from manyfest.release.published.previous import Request
+from manyfest.release.published.rollback import RollbackReport, plan_rollback, report, run_rollback
 from manyfest.release.run import run
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.tag_rule import TagRule
-from manyfest.release.version import parse_version
+from manyfest.release.tags.pointing import Pointing
+from manyfest.release.tags.rule import TagRule
+from manyfest.release.versions.version import parse_version
 from tests.unit.releases import (
     ONE,
     TWO,

@@ -9,7 +9,7 @@ from manyfest.copy import missing
 from manyfest.errors import CheckFailed, ConfigError, NotFound, ReleaseError, UsageError
 from manyfest.oci.platform import Platform
 from manyfest.release.rendezvous.staging import with_platforms
-from manyfest.release.tag_rule import TagRule
+from manyfest.release.tags.rule import TagRule
 from tests.unit.check_images import Images
 from tests.unit.releases import (
     ONE,

@@ -9,7 +9,7 @@ import pytest
 from manyfest.copy import missing
 from manyfest.errors import CheckFailed, ReleaseError
 from manyfest.oci.digest import Digest
-from manyfest.release.config import Build
+from manyfest.release.project.config import Build
 from manyfest.release.rendezvous.staging import with_platforms
 from manyfest.release.run import run
 from manyfest.stores.memory import MemoryStore

@@ -13,7 +13,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.release.origin import Origin, record_of
 from manyfest.release.rendezvous.waiting import Patience, Waiting
 from manyfest.release.steps.step import Release
-from manyfest.release.version import Version
+from manyfest.release.versions.version import Version
 from tests import images
 from tests.unit.check_images import Images
 from tests.unit.releases import ONE, TWO, VERSION, FakeStores, Notes, Trouble

@@ -8,7 +8,7 @@ import pytest
 from manyfest.errors import ConnectionFailed, ReleaseError
 from manyfest.oci.reference import Name
 from manyfest.release.destinations import destinations
-from manyfest.release.status import Status, read_status
+from manyfest.release.published.status import Status, read_status
 from tests.unit.releases import ONE, TWO, hold_former_release
 from tests.unit.test_release_rollback import Project
 

@@ -10,12 +10,12 @@ import pytest
 from manyfest.build.duration import Duration
 from manyfest.errors import CheckFailed, DockerfileError, NotFound, ReleaseError, StoreError
 from manyfest.oci.reference import Name, Reference
-from manyfest.release.building import project_request
-from manyfest.release.config import Build
+from manyfest.release.project.building import project_request
+from manyfest.release.project.config import Build
+from manyfest.release.project.template import Template
 from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.step import Release
-from manyfest.release.template import Template
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.layout import LayoutStore
 from tests import images

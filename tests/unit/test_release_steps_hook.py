@@ -11,7 +11,7 @@ import pytest
 
 from manyfest.errors import ReleaseError
 from manyfest.oci.reference import Reference
-from manyfest.release.config import Build
+from manyfest.release.project.config import Build
 from manyfest.release.steps.hook import HOOK
 from manyfest.release.steps.step import Release
 from tests.unit.releases import VERSION, Notes, make_config, make_release, parsed

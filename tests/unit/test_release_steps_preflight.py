@@ -18,7 +18,7 @@ from manyfest.errors import (
     UsageError,
 )
 from manyfest.oci.reference import Reference
-from manyfest.release.config import Build, Layers, Sign
+from manyfest.release.project.config import Build, Layers, Sign
 from manyfest.release.run import run
 from manyfest.release.steps.preflight import PREFLIGHT
 from manyfest.stores.layout import LayoutStore

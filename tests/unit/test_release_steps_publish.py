@@ -10,10 +10,10 @@ import pytest
 from manyfest.errors import ConnectionFailed, ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.reference import Name
-from manyfest.release.config import Config
+from manyfest.release.project.config import Config
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.tag_rule import TagRule
+from manyfest.release.tags.rule import TagRule
 from manyfest.stores.base import Content, Source
 from tests.unit.releases import (
     ONE,

@@ -10,7 +10,8 @@ import pytest
 from manyfest.build.duration import Duration
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
-from manyfest.release.config import Build, Check, Smoke
+from manyfest.release.project.config import Build, Check, Smoke
+from manyfest.release.project.template import Template
 from manyfest.release.run import STEPS, run
 from manyfest.release.smoke.run import Passed
 from manyfest.release.smoke.trial import Trial
@@ -19,7 +20,6 @@ from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.smoke import SMOKE, trial_of
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.template import Template
 from tests.unit.releases import (
     ONE,
     TWO,

@@ -13,11 +13,11 @@ from manyfest.copy import copy_graph
 from manyfest.errors import ConnectionFailed, NotFound, RegistryError, ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.release.journal import open_journal
-from manyfest.release.pointing import Pointing
+from manyfest.release.resume.journal import open_journal
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.tag_rule import TagRule
+from manyfest.release.tags.pointing import Pointing
+from manyfest.release.tags.rule import TagRule
 from manyfest.stores.base import Content
 from tests import images
 from tests.unit.releases import (

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from manyfest.oci.reference import Name
-from manyfest.release.load import load
-from manyfest.release.occasion import Occasion
+from manyfest.release.project.load import load
 from manyfest.release.run import run
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.tags import plan_tags
-from manyfest.release.version import Version
+from manyfest.release.tags.plan import plan_tags
+from manyfest.release.versions.occasion import Occasion
+from manyfest.release.versions.version import Version
 from tests.unit.releases import VERSION, FakeStores, assert_whole, make_release, with_image
 
 EXAMPLES = Path(__file__).parents[2] / "examples/tags"

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from manyfest.release.ranges import Range
-from manyfest.release.tag_filter import TagFilter
+from manyfest.release.versions.ranges import Range
+from manyfest.release.versions.tag_filter import TagFilter
 
 SIGNED = f"sha256-{'0' * 64}"
 TAGS = ["latest", "1.3.9", "v1.4.0", "1.5.0-rc.1", "1.5", "2.0.0", SIGNED, f"{SIGNED}.sig"]

@@ -5,12 +5,12 @@ import pytest
 
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
-from manyfest.release.config import Build, Config
-from manyfest.release.occasion import Occasion
-from manyfest.release.tag_rule import TagRule
-from manyfest.release.tags import PlannedTag, plan_tags
-from manyfest.release.template import TagTemplate
-from manyfest.release.version import Version
+from manyfest.release.project.config import Build, Config
+from manyfest.release.project.template import TagTemplate
+from manyfest.release.tags.plan import PlannedTag, plan_tags
+from manyfest.release.tags.rule import TagRule
+from manyfest.release.versions.occasion import Occasion
+from manyfest.release.versions.version import Version
 
 FINAL = Version(
     text="2.6.1",

@@ -10,14 +10,14 @@ import pytest
 from manyfest.copy import copy_graph
 from manyfest.errors import ConnectionFailed, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
-from manyfest.release.journal import journal_path, open_journal, read_journal
-from manyfest.release.pointing import Pointing
+from manyfest.release.resume.journal import journal_path, open_journal, read_journal
+from manyfest.release.resume.unfinished import moving
 from manyfest.release.run import run
 from manyfest.release.steps.preflight import PREFLIGHT_WITHOUT_BUILD
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.step import Release, Step
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.unfinished import moving
+from manyfest.release.tags.pointing import Pointing
 from tests.unit.releases import (
     ONE,
     TWO,

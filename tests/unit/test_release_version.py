@@ -6,8 +6,8 @@ import pytest
 
 from manyfest.errors import ReleaseError, UsageError
 from manyfest.oci.reference import is_tag
-from manyfest.release import git
-from manyfest.release.version import (
+from manyfest.release.versions import git
+from manyfest.release.versions.version import (
     Version,
     find_version,
     parse_version,

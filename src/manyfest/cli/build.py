@@ -129,7 +129,7 @@ def command(
         session.out(str(plan(job.request, has_before=job.has_before)))
         return
     if output is None:
-        from manyfest.release.building import make_output_folder
+        from manyfest.release.project.building import make_output_folder
 
         make_output_folder(Path(where.path).parent)
     digest = _build(session, job, where, tags)

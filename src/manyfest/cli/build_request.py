@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from manyfest.oci.platform import Platform
     from manyfest.oci.reference import Reference
     from manyfest.progress import Progress
-    from manyfest.release.config import Config
-    from manyfest.release.version import Version
+    from manyfest.release.project.config import Config
+    from manyfest.release.versions.version import Version
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class Job(Struct, frozen=True, kw_only=True):
         Raises :class:`~manyfest.errors.ReleaseError`.
         """
         if self.config is not None and self.has_before:
-            from manyfest.release.before import run_before
+            from manyfest.release.project.before import run_before
 
             run_before(self.config, self.version, self.request.platforms, progress)
 
@@ -76,7 +76,7 @@ def read_job(
     this folder and no CONTEXT was named: another folder is another project."""
     from manyfest.cli.project import load_config
     from manyfest.release import FILE_NAME
-    from manyfest.release.version import version_if_known
+    from manyfest.release.versions.version import version_if_known
 
     here = Path(FILE_NAME)
     if config_file is None and context is None and here.is_file():
@@ -100,7 +100,7 @@ def _folder(path: Path) -> Path:
 
 
 def _project(config: Config, version: Version) -> BuildRequest:
-    from manyfest.release.building import project_request
+    from manyfest.release.project.building import project_request
 
     return project_request(config, version)
 
@@ -108,7 +108,7 @@ def _project(config: Config, version: Version) -> BuildRequest:
 def _plain(context: Path, version: Version, platforms: tuple[Platform, ...]) -> BuildRequest:
     """A build of a folder that has no ``manyfest.yaml``, as far as options do not change it."""
     from manyfest.build.request import BuildRequest
-    from manyfest.release.metadata import metadata_of_folder
+    from manyfest.release.project.metadata import metadata_of_folder
 
     return BuildRequest(
         context=context,

@@ -15,11 +15,11 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from manyfest.cli.session import Session
     from manyfest.errors import ManyfestError
-    from manyfest.release.notify import Message, Recipient
-    from manyfest.release.report import ReleaseReport
+    from manyfest.release.reporting.notify import Message, Recipient
+    from manyfest.release.reporting.report import ReleaseReport
     from manyfest.release.steps.step import Outcome, Release
-    from manyfest.release.tag_report import VersionReport
-    from manyfest.release.tags import PlannedTag
+    from manyfest.release.tags.plan import PlannedTag
+    from manyfest.release.tags.report import VersionReport
 
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -40,7 +40,7 @@ class HandOver(Struct, frozen=True):
         whoever sits there has typed: a wrong configuration, Ctrl-C. It raises nothing of its own.
         """
         from manyfest.errors import ManyfestError, UsageError
-        from manyfest.release.notify import recipients
+        from manyfest.release.reporting.notify import recipients
 
         told = recipients(release.config) if tell else ()
         ending = _Ending(self, session, release, outcomes, told)
@@ -71,8 +71,8 @@ class _Ending(Struct, frozen=True):
     told: Sequence[Recipient]
 
     def released(self) -> None:
-        from manyfest.release.messages import released
-        from manyfest.release.report import release_report
+        from manyfest.release.reporting.messages import released
+        from manyfest.release.reporting.report import release_report
 
         report = release_report(self.release, self.outcomes)
         self._write(report, _notes(self.release))
@@ -80,8 +80,8 @@ class _Ending(Struct, frozen=True):
             self._tell(released(report, os.environ))
 
     def failed(self, error: ManyfestError, *, tell: bool) -> None:
-        from manyfest.release.messages import failed
-        from manyfest.release.report import release_report
+        from manyfest.release.reporting.messages import failed
+        from manyfest.release.reporting.report import release_report
 
         report = release_report(self.release, self.outcomes, error)
         self._write(report)
@@ -90,7 +90,7 @@ class _Ending(Struct, frozen=True):
 
     def _write(self, report: ReleaseReport, notes: str = "") -> None:
         from manyfest.cli.summary import summary
-        from manyfest.release.hand_over import (
+        from manyfest.release.reporting.hand_over import (
             give_outputs,
             give_summary,
             release_outputs,
@@ -107,7 +107,7 @@ class _Ending(Struct, frozen=True):
             write_dotenv(self.files.dotenv, outputs, self._warn)
 
     def _tell(self, message: Message) -> None:
-        from manyfest.release.notify import tell
+        from manyfest.release.reporting.notify import tell
 
         tell(self.told, message, self._warn)
 
@@ -117,7 +117,7 @@ class _Ending(Struct, frozen=True):
 
 def say_obstacles(session: Session, release: Release) -> None:
     """Say who will not be told of a release, and why, while there is nothing to tell yet."""
-    from manyfest.release.notify import obstacles, recipients
+    from manyfest.release.reporting.notify import obstacles, recipients
 
     for obstacle in obstacles(recipients(release.config)):
         _warn(session, obstacle)
@@ -125,7 +125,7 @@ def say_obstacles(session: Session, release: Release) -> None:
 
 def give_version(session: Session, report: VersionReport, planned: Sequence[PlannedTag]) -> None:
     """Tell the job's later steps what ``manyfest version`` tells."""
-    from manyfest.release.hand_over import give_outputs, version_outputs
+    from manyfest.release.reporting.hand_over import give_outputs, version_outputs
 
     outputs = version_outputs(report, planned)
     give_outputs(outputs, os.environ, lambda message: _warn(session, message))
@@ -144,7 +144,7 @@ def _notes(release: Release) -> str:
     """What changed, without a title, for the job's page if there is one; nothing where git cannot
     tell, as outside a repository."""
     from manyfest.errors import ManyfestError
-    from manyfest.release.notes import notes
+    from manyfest.release.versions.notes import notes
 
     if os.environ.get("GITHUB_STEP_SUMMARY"):
         with suppress(ManyfestError):

@@ -15,7 +15,7 @@ from manyfest.cli.session import Session, with_session
 @with_session
 def command(session: Session, folder: Path, *, dry_run: bool) -> None:
     """Write a manyfest.yaml into FOLDER, from what is found there. It never overwrites one."""
-    from manyfest.release.init import gather, initial_config, write_initial
+    from manyfest.release.project.init import gather, initial_config, write_initial
 
     if dry_run:
         session.out(initial_config(gather(folder)).rstrip())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from manyfest.oci.digest import Digest
     from manyfest.oci.reference import Reference
-    from manyfest.release.tag_filter import TagFilter
+    from manyfest.release.versions.tag_filter import TagFilter
     from manyfest.stores.base import Source
     from manyfest.stores.open import Stores
 
@@ -56,8 +56,8 @@ def command(
     give the last name of one page as --after to the next.
     """
     from manyfest.oci.reference import Reference, registry_of
-    from manyfest.release.ranges import Range
-    from manyfest.release.tag_filter import TagFilter
+    from manyfest.release.versions.ranges import Range
+    from manyfest.release.versions.tag_filter import TagFilter
 
     registry = registry_of(place)
     in_range = Range.parse(versions) if versions is not None else None
@@ -133,7 +133,7 @@ def _tags(
     digests: bool,
 ) -> _Listing:
     from manyfest.errors import Unsupported
-    from manyfest.release.version import version_order
+    from manyfest.release.versions.version import version_order
     from manyfest.stores.base import Lists
 
     with stores.source(where) as source:

@@ -14,7 +14,7 @@ from manyfest.release import FILE_NAME
 
 if TYPE_CHECKING:
     from manyfest.oci.reference import Name, Reference
-    from manyfest.release.config import Config
+    from manyfest.release.project.config import Config
     from manyfest.release.steps.step import Outcome
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -42,7 +42,7 @@ def version_option(function: F) -> F:
 
 def load_config(path: Path) -> Config:
     """Read ``manyfest.yaml``; a folder stands for the file in it."""
-    from manyfest.release.load import load
+    from manyfest.release.project.load import load
 
     return load(path / FILE_NAME if path.is_dir() else path)
 

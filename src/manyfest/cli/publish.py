@@ -21,9 +21,9 @@ from manyfest.cli.project import (
 from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
-    from manyfest.release.config import Config
+    from manyfest.release.project.config import Config
     from manyfest.release.steps.step import Outcome, Release
-    from manyfest.release.version import Version
+    from manyfest.release.versions.version import Version
     from manyfest.stores.open import Stores
 
 
@@ -69,10 +69,10 @@ def command(
     from manyfest.release.rendezvous.joining import publish_steps
     from manyfest.release.rendezvous.staging import with_platforms
     from manyfest.release.rendezvous.waiting import Patience
-    from manyfest.release.report import release_report
+    from manyfest.release.reporting.report import release_report
     from manyfest.release.run import run
     from manyfest.release.steps.preflight import require_possible
-    from manyfest.release.version import find_version
+    from manyfest.release.versions.version import find_version
 
     patience = Patience(timeout=Duration.parse(timeout).seconds)
     config = load_config(config_file)
@@ -108,9 +108,9 @@ def command(
 def _release(config: Config, version: Version, stores: Stores, *, to: tuple[str, ...]) -> Release:
     from manyfest.progress import NoProgress
     from manyfest.release.destinations import destinations
-    from manyfest.release.occasion import find_occasion
     from manyfest.release.steps.step import Release
-    from manyfest.release.tags import plan_tags
+    from manyfest.release.tags.plan import plan_tags
+    from manyfest.release.versions.occasion import find_occasion
 
     repositories = tuple(dict.fromkeys(map(parse_repository, to))) or config.publish
     return Release(
@@ -129,7 +129,7 @@ def _release(config: Config, version: Version, stores: Stores, *, to: tuple[str,
 def _show_plan(session: Session, release: Release, *, as_json: bool) -> None:
     from manyfest.cli.release_report import plan_text
     from manyfest.release.rendezvous.staging import staging_tag
-    from manyfest.release.report import plan_report
+    from manyfest.release.reporting.report import plan_report
 
     plan = plan_report(release)
     if as_json:

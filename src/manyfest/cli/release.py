@@ -21,9 +21,9 @@ from manyfest.cli.project import (
 from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
-    from manyfest.release.config import Config
+    from manyfest.release.project.config import Config
     from manyfest.release.steps.step import Outcome, Release
-    from manyfest.release.version import Version
+    from manyfest.release.versions.version import Version
     from manyfest.stores.open import Stores
 
 
@@ -58,10 +58,10 @@ def command(
     Interrupted at any point, the same command goes on. Prints a report and, last, the digest.
     """
     from manyfest.cli.release_report import as_table, plan_text
-    from manyfest.release.report import plan_report, release_report
+    from manyfest.release.reporting.report import plan_report, release_report
     from manyfest.release.run import run
     from manyfest.release.steps.preflight import require_possible
-    from manyfest.release.version import find_version
+    from manyfest.release.versions.version import find_version
 
     config = load_config(config_file)
     version = find_version(config.root, told, prefix=config.version_prefix)
@@ -103,9 +103,9 @@ def _release(
 ) -> Release:
     from manyfest.progress import NoProgress
     from manyfest.release.destinations import destinations
-    from manyfest.release.occasion import find_occasion
     from manyfest.release.steps.step import Release
-    from manyfest.release.tags import plan_tags
+    from manyfest.release.tags.plan import plan_tags
+    from manyfest.release.versions.occasion import find_occasion
 
     repositories = tuple(dict.fromkeys(map(parse_repository, to))) or config.publish
     return Release(

@@ -6,7 +6,7 @@ import shlex
 
 from manyfest.cli.text import escaped, seconds, size, table
 from manyfest.oci.reference import Name
-from manyfest.release.report import PlanReport, PlatformReport, ReleaseReport
+from manyfest.release.reporting.report import PlanReport, PlatformReport, ReleaseReport
 
 _NUMBERS = frozenset({2, 3, 4})
 

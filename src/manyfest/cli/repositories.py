@@ -9,8 +9,8 @@ import click
 
 if TYPE_CHECKING:
     from manyfest.oci.reference import Name
-    from manyfest.release.config import Config
     from manyfest.release.destinations import Destination
+    from manyfest.release.project.config import Config
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -13,8 +13,8 @@ from manyfest.cli.repositories import destinations_of, repositories_option
 from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
-    from manyfest.release.config import Config
-    from manyfest.release.rollback import RollbackReport
+    from manyfest.release.project.config import Config
+    from manyfest.release.published.rollback import RollbackReport
 
 
 @click.command()
@@ -38,8 +38,8 @@ def command(
     Which one that was, the release's journal says. Nothing that names a version for good changes.
     Prints what was changed and, last, the digest of what is out now.
     """
-    from manyfest.release.previous import Request
-    from manyfest.release.rollback import plan_rollback, report, run_rollback
+    from manyfest.release.published.previous import Request
+    from manyfest.release.published.rollback import plan_rollback, report, run_rollback
 
     config = load_config(config_file)
     with session.stores() as stores, interruptible():
@@ -81,8 +81,8 @@ def _tell(session: Session, config: Config, done: RollbackReport) -> None:
     """Tell those whom the configuration names; that fails nothing."""
     import os
 
-    from manyfest.release.messages import rolled_back
-    from manyfest.release.notify import recipients, tell
+    from manyfest.release.reporting.messages import rolled_back
+    from manyfest.release.reporting.notify import recipients, tell
 
     references = [each.reference for each in done.changed]
     message = rolled_back(done.name, done.target, references, os.environ)

@@ -24,7 +24,7 @@ from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
     from manyfest.progress import Progress
-    from manyfest.release.report import ReleaseReport
+    from manyfest.release.reporting.report import ReleaseReport
     from manyfest.release.steps.step import Outcome, Release
 
 
@@ -61,11 +61,11 @@ def command(
     """
     from manyfest.cli.release_report import as_table, plan_text
     from manyfest.errors import UsageError
-    from manyfest.release.occasion import find_occasion
     from manyfest.release.rendezvous.staging import one_platform
-    from manyfest.release.report import plan_report
+    from manyfest.release.reporting.report import plan_report
     from manyfest.release.steps.preflight import require_possible
-    from manyfest.release.version import find_version
+    from manyfest.release.versions.occasion import find_occasion
+    from manyfest.release.versions.version import find_version
 
     config = load_config(config_file)
     wanted = parse_platforms(platforms)
@@ -111,7 +111,7 @@ def command(
 
 def _stage(session: Session, release: Release, progress: Progress) -> ReleaseReport:
     from manyfest.release.rendezvous.staging import STAGE_STEPS
-    from manyfest.release.report import release_report
+    from manyfest.release.reporting.report import release_report
     from manyfest.release.run import run
 
     outcomes: list[Outcome] = []

@@ -12,7 +12,7 @@ from manyfest.cli.repositories import destinations_of, repositories_option
 from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
-    from manyfest.release.status import Status, TagState
+    from manyfest.release.published.status import Status, TagState
 
 EXIT_NO = 3
 
@@ -35,7 +35,7 @@ def command(
 
     Exits with 3 if the repositories differ, or if a part of a platform is missing.
     """
-    from manyfest.release.status import read_status
+    from manyfest.release.published.status import read_status
 
     config = load_config(config_file)
     with session.stores() as stores:

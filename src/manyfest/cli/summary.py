@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from manyfest.cli.text import size
 from manyfest.oci.reference import Name
-from manyfest.release.links import page_of
-from manyfest.release.markdown import code, escaped, table
-from manyfest.release.report import DestinationReport, ReleaseReport
+from manyfest.release.reporting.links import page_of
+from manyfest.release.reporting.markdown import code, escaped, table
+from manyfest.release.reporting.report import DestinationReport, ReleaseReport
 
 
 def summary(report: ReleaseReport, notes: str = "") -> str:

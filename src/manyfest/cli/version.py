@@ -14,10 +14,10 @@ from manyfest.cli.session import Session, with_registries
 from manyfest.cli.text import table
 
 if TYPE_CHECKING:
-    from manyfest.release.config import Config
-    from manyfest.release.tag_report import Verdicts, VersionReport
-    from manyfest.release.tags import PlannedTag
-    from manyfest.release.version import Version
+    from manyfest.release.project.config import Config
+    from manyfest.release.tags.plan import PlannedTag
+    from manyfest.release.tags.report import Verdicts, VersionReport
+    from manyfest.release.versions.version import Version
 
 
 @click.command()
@@ -47,10 +47,10 @@ def command(
     """
     from manyfest.cli.version_commits import require_possible, show_next, show_notes
     from manyfest.errors import ManyfestError
-    from manyfest.release.occasion import find_occasion
-    from manyfest.release.tag_report import version_report
-    from manyfest.release.tags import plan_tags
-    from manyfest.release.version import find_version
+    from manyfest.release.tags.plan import plan_tags
+    from manyfest.release.tags.report import version_report
+    from manyfest.release.versions.occasion import find_occasion
+    from manyfest.release.versions.version import find_version
 
     require_possible(told, next_=next_, notes=notes, as_json=as_json)
     config = load_config(config_file)
@@ -92,7 +92,7 @@ def _verdicts(
     """What each repository says; several are asked at the same time."""
     from manyfest.copy import JOBS
     from manyfest.release.destinations import destinations
-    from manyfest.release.judge import judge_at
+    from manyfest.release.tags.judge import judge_at
     from manyfest.threads import workers
 
     places = destinations(config, config.publish)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from manyfest.cli.session import Session
 
 if TYPE_CHECKING:
-    from manyfest.release.config import Config
-    from manyfest.release.proposal import Proposal
+    from manyfest.release.project.config import Config
+    from manyfest.release.versions.proposal import Proposal
 
 
 def show_next(session: Session, config: Config, *, as_json: bool) -> None:
     """The next version alone on stdout, and on stderr why it is that one."""
-    from manyfest.release.proposal import propose
+    from manyfest.release.versions.proposal import propose
 
     proposal = propose(config)
     if as_json:
@@ -25,9 +25,9 @@ def show_next(session: Session, config: Config, *, as_json: bool) -> None:
 
 def show_notes(session: Session, config: Config, told: str, *, next_: bool) -> None:
     """The section of the changelog, of this commit's version or of the next."""
-    from manyfest.release.notes import notes
-    from manyfest.release.proposal import propose
-    from manyfest.release.version import find_version
+    from manyfest.release.versions.notes import notes
+    from manyfest.release.versions.proposal import propose
+    from manyfest.release.versions.version import find_version
 
     told = propose(config).version if next_ else told
     version = find_version(config.root, told, prefix=config.version_prefix)

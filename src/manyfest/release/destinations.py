@@ -10,8 +10,8 @@ from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_repository
 
 if TYPE_CHECKING:
-    from manyfest.release.config import Config
-    from manyfest.release.tags import PlannedTag
+    from manyfest.release.project.config import Config
+    from manyfest.release.tags.plan import PlannedTag
 
 
 class Destination(Name, frozen=True):

@@ -21,7 +21,7 @@ from manyfest.oci.config import ImageConfig
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.mediatypes import OCI_EMPTY, OCI_MANIFEST
-from manyfest.release.version import Version
+from manyfest.release.versions.version import Version
 from manyfest.stores.base import Content, Refers, Source
 from manyfest.stores.memory import MemoryStore
 

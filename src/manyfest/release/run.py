@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 
 from manyfest.errors import ManyfestError, ReleaseError
-from manyfest.release.journal import open_journal
+from manyfest.release.resume.journal import open_journal
+from manyfest.release.resume.unfinished import put_back_unfinished
 from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.hook import HOOK
@@ -16,7 +17,6 @@ from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.smoke import SMOKE
 from manyfest.release.steps.step import Outcome, Release, Step
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.unfinished import put_back_unfinished
 
 STEPS = (PREFLIGHT, HOOK, BUILD, ORIGIN, CHECK, SMOKE, PUBLISH, TAGS)
 

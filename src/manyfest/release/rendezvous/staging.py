@@ -2,7 +2,7 @@
 
 It is in the registries by its digest and by tags with the platform's suffix, ``2.6.1-arm64``. Of
 two jobs that stage one platform with different bytes the first of these tags lets one go on, as it
-does of two releases (see :mod:`manyfest.release.pointing`).
+does of two releases (see :mod:`manyfest.release.tags.pointing`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, Reference, is_tag
 from manyfest.progress import NoProgress
-from manyfest.release.config import Config
 from manyfest.release.destinations import destinations
-from manyfest.release.occasion import Occasion
 from manyfest.release.origin import Origin, record_of, recorded, said_by
+from manyfest.release.project.config import Config
 from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.hook import HOOK
@@ -32,8 +31,9 @@ from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.smoke import SMOKE
 from manyfest.release.steps.step import Image, Release, Step
 from manyfest.release.steps.tags import TAGS
-from manyfest.release.tags import PlannedTag, plan_tags
-from manyfest.release.version import Version
+from manyfest.release.tags.plan import PlannedTag, plan_tags
+from manyfest.release.versions.occasion import Occasion
+from manyfest.release.versions.version import Version
 from manyfest.stores.open import Stores
 
 _UNKNOWN = Occasion()

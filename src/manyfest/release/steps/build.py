@@ -19,8 +19,8 @@ from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.graph import read_graph
-from manyfest.release.building import make_output_folder, project_request
-from manyfest.release.reuse import find_image, inputs_of
+from manyfest.release.project.building import make_output_folder, project_request
+from manyfest.release.resume.reuse import find_image, inputs_of
 from manyfest.release.steps.step import Image, Release, Step, counted
 from manyfest.stores.archives.names import Naming
 from manyfest.stores.archives.store import ArchiveStore

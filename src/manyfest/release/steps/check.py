@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from manyfest.check.image import check_image
 from manyfest.check.report import Report
-from manyfest.release.reuse import find_settled, note_made
+from manyfest.release.resume.reuse import find_settled, note_made
 from manyfest.release.steps.step import Release, Step, counted
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.files import sync_folder

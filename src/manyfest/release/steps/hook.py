@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from manyfest.release.before import run_before
-from manyfest.release.reuse import find_image
+from manyfest.release.project.before import run_before
+from manyfest.release.resume.reuse import find_image
 from manyfest.release.steps.step import Release, Step, counted
 
 

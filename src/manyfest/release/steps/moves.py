@@ -14,9 +14,9 @@ from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.release.destinations import Destination
-from manyfest.release.judge import descriptor_held_by, judge
 from manyfest.release.steps.step import Release
-from manyfest.release.tags import PlannedTag
+from manyfest.release.tags.judge import descriptor_held_by, judge
+from manyfest.release.tags.plan import PlannedTag
 from manyfest.stores.base import Store
 from manyfest.threads import workers
 

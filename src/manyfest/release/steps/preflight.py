@@ -14,13 +14,13 @@ from manyfest.build.dockerfile.instructions import FromImage
 from manyfest.copy import meaning
 from manyfest.errors import AccessDenied, NotFound, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
-from manyfest.release.before import check_before
-from manyfest.release.building import project_request
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
-from manyfest.release.judge import judge_at
-from manyfest.release.reuse import find_image, find_settled
+from manyfest.release.project.before import check_before
+from manyfest.release.project.building import project_request
+from manyfest.release.resume.reuse import find_image, find_settled
 from manyfest.release.steps.step import Release, Step
+from manyfest.release.tags.judge import judge_at
 from manyfest.stores.base import Admits
 
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from manyfest.build.secrets import BuildSecret
 from manyfest.errors import UsageError
-from manyfest.release.config import Config, Smoke
+from manyfest.release.project.config import Config, Smoke
+from manyfest.release.project.template import values
 from manyfest.release.smoke.run import smoke_test
 from manyfest.release.smoke.trial import Trial
 from manyfest.release.steps.moves import moves
 from manyfest.release.steps.step import Release, Step, counted
-from manyfest.release.template import values
-from manyfest.release.version import Version
+from manyfest.release.versions.version import Version
 
 _MINUTE = 60.0
 

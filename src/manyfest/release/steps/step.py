@@ -15,11 +15,11 @@ from manyfest.graph import Graph
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Reference
 from manyfest.progress import Progress
-from manyfest.release.config import Config
 from manyfest.release.destinations import Destination
-from manyfest.release.journal import Journal
-from manyfest.release.tags import PlannedTag
-from manyfest.release.version import Version
+from manyfest.release.project.config import Config
+from manyfest.release.resume.journal import Journal
+from manyfest.release.tags.plan import PlannedTag
+from manyfest.release.versions.version import Version
 from manyfest.stores.base import Source
 from manyfest.stores.open import Stores
 
@@ -57,7 +57,7 @@ class Release(Struct):
     settled: bool = False
     """Whether every tag was found to point at this image already: nothing is left to be done."""
     journal: Journal | None = None
-    """What was written down of it, on this machine; see :mod:`manyfest.release.journal`."""
+    """What was written down of it, on this machine; see :mod:`manyfest.release.resume.journal`."""
     unfinished: Journal | None = None
     """That of a run of this version which released another image, and may have been killed."""
     there: dict[Destination, Digest] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from manyfest.errors import NotFound, RateLimited, RegistryError, ReleaseError, Unsupported
 from manyfest.oci.descriptor import Descriptor
-from manyfest.release.journal import (
+from manyfest.release.resume.journal import (
     Goes,
     Held,
     Journal,
@@ -19,11 +19,11 @@ from manyfest.release.journal import (
     open_journal,
     read_journal,
 )
-from manyfest.release.journal_copies import attach_copy, read_copy
-from manyfest.release.pointing import Former, Pointing, former_of
+from manyfest.release.resume.journal_copies import attach_copy, read_copy
+from manyfest.release.resume.unfinished import moving
 from manyfest.release.steps.moves import Move, moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
-from manyfest.release.unfinished import moving
+from manyfest.release.tags.pointing import Former, Pointing, former_of
 from manyfest.stores.base import Store
 from manyfest.threads import together, workers
 

@@ -1,0 +1,1 @@
+"""Which release is out, and the way back to an earlier one."""

@@ -1,0 +1,63 @@
+"""What people are told of a release, in the words of a short message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from manyfest.oci.reference import Name
+from manyfest.release.reporting.links import page_of, run_page
+from manyfest.release.reporting.notify import Message
+from manyfest.release.reporting.report import ErrorReport, ReleaseReport
+
+_LONGEST = 1000
+"""Characters of an error: messages of some services may not be long."""
+
+
+def released(report: ReleaseReport, environ: Mapping[str, str]) -> Message:
+    """That a release is out, where, and under which tags."""
+    places = [place.repository for place in report.destinations]
+    return Message(
+        event="released",
+        title=f"{report.name} {report.version} is released",
+        lines=(
+            ", ".join(each.platform for each in report.platforms),
+            *(f"{each.repository}: {', '.join(each.tags)}" for each in report.destinations),
+            report.digest,
+        ),
+        link=_page(places) or run_page(environ),
+    )
+
+
+def failed(report: ReleaseReport, environ: Mapping[str, str]) -> Message:
+    """That a release failed, and why; the error says where the tags stand."""
+    return Message(
+        event="failed",
+        title=f"{report.name} {report.version} was not released",
+        lines=(_line(report.error),) if report.error else (),
+        link=run_page(environ),
+    )
+
+
+def rolled_back(
+    name: str, version: str, references: Sequence[str], environ: Mapping[str, str]
+) -> Message:
+    """That moving tags, the ``references``, are back at an earlier ``version``."""
+    places = [Name.parse(reference).place for reference in references]
+    return Message(
+        event="rolled back",
+        title=f"{name} is back at {version}",
+        lines=tuple(references),
+        link=_page(places) or run_page(environ),
+    )
+
+
+def _line(error: ErrorReport) -> str:
+    text = f"{error.where}: {error.what}" if error.where else error.what
+    text = f"{text}; {error.mend}" if error.mend else text
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _page(places: Sequence[str]) -> str:
+    """The first page that a registry has of one of these repositories."""
+    pages = (page_of(Name.parse(place)) for place in places)
+    return next(filter(None, pages), "")

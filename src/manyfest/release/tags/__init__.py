@@ -1,0 +1,1 @@
+"""Which tags a release sets, whether they move, and the moving of them."""
