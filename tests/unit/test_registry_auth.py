@@ -120,6 +120,13 @@ def test_basic_is_used_at_once_the_second_time() -> None:
     assert authorizations(run(authenticator, request(), ok())) == [basic]
 
 
+def test_a_password_that_is_not_accepted_is_told_apart_from_none() -> None:
+    challenge = Response(401, headers=Headers({"WWW-Authenticate": "Basic"}), url=URL)
+    with pytest.raises(AccessDenied, match="does not accept the credentials from") as refused:
+        run(Authenticator(Keyring(JANE)), request(), challenge, challenge)
+    assert "pa:ss" not in str(refused.value)
+
+
 def test_basic_without_credentials_leaves_the_401_as_it_is() -> None:
     challenge = Response(401, headers=Headers({"WWW-Authenticate": "Basic"}), url=URL)
     assert len(run(Authenticator(), request(), challenge)) == 1

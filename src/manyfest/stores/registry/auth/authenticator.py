@@ -79,7 +79,7 @@ class Authenticator:
         the answer to ``request``, be it another 401.
 
         Whoever runs the flow sends in each answer and leaves closing it to the flow, but for the
-        last. Raises :class:`AccessDenied` if the token service refuses,
+        last. Raises :class:`AccessDenied` if the token service refuses, or the registry a password,
         :class:`RegistryError` if the registry's challenge breaks the rules, and
         :class:`~manyfest.errors.ConfigError` from the credentials.
         """
@@ -101,7 +101,9 @@ class Authenticator:
         if authorization is None or authorization == used:
             return
         response.close()
-        yield _authorized(request, authorization)
+        response = yield _authorized(request, authorization)
+        if response.status == 401 and challenge.scheme == "basic":
+            raise _not_accepted(self._credential(request), request)
 
     def _known(self, request: Request) -> Secret | None:
         """What was good enough for the same before, so that no 401 is needed."""
@@ -258,6 +260,18 @@ def _refusal(
         f"{service_name(service)}, where its tokens come from, answers {status}",
         where=where,
         status=status,
+    )
+
+
+def _not_accepted(credential: Credential | None, request: Request) -> AccessDenied:
+    """What to say of a user name and password that the registry knew when it refused."""
+    host = registry_name(request.origin)
+    source = (credential.source if credential else "") or "the caller"
+    return AccessDenied(
+        f"the registry does not accept the credentials from {source} (401)",
+        where="/".join(filter(None, (host, repository_of(request)))),
+        mend=f"log in with: manyfest login {host}",
+        status=401,
     )
 
 
