@@ -82,7 +82,8 @@ def test_a_fixed_tag_with_another_digest_is_refused_before_anything_is_written(
         PUBLISH.check(release)
     assert str(refused.value) == (
         f"two.example/app:2.6.1: the tag already holds {former}, and this release is"
-        f" {release.built.digest}; release a new version; no tag was changed"
+        f" {release.built.digest}; no tag was changed; release a new version, or go on with what is"
+        " there: --from two.example/app:2.6.1"
     )
     assert stores.trouble.count("put") == stores.trouble.count("tag") == 0
 

@@ -10,7 +10,7 @@ from manyfest.copy import JOBS
 from manyfest.errors import ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Manifest
+from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.release.destinations import Destination
@@ -101,8 +101,14 @@ def refuse_taken(planned: Iterable[Move]) -> None:
                 f"the tag already holds {move.before}, and this release is"
                 f" {move.manifest.descriptor.digest}",
                 where=str(move.name),
-                mend="release a new version; no tag was changed",
+                mend=f"no tag was changed; release a new version{_or_go_on(move)}",
             )
+
+
+def _or_go_on(move: Move) -> str:
+    """How a release goes on that was killed, and whose build gives other bytes each time."""
+    whole = isinstance(move.manifest.body, Index)
+    return f", or go on with what is there: --from {move.name}" if whole else ""
 
 
 def manifest_for(release: Release, platform: Platform | None) -> Manifest:
