@@ -10,7 +10,7 @@ from manyfest.copy import JOBS
 from manyfest.errors import ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Index, Manifest
+from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.release.destinations import Destination
@@ -107,8 +107,9 @@ def refuse_taken(planned: Iterable[Move]) -> None:
 
 def _or_go_on(move: Move) -> str:
     """How a release goes on that was killed, and whose build gives other bytes each time."""
-    whole = isinstance(move.manifest.body, Index)
-    return f", or go on with what is there: --from {move.name}" if whole else ""
+    if not move.manifest.is_index:
+        return ""
+    return f", or go on with what is there: --from {move.name}"
 
 
 def manifest_for(release: Release, platform: Platform | None) -> Manifest:
