@@ -4,10 +4,16 @@ the projects in it."""
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
 _OF_CI = ("CI_", "DRONE", "GITHUB_", "GITLAB_")
+
+
+def pytest_configure() -> None:
+    """Tests press Ctrl-C, and whoever starts them in the background may have it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
