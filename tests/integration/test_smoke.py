@@ -225,7 +225,7 @@ def test_what_a_user_has_there_stays(bench: Bench) -> None:
     archive.unlink()
     bench.look()
     known = real.output_of(bench.runtime, "images", "--format={{.Repository}}:{{.Tag}}").split()
-    [name] = [each for each in known if each.endswith("app:v1")]
+    [name] = [each for each in known if each.removeprefix("docker.io/library/") == "app:v1"]
 
     assert bench.test(root, VERSION) == ""
 
