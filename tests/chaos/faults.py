@@ -31,6 +31,9 @@ REPOSITORY = "app"
 FORMER, VERSION = "1.0.0", "1.1.0"
 """What the registries hold before, most of the time, and what is released."""
 
+_TOLD = 20
+"""Runs of a kind after which it is said how many there were."""
+
 
 class Tally(Struct):
     """What came of the runs of one kind of fault, of which ``met`` met it. Those that failed are
@@ -102,6 +105,8 @@ class Campaign:
             took = time.monotonic() - begun
             tally.seconds += took
             tally.slowest = max(tally.slowest, (took, number))
+            if tally.runs % _TOLD == 0:
+                print(f"{kind}: {tally.runs} runs …", file=sys.stderr, flush=True)
         return tally
 
     def _run(self, kind: str, chance: random.Random, *, lasting: bool) -> str:

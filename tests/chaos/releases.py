@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import random
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -98,6 +99,7 @@ class Kills:
             if self.tally.releases >= releases:
                 break
             self._group(f"app{number}", releases)
+            print(f"{self.tally.releases} of {releases} …", file=sys.stderr, flush=True)
         return self.tally
 
     def _group(self, repository: str, releases: int) -> None:
