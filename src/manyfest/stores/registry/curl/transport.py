@@ -15,6 +15,12 @@ from manyfest.stores.registry.curl.trust_roots import TrustRoots, find_trust_roo
 from manyfest.stores.registry.http import Request, Response
 
 
+_LARGEST_KEPT = 4 * 1024 * 1024
+"""glibc gives blocks of memory back to the system, and takes and clears them again for the next
+buffer, until a larger block was freed once (mallopt(3), ``M_MMAP_THRESHOLD``). So one is: without it
+a copy between registries spends twice as much time in the kernel."""
+
+
 class CurlTransport:
     """Sends requests over libcurl, in the calling thread, over connections that are kept open.
 
@@ -60,6 +66,7 @@ class CurlTransport:
         """Where the certificates are is looked up once, for the first request."""
         with self._lock:
             if self._network is None:
+                bytes(_LARGEST_KEPT)
                 roots = find_trust_roots(self._environ, extra=self._ca_file)
                 self._network = Network(roots=roots, ca_bundle=_joined(roots))
             return self._network
