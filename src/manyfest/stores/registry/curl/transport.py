@@ -16,8 +16,8 @@ from manyfest.stores.registry.http import Request, Response
 
 _LARGEST_KEPT = 4 * 1024 * 1024
 """glibc gives blocks of memory back to the system, and takes and clears them again for the next
-buffer, until a larger block was freed once (mallopt(3), ``M_MMAP_THRESHOLD``). So one is: without it
-a copy between registries spends twice as much time in the kernel."""
+buffer, until a larger block was freed once (mallopt(3), ``M_MMAP_THRESHOLD``). So one is: without
+it a copy between registries spends twice as much time in the kernel."""
 
 
 class CurlTransport:
