@@ -144,10 +144,10 @@ def resolve(tree: Lookup, path: str) -> str:
     are taken as they are. Raises :class:`~manyfest.errors.DockerfileError` for links in a circle.
     """
     here = "."
-    todo = path.split("/")[::-1]
+    parts = path.split("/")[::-1]
     links = 0
-    while todo:
-        part = todo.pop()
+    while parts:
+        part = parts.pop()
         if part in {"", "."}:
             continue
         if part == "..":
@@ -162,5 +162,5 @@ def resolve(tree: Lookup, path: str) -> str:
             raise DockerfileError(f"{path!r} leads through more than {MAX_LINKS} symbolic links")
         if found.entry.linkname.startswith("/"):
             here = "."
-        todo.extend(found.entry.linkname.split("/")[::-1])
+        parts.extend(found.entry.linkname.split("/")[::-1])
     return here

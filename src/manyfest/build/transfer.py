@@ -91,14 +91,16 @@ def matches(tree: Tree, source: str) -> list[str]:
 def _matching(tree: Tree, top: str, pattern: str) -> Iterator[str]:
     """In the order of a walk; what matches is not entered."""
     deepest = pattern.count("/")
-    todo = [("", 0)]
-    while todo:
-        below, depth = todo.pop()
+    folders = [("", 0)]
+    while folders:
+        below, depth = folders.pop()
         if below and match(pattern, below):
             yield join(top, below)
         elif depth <= deepest:
             children = tree.names(join(top, below) if below else top)
-            todo.extend((f"{below}/{name}".lstrip("/"), depth + 1) for name in reversed(children))
+            folders.extend(
+                (f"{below}/{name}".lstrip("/"), depth + 1) for name in reversed(children)
+            )
 
 
 def _place(change: Change, target: Destination, file: File, rules: Rules) -> str:
@@ -211,9 +213,9 @@ class _Walk:
 
     def contents(self, source: str, name: str) -> Iterator[Placed]:
         """What is copied of ``source``, directories before what is in them."""
-        todo = self._children(_Step(source, "", name, None, None, None), None)
-        while todo:
-            step = todo.pop()
+        steps = self._children(_Step(source, "", name, None, None, None), None)
+        while steps:
+            step = steps.pop()
             included = self._include.judge(step.below, step.included)
             excluded = self._exclude.judge(step.below, step.excluded)
             wanted = (included.excluded or not self._rules.include) and not excluded.excluded
@@ -226,7 +228,7 @@ class _Walk:
             if file.is_directory and not excluded.prune:
                 pending = _Pending(file, step.name, step.above, placed=wanted)
                 below = replace(step, included=included, excluded=excluded)
-                todo.extend(self._children(below, pending))
+                steps.extend(self._children(below, pending))
 
     def _children(self, step: _Step, above: _Pending | None) -> list[_Step]:
         """Last name first: they are taken from the end."""
