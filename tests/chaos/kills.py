@@ -33,7 +33,9 @@ PLATFORMS = ("linux/amd64", "linux/arm64", "linux/arm/v7")
 class Job:
     """A copy to kill: its command's references, how to empty its target, and what lies there.
 
-    ``blobs`` gives each file and the SHA-256, in hex, that its name promises.
+    ``blobs`` gives each file and the SHA-256, in hex, that its name promises. ``settles`` is how
+    many seconds the target, which lives on, may take to finish what it was sent:
+    ``docker-registry`` writes a manifest's file in place, so that it is empty at first.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Job:
     target: str
     empty: Callable[[], None]
     blobs: Callable[[], dict[Path, str]]
+    settles: float = 0.0
 
 
 @dataclass
@@ -145,12 +148,20 @@ def _finish(job: Job, digest: str) -> None:
 
 def _check(job: Job) -> int:
     """Every blob has its own digest; how many there are."""
-    blobs = job.blobs()
-    for path, promised in blobs.items():
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        assert found == promised, f"{job.name}: {path} has the digest {found}"
+    until = time.monotonic() + job.settles
+    while (false := _false(blobs := job.blobs())) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert false == {}, f"{job.name}: other digests than their names: {false}"
     return len(blobs)
+
+
+def _false(blobs: dict[Path, str]) -> dict[Path, str]:
+    """The files whose SHA-256 is not the one promised, each with the one found."""
+    found = {}
+    for path in blobs:
+        with path.open("rb") as file:
+            found[path] = hashlib.file_digest(file, "sha256").hexdigest()
+    return {path: digest for path, digest in found.items() if digest != blobs[path]}
 
 
 def _timed(call: Callable[[], None]) -> float:
@@ -177,6 +188,7 @@ def run(folder: Path, kills: int, *, layer_bytes: int, seed: int) -> dict[str, T
             repository,
             lambda: emptied(data),
             lambda: registry_blobs(data),
+            settles=5.0,
         )
         down = Job(
             "registry to layout",
