@@ -49,6 +49,7 @@ tags = Table(
     Column("changed_at", Float, nullable=False),
     UniqueConstraint("image", "tag"),
     Index("tags_by_rank", "image", "rank"),
+    Index("tags_by_standing", "image", "standing"),
 )
 
 observations = Table(
@@ -82,6 +83,8 @@ events = Table(
     Column("why", Text, nullable=False),
     Column("lag", Float),
     Index("events_by_time", "at"),
+    Index("events_by_kind", "kind", "at"),
+    Index("events_of_image", "image", "at"),
     Index("events_of_tag", "image", "tag", "at"),
     Index("events_of_kind", "image", "kind", "at"),
     Index("events_of_registry", "registry", "at"),
@@ -103,6 +106,8 @@ incidents = Table(
     Column("acknowledged_by", Text, nullable=False),
     Index("incidents_by_time", "began"),
     Index("incidents_open", "ended"),
+    Index("incidents_of_registry", "registry", "began"),
+    Index("incidents_of_tag", "image", "tag", "began"),
 )
 
 registries = Table(
