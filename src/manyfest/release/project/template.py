@@ -60,7 +60,11 @@ class Template(Struct, frozen=True):
         for name in sorted(self.variables):
             if not values.get(name):
                 raise _not_known(name, self.text)
-        return _VARIABLE.sub(lambda match: values[match[1].strip()], self.text)
+        return self.filled(values)
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The same, with nothing in the place of what is not known."""
+        return _VARIABLE.sub(lambda match: values.get(match[1].strip(), ""), self.text)
 
     def __str__(self) -> str:
         return self.text
