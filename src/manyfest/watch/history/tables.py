@@ -2,9 +2,14 @@
 
 Values are kept as JSON, as msgspec writes them; what is looked up or sorted by has a column of its
 own. Times are seconds since 1970.
+
+What is changed here is changed in :mod:`~manyfest.watch.history.migrations` too: until the first
+release in its first step, from then on by a step of its own.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     BigInteger,
@@ -17,14 +22,42 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Table,
-    Text,
     UniqueConstraint,
+    text,
+    types,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
 
 metadata = MetaData()
 
+
+class Text(types.TypeDecorator[str]):
+    """Text from anywhere: what registries and people wrote may hold characters that PostgreSQL, or
+    UTF-8, has no place for."""
+
+    impl = types.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """The same text, with a replacement character for each of those."""
+        if value is None or value.isascii() and "\0" not in value:
+            return value
+        return value.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 """A row's number: SQLite counts up only what is called an integer."""
+
+_SORTED = types.Text().with_variant(types.Text(collation="C"), "postgresql")
+"""Text that sorts byte by byte, whatever language the database speaks."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("key", Text, primary_key=True),  # of what was written, until that is known
+)
 
 images = Table(
     "images",
@@ -43,7 +76,7 @@ tags = Table(
     Column("image", Text, nullable=False),
     Column("tag", Text, nullable=False),
     Column("state", LargeBinary, nullable=False),  # JSON of a TagState
-    Column("rank", Text, nullable=False),  # sorts as the versions do
+    Column("rank", _SORTED, nullable=False),  # sorts as the versions do
     Column("standing", Text, nullable=False),  # complete, incomplete, late, differ or gone
     Column("first_seen", Float),
     Column("changed_at", Float, nullable=False),
@@ -122,7 +155,7 @@ samples = Table(
     "samples",
     metadata,
     Column("registry", Text, primary_key=True),
-    Column("start", Integer, primary_key=True),  # of the five minutes
+    Column("start", _NUMBER, primary_key=True),  # of the five minutes
     Column("asked", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("latencies", LargeBinary, nullable=False),  # JSON of a histogram
@@ -150,7 +183,14 @@ notices = Table(
     Column("trying", Boolean, nullable=False),  # an attempt is under way, or was cut short
     Column("fault", Text, nullable=False),  # of the last attempt
     Column("delivered_at", Float),
-    Index("notices_waiting", "delivered_at", "due"),
+    Column("given_up_at", Float),
+    Index(
+        "notices_waiting",
+        "due",
+        sqlite_where=text("delivered_at IS NULL AND given_up_at IS NULL"),
+        postgresql_where=text("delivered_at IS NULL AND given_up_at IS NULL"),
+    ),
+    Index("notices_delivered", "delivered_at"),
 )
 
 users = Table(
