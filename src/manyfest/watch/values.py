@@ -28,7 +28,10 @@ Kind = Literal[
 ]
 """What may be told of. ``appeared``, ``complete``, ``soaked``, ``late`` and ``incomplete`` are of
 one version; ``platform ready``, ``moved`` and ``vanished`` of one place too; ``differ`` and
-``agree`` of all places of a version; ``unreachable`` and ``recovered`` of a registry."""
+``agree`` of all places of a version; ``unreachable`` and ``recovered`` of a registry.
+
+``late``, and the ``complete`` that ends it, have a place where a mirror is meant. A ``vanished``
+whose ``what`` is ``gone`` is the last one: the tag is in no place any more that is no mirror."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -72,8 +75,9 @@ class Observation(Struct, frozen=True, kw_only=True):
 
 
 class PlatformSeen(Struct, frozen=True, kw_only=True):
-    """A platform in a place: its state, of which image, and why. ``ready_at`` is when it was first
-    seen ready under the place's present digest."""
+    """A platform in a place: its state, held against the other places, of which image, and why.
+    ``ready_at`` is since when that image is ready there; an index that is filled does not end
+    that, and neither does it that another place holds something else."""
 
     state: State
     digest: str = ""
@@ -81,11 +85,26 @@ class PlatformSeen(Struct, frozen=True, kw_only=True):
     ready_at: float | None = None
 
 
+class Doubt(Struct, frozen=True, kw_only=True):
+    """What a place answers ``since`` a moment and is not believed yet, for it takes something back:
+    that it holds ``digest``, or that platforms are ``lost`` under the one that it has."""
+
+    digest: str
+    since: float
+    lost: tuple[str, ...] = ()
+
+
 class PlaceSeen(Struct, frozen=True, kw_only=True):
     """What is believed of a tag in one place. ``digest`` is that of its index, empty if the tag is
     not there, ``since`` the moment from which that is so, ``first_seen`` when it was there for the
     first time, ``complete_at`` since when all platforms are ready under that digest. ``answered_at``
-    is its last answer; ``silence`` is why it gives none since ``silent_since``."""
+    is its last answer; ``silence`` is why it gives none since ``silent_since``.
+
+    ``lost_at`` is since when it is not complete any more under that digest, ``late_at`` when a
+    mirror was told to be late. ``earlier`` are digests that it held before, the last one first, and
+    ``doubt`` is what it answers now and is not believed. ``was_there`` says that this place is
+    watched only since after the version came: its first answer is no news, and it is never late.
+    """
 
     place: str
     digest: str = ""
@@ -96,6 +115,11 @@ class PlaceSeen(Struct, frozen=True, kw_only=True):
     answered_at: float | None = None
     silent_since: float | None = None
     silence: str = ""
+    lost_at: float | None = None
+    late_at: float | None = None
+    earlier: tuple[str, ...] = ()
+    doubt: Doubt | None = None
+    was_there: bool = False
 
 
 class TagState(Struct, frozen=True, kw_only=True):
@@ -106,7 +130,10 @@ class TagState(Struct, frozen=True, kw_only=True):
     ``complete_at`` since when it is complete in all places that are no mirrors, ``soaked_at`` when
     it had been so for the soak time, ``late_at`` when it was told to be late, ``differ_at`` since
     when registries are believed to differ; each ``None`` if that is not so. ``digest`` is what the
-    first place that has it holds.
+    first place that has it and is no mirror holds. All of these begin anew when the tag moves.
+
+    ``first_complete_at`` is when this version was complete for the first time, whatever became of
+    it; ``untold`` that nobody was told, since it was so when the watch began.
     """
 
     image: str
@@ -120,13 +147,16 @@ class TagState(Struct, frozen=True, kw_only=True):
     late_at: float | None = None
     differ_at: float | None = None
     places: tuple[PlaceSeen, ...] = ()
+    first_complete_at: float | None = None
+    untold: bool = False
 
 
 class Event(Struct, frozen=True, kw_only=True):
     """One thing that happened. What it is not about is left empty.
 
     ``what`` is the digest that it is about, or the new state; ``was`` the one before. ``lag`` is
-    the time in seconds from the first sighting of the version to this, where that is known.
+    the time in seconds from the first sighting of the version to this, where that is known; of a
+    registry, from the first question that it did not answer.
     """
 
     kind: Kind
