@@ -15,7 +15,7 @@ DAY = 86400
 
 
 class RegistryState(Struct, frozen=True, kw_only=True):
-    """What is known of one registry, at the moment ``at``.
+    """What is known of one registry, at the moment ``at``. It was asked first when that ``began``.
 
     ``failing_since`` is when it first gave no answer, of the ``failures`` in a row up to now, and
     ``why`` what the last one was; ``down_since`` equals it once the registry is told to be
@@ -25,6 +25,7 @@ class RegistryState(Struct, frozen=True, kw_only=True):
 
     registry: str
     at: float = 0.0
+    began: float | None = None
     answered_at: float | None = None
     answers: int = 0
     failing_since: float | None = None
@@ -60,10 +61,3 @@ class Day(Struct, frozen=True, kw_only=True):
     asked: int = 0
     failed: int = 0
     down: float = 0.0
-
-
-class Outage(Struct, frozen=True):
-    """A time in which a registry gave no answer; ``ended`` is ``None`` while it lasts."""
-
-    began: float
-    ended: float | None = None
