@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -28,6 +29,26 @@ class Outline(Struct, frozen=True):
     gap: str = ""
 
 
+class Parts(Protocol):
+    """What was seen of images in one place, and how it is looked at."""
+
+    def outline(self, source: Source, root: Descriptor) -> Outline:
+        """What ``root`` lists. Raises :class:`~manyfest.errors.NotFound` if it is not there."""
+        ...
+
+    def look(self, source: Source, images: Sequence[Descriptor]) -> None:
+        """Ask for the parts of these images that were not seen yet."""
+        ...
+
+    def absent(self, image: Descriptor) -> str:
+        """Which part of an image that was looked at is not there; empty if all are."""
+        ...
+
+    def stated(self, source: Source, image: Descriptor) -> Platform | None:
+        """The platform that the configuration of a complete image says; ``None`` if it is none."""
+        ...
+
+
 class Memory:
     """What was seen of one place and need not be asked for again: what a digest stands for never
     changes, and what was there is taken to be there still. For one look at a time. Once the
@@ -49,7 +70,7 @@ class Memory:
         if self._size > MAX_MANIFEST_BYTES:
             self._forget()
         if root.digest not in self._outlines:
-            outline = _read_outline(source, root)
+            outline = read_outline(source, root)
             if outline.gap:
                 return outline  # it may be filled soon
             self._outlines[root.digest] = outline
@@ -114,7 +135,8 @@ class Memory:
             yield "configuration" if child is config else "layer", child
 
 
-def _read_outline(source: Source, root: Descriptor) -> Outline:
+def read_outline(source: Source, root: Descriptor) -> Outline:
+    """What ``root`` lists. Raises :class:`~manyfest.errors.NotFound` if it is not there."""
     try:
         return Outline(tuple(entries_of(source, root)))
     except NotFound as error:

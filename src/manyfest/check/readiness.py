@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from manyfest.check.parts import Entry, Memory, Outline
+from manyfest.check.parts import Entry, Memory, Outline, Parts
 from manyfest.check.report import Finding, WrongPlatform
 from manyfest.errors import NotFound
 from manyfest.oci.descriptor import Descriptor
@@ -50,7 +50,7 @@ def readiness(
     name: str,
     wanted: Sequence[Platform],
     reference: str,
-    memory: Memory | None = None,
+    memory: Parts | None = None,
 ) -> Readiness:
     """Whether ``name`` in ``source`` is complete for the platforms ``wanted``, or, if there are
     none, for all that it has. What is in ``memory`` is not asked for again.
@@ -129,7 +129,7 @@ def _images_for(platform: Platform, entries: Iterable[Entry]) -> list[Descriptor
 
 def _state(
     source: Source,
-    memory: Memory,
+    memory: Parts,
     platform: Platform,
     images: Sequence[Descriptor],
     doubtful: AbstractSet[Digest],

@@ -1,0 +1,40 @@
+"""Which of a repository's tags are watched. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from manyfest.oci.reference import is_companion_tag, is_tag
+from manyfest.release.versions.ranges import Range
+from manyfest.release.versions.version import parse_version
+from manyfest.watch.config.values import TagChoice
+from manyfest.watch.history.rank import rank
+
+
+def choose(choice: TagChoice, tags: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``tags`` that are watched: the named ones, which need not be among them, then the
+    newest of those that are described, the newest first.
+
+    Both ``versions`` and ``match`` must describe a tag, where both are said. What a registry lists
+    that is no tag is passed over.
+    """
+    named = dict.fromkeys(choice.names)
+    if not (choice.versions or choice.match):
+        return tuple(named)
+    within = Range.parse(choice.versions) if choice.versions else None
+    described = {
+        tag
+        for tag in tags
+        if tag not in named and is_tag(tag) and _is_described(tag, choice, within)
+    }
+    newest = sorted(described, key=rank, reverse=True)
+    return (*named, *newest[: choice.newest])
+
+
+def _is_described(tag: str, choice: TagChoice, within: Range | None) -> bool:
+    if is_companion_tag(tag) or (choice.match and not choice.match.matches(tag)):
+        return False
+    if within is None:
+        return True
+    version = parse_version(tag)
+    return version is not None and version in within

@@ -1,0 +1,62 @@
+"""Images looked at by HEAD requests alone.
+
+Registries take no manifest whose parts they do not have, and some count how often manifests are
+read. So a watch asks whether each platform's manifest is there; ``manyfest check`` asks for what
+is below it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from manyfest.check.parts import Outline, read_outline
+from manyfest.graph import read_config, read_manifest
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.oci.platform import Platform
+from manyfest.stores.base import Source
+
+
+class Glance:
+    """What was seen of images in one repository until they are whole: a
+    :class:`~manyfest.check.parts.Parts`. Threads may share it; then some may be asked twice."""
+
+    def __init__(self) -> None:
+        self._outlines: dict[Digest, Outline] = {}
+        self._here: set[Digest] = set()
+
+    def outline(self, source: Source, root: Descriptor) -> Outline:
+        """What ``root`` lists, read once. Raises :class:`~manyfest.errors.NotFound`."""
+        known = self._outlines.get(root.digest)
+        if known is not None:
+            return known
+        outline = read_outline(source, root)
+        if not outline.gap:  # that may be filled soon
+            self._outlines[root.digest] = outline
+        # An image that no index lists was just read.
+        self._here.update(
+            image.digest for _, image in outline.entries if image.digest == root.digest
+        )
+        return outline
+
+    def look(self, source: Source, images: Sequence[Descriptor]) -> None:
+        """One HEAD request for each manifest that was not seen yet."""
+        for image in images:
+            if image.digest not in self._here and source.has(image):
+                self._here.add(image.digest)
+
+    def absent(self, image: Descriptor) -> str:
+        """Says so if the image's manifest is not there."""
+        return "" if image.digest in self._here else f"its manifest {image.digest} is not there"
+
+    def stated(self, source: Source, image: Descriptor) -> Platform | None:
+        """Read where an index lists one image for several platforms, and there alone."""
+        manifest = read_manifest(source, image)
+        return read_config(source, manifest.image).platform if manifest.is_runnable else None
+
+    def drop(self, root: Digest) -> None:
+        """Forget what was seen of ``root``: it is whole, or no tag means it any more."""
+        outline = self._outlines.pop(root, None)
+        if outline is not None:
+            self._here.difference_update(image.digest for _, image in outline.entries)
+        self._here.discard(root)

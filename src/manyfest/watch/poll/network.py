@@ -1,0 +1,158 @@
+"""How the watch reaches registries: each request is measured, none takes for ever, and all end
+when the watch stops."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from manyfest.errors import ConnectionFailed
+from manyfest.oci.reference import Name
+from manyfest.stores.base import Source
+from manyfest.stores.registry.connect import Registries
+from manyfest.stores.registry.http import Origin, Request, Response, Transport
+from manyfest.stores.registry.pacing import Pacing
+from manyfest.stores.registry.repository import address_of
+from manyfest.stores.registry.retry import RetryPolicy
+from manyfest.watch.values import Sample
+
+LONGEST_REQUEST = 30.0
+"""Seconds after which an answer is not waited for any more."""
+
+_ONCE = RetryPolicy(attempts=1, attempts_to_reach=1)
+"""Who asks again and again need not repeat anything."""
+
+
+class Measured:
+    """A transport around the network that tells how each request to a registry went.
+
+    ``name_of`` gives the registry that an origin belongs to, or nothing: what gives out tokens is
+    none. ``stopped`` says that the watch ends.
+    """
+
+    def __init__(
+        self,
+        inner: Transport,
+        *,
+        name_of: Callable[[Origin], str | None],
+        note: Callable[[Sample], None],
+        stopped: Callable[[], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._inner = inner
+        self._name_of = name_of
+        self._note = note
+        self._stopped = stopped
+        self._clock = clock
+        self._own = threading.local()
+
+    def send(self, request: Request) -> Response:
+        """See :class:`~manyfest.stores.registry.http.Transport`."""
+        registry = self._name_of(request.origin)
+        start = time.monotonic()
+
+        def given_up() -> bool:
+            return self._stopped() or time.monotonic() - start > LONGEST_REQUEST
+
+        if registry is not None:
+            self._own.sent = self.sent() + 1
+        try:
+            response = self._inner.send(replace(request, given_up=given_up))
+        except ConnectionFailed as error:
+            if not self._stopped():  # then it was us who ended it
+                self._tell(registry, start, why=self._why(error, start))
+            raise
+        status = response.status
+        why = f"it answers {status}" if status >= 500 else ""
+        self._tell(registry, start, why=why, limited=status == 429)
+        return response
+
+    def sent(self) -> int:
+        """How many requests to registries this thread has sent."""
+        return getattr(self._own, "sent", 0)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def _tell(self, registry: str | None, start: float, *, why: str, limited: bool = False) -> None:
+        if registry is not None:
+            seconds = time.monotonic() - start
+            sample = Sample(
+                registry=registry, at=self._clock(), seconds=seconds, why=why, limited=limited
+            )
+            self._note(sample)
+
+    @staticmethod
+    def _why(error: ConnectionFailed, start: float) -> str:
+        if time.monotonic() - start > LONGEST_REQUEST:
+            return f"no answer within {LONGEST_REQUEST:.0f} seconds"
+        return error.what
+
+
+class Network:
+    """Repositories to look at. It is closed by whoever made it.
+
+    ``plain_http`` names registries that are spoken to without TLS; ``note`` is told how each
+    request went; ``stopped`` says that the watch ends.
+    """
+
+    def __init__(
+        self,
+        *,
+        plain_http: Iterable[str] = (),
+        ca_file: Path | None = None,
+        note: Callable[[Sample], None],
+        stopped: Callable[[], bool],
+        log: Callable[[str], None] | None = None,
+    ) -> None:
+        self._names: dict[str, str] = {}
+        self._stopped = stopped
+        self._note = note
+        self._measured: Measured | None = None
+        self.pacing = Pacing()
+        self._registries = Registries(
+            plain_http=tuple(plain_http),
+            ca_file=ca_file,
+            log=log,
+            pacing=self.pacing,
+            policy=_ONCE,
+            caching=False,
+            around=self._measure,
+        )
+
+    def source(self, place: str) -> Source:
+        """The repository ``host/name``. May ask the registry on this machine whether it speaks
+        TLS."""
+        name = Name.parse(place)
+        for scheme in ("https", "http"):
+            self._names[str(Origin.of(address_of(name.registry, scheme)))] = name.registry
+        return self._registries.repository(name)
+
+    def require_registry(self, registry: str) -> None:
+        """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
+        self._registries.require_registry(registry)
+
+    def rest(self, registry: str) -> float:
+        """Seconds for which the registry wants to be left alone."""
+        return self.pacing.pause(registry)
+
+    def sent(self) -> int:
+        """How many requests to registries this thread has sent."""
+        return self._measured.sent() if self._measured else 0
+
+    def close(self) -> None:
+        """End all connections."""
+        self._registries.close()
+
+    def _measure(self, network: Transport) -> Transport:
+        self._measured = Measured(
+            network,
+            name_of=lambda origin: self._names.get(str(origin)),
+            note=self._note,
+            stopped=self._stopped,
+        )
+        return self._measured

@@ -1,0 +1,367 @@
+"""Looks at registries, all the time: what is due is asked for, and what comes back is told.
+
+Each registry is asked by threads of its own, a bounded number, which are there while something is
+due. One more thread, the one that runs :meth:`Poller.run`, starts them.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from random import random
+from typing import Protocol
+
+from manyfest.check.readiness import Readiness
+from manyfest.errors import ConnectionFailed, ManyfestError, RateLimited, RegistryError
+from manyfest.oci.platform import Platform
+from manyfest.oci.reference import Name, is_tag
+from manyfest.stores.base import Source
+from manyfest.stores.registry.retry import PASSING_STATUSES
+from manyfest.watch.config.values import RegistryRule, WatchedImage
+from manyfest.watch.poll.lane import Lane, Look, Outcome
+from manyfest.watch.poll.seen import SeenImage
+from manyfest.watch.poll.tags import WatchedTags
+from manyfest.watch.values import Observation, TagState
+
+logger = logging.getLogger(__name__)
+
+RECHECK = 6 * 3600.0
+"""Seconds after which what was seen whole is asked for once more, by HEAD requests too."""
+
+_SHORT_LIST, _SLOWER = 4, 12.0
+"""A list of tags that takes more than so many requests is asked for more rarely, up to so many
+times."""
+
+_SOON = 30.0
+"""Seconds after which a tag is looked at again whose place could not tell, at most."""
+
+_LONG = 3600.0
+"""Seconds until something is tried again that failed for a fault of our own."""
+
+_UNFINISHED, _LIST, _SETTLED = 1, 2, 3
+"""Ranks of looks, behind those at what is hinted: what is not complete, what may be new, the rest.
+"""
+
+
+class Repositories(Protocol):
+    """Where repositories are looked at; :class:`~manyfest.watch.poll.network.Network` is one."""
+
+    def source(self, place: str) -> Source:
+        """The repository ``host/name``."""
+        ...
+
+    def require_registry(self, registry: str) -> None:
+        """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
+        ...
+
+    def rest(self, registry: str) -> float:
+        """Seconds for which the registry wants to be left alone."""
+        ...
+
+    def sent(self) -> int:
+        """How many requests to registries this thread has sent."""
+        ...
+
+
+class _Image:
+    """A watched image: its places, which of its tags are looked at, and when all of each was asked
+    for."""
+
+    def __init__(self, asked: WatchedImage, repositories: Repositories) -> None:
+        self.asked = asked
+        self.tags = WatchedTags(asked.tags)
+        platforms = [Platform.parse(each) for each in asked.rule.platforms]
+        self.places = {
+            place.repository: SeenImage(
+                place.repository, _opener(repositories, place.repository), platforms
+            )
+            for place in asked.rule.places
+        }
+        self.followed: set[str] = set()
+        self.checked: dict[Look, float] = {}
+
+    def looks(self, tag: str = "") -> list[Look]:
+        """The looks at a tag, or at the list of tags, one in each place."""
+        return [Look(image=self.asked.name, repository=place, tag=tag) for place in self.places]
+
+
+def _opener(repositories: Repositories, place: str) -> Callable[[], Source]:
+    return lambda: repositories.source(place)
+
+
+class Poller:
+    """See the module. ``tell`` takes each observation, and may make the thread that made it wait;
+    ``clock`` is the time since 1970.
+
+    Whatever thread may call :meth:`watch`, :meth:`hint` and :meth:`stop`.
+    """
+
+    def __init__(
+        self,
+        repositories: Repositories,
+        tell: Callable[[Observation], None],
+        *,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random,
+    ) -> None:
+        self._repositories = repositories
+        self._tell = tell
+        self._clock = clock
+        self._timer = timer
+        self._jitter = jitter
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._lanes: dict[str, Lane] = {}
+        self._images: dict[str, _Image] = {}
+        self._rules: dict[str, RegistryRule] = {}
+        self._proven: set[str] = set()
+        self._threads: set[threading.Thread] = set()
+        self._stopped = False
+
+    def watch(
+        self,
+        images: Iterable[WatchedImage],
+        registries: Iterable[RegistryRule] = (),
+        states: Iterable[TagState] = (),
+    ) -> None:
+        """Watch these, and no others any more. What is watched already goes on; ``states`` are what
+        is known of the tags of others. Paused ones are not watched."""
+        active = {each.name: each for each in images if each.paused_at is None}
+        with self._changed:
+            self._rules = {each.host: each for each in registries}
+            for name in [*self._images]:
+                if active.get(name) != self._images[name].asked:
+                    self._drop(name)
+            new = {name: each for name, each in active.items() if name not in self._images}
+            for name, asked in new.items():
+                self._images[name] = _Image(asked, self._repositories)
+            known = [state for state in states if state.image in new]
+            for name in new:
+                self._begin(self._images[name], [each for each in known if each.image == name])
+            self._changed.notify_all()
+
+    def hint(self, repository: str, tag: str) -> bool:
+        """Look at ``tag``, or at the list of tags, at once, wherever the image should be. Says
+        whether the repository is watched."""
+        known = False
+        with self._changed:
+            for image in self._images.values():
+                if repository not in image.places:
+                    continue
+                known = True
+                if tag and not (is_tag(tag) and image.tags.admit(tag)):
+                    continue  # one that is not watched
+                self._follow(image)
+                for look in image.looks(tag):
+                    self._lane(look).hint(look, self._timer())
+            self._changed.notify_all()
+        return known
+
+    def recheck(self, image: str, tag: str) -> None:
+        """Ask soon for all of the tag once more, in each place."""
+        with self._changed:
+            found = self._images.get(image)
+            if found is not None and tag in found.followed:
+                for look in found.looks(tag):
+                    found.checked[look] = -math.inf
+                    self._lane(look).hint(look, self._timer())
+                self._changed.notify_all()
+
+    def run(self) -> None:
+        """Look until :meth:`stop`; returns once the looks that are under way are over."""
+        with self._changed:
+            while not self._stopped:
+                self._start()
+                self._changed.wait(self._wait())
+            threads = tuple(self._threads)
+        for thread in threads:
+            thread.join()
+
+    def stop(self) -> None:
+        """Let :meth:`run` return."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def _start(self) -> None:
+        """Start a thread for each look that may be made now."""
+        now = self._timer()
+        for registry, lane in self._lanes.items():
+            rest = self._repositories.rest(registry)
+            if rest:
+                lane.rest(now + rest)
+            while (look := lane.take(now)) is not None:
+                thread = threading.Thread(
+                    target=self._work, args=(registry, lane, look), name=f"look-{registry}"
+                )
+                thread.daemon = True  # one that hangs holds up no exit
+                self._threads.add(thread)
+                thread.start()
+
+    def _wait(self) -> float | None:
+        now = self._timer()
+        waits = [lane.wait(now) for lane in self._lanes.values()]
+        return min((max(wait, 0.0) for wait in waits if wait is not None), default=None)
+
+    def _work(self, registry: str, lane: Lane, look: Look) -> None:
+        """Make looks at one registry, as long as there are some to be made at once."""
+        try:
+            taken: Look | None = look
+            while taken is not None:
+                taken = self._make(registry, lane, taken)
+        finally:
+            with self._changed:
+                self._threads.discard(threading.current_thread())
+                self._changed.notify_all()
+
+    def _make(self, registry: str, lane: Lane, look: Look) -> Look | None:
+        """Make a look; gives the next one."""
+        image = self._images.get(look.image)
+        before = self._repositories.sent()
+        outcome: Outcome = "answered"
+        after, rank = 0.0, _SETTLED
+        try:
+            if image is not None and look.repository in image.places:
+                ask = self._look if look.tag else self._list
+                outcome, after, rank = ask(image, look)
+        except Exception:
+            logger.exception("a look at %s failed", look.repository)
+            outcome, after = "refused", _LONG
+        finally:
+            with self._changed:
+                now = self._timer()
+                sent = self._repositories.sent() - before
+                lane.done(look, outcome, now, sent)
+                if not look.tag:
+                    after *= min(max(sent / _SHORT_LIST, 1.0), _SLOWER)
+                lane.plan_again(look, now, after, rank)
+                rest = self._repositories.rest(registry)
+                if rest:
+                    lane.rest(now + rest)
+                following = None if self._stopped else lane.take(now)
+                if following is None:
+                    self._changed.notify_all()
+        return following
+
+    def _look(self, image: _Image, look: Look) -> tuple[Outcome, float, int]:
+        """Look at a tag: what came of it, after how many seconds to look again, and its rank."""
+        every = image.asked.every
+        again = self._timer() - image.checked.get(look, 0.0) > RECHECK
+        try:
+            answer = image.places[look.repository].look(look.tag, again=again)
+            self._prove(look.repository, answer)
+        except ManyfestError as error:
+            if self._stopped:
+                return "refused", every, _SETTLED
+            self._observe(look, None, str(error))
+            outcome = outcome_of(error)
+            return outcome, min(every, _SOON) if outcome == "failed" else every, _UNFINISHED
+        if again:
+            image.checked[look] = self._timer()
+        with self._lock:
+            image.tags.see(look.repository, look.tag, is_there=bool(answer.digest))
+        self._observe(look, answer)
+        return "answered", every, _SETTLED if answer.ready else _UNFINISHED
+
+    def _list(self, image: _Image, look: Look) -> tuple[Outcome, float, int]:
+        """Ask for the list of tags. If it cannot be had, what is known stays."""
+        every = image.asked.every
+        try:
+            tags = image.places[look.repository].tags()
+        except ManyfestError as error:
+            logger.warning("the tags of %s are not known: %s", look.repository, error)
+            return outcome_of(error), every, _LIST
+        with self._changed:
+            if self._images.get(look.image) is image:
+                image.tags.list(look.repository, tags)
+                self._follow(image)
+                self._changed.notify_all()
+        return "answered", every, _LIST
+
+    def _prove(self, repository: str, answer: Readiness) -> None:
+        """Any web server says 404 to what it does not know: one that never had anything is asked
+        whether it is a registry."""
+        registry = _registry(repository)
+        if registry not in self._proven:
+            if not answer.digest:
+                self._repositories.require_registry(registry)
+            self._proven.add(registry)
+
+    def _observe(self, look: Look, answer: Readiness | None, silence: str = "") -> None:
+        self._tell(
+            Observation(
+                image=look.image,
+                tag=look.tag,
+                place=look.repository,
+                at=self._clock(),
+                answer=answer,
+                silence=silence,
+            )
+        )
+
+    def _begin(self, image: _Image, states: Iterable[TagState]) -> None:
+        """Plan the first looks at an image: at its lists, and at tags that are known for when they
+        would have been looked at."""
+        waits: dict[Look, float] = {}
+        for state in states:
+            for seen in state.places:
+                if seen.place in image.places:
+                    look = Look(state.image, seen.place, state.tag)
+                    image.places[seen.place].recall(state.tag, seen)
+                    image.tags.see(seen.place, state.tag, is_there=bool(seen.digest))
+                    waits[look] = image.asked.every - (self._clock() - (seen.answered_at or 0.0))
+        if image.asked.tags.versions or image.asked.tags.match:
+            for look in image.looks():
+                self._lane(look).plan(look, self._timer(), _LIST)
+        self._follow(image, waits)
+
+    def _follow(self, image: _Image, waits: Mapping[Look, float] = {}) -> None:
+        """Plan looks at the tags that are watched by now, and drop those that are not any more;
+        ``waits`` are the seconds that some can wait."""
+        watched = image.tags.watched
+        for tag in image.followed - watched:
+            for look in image.looks(tag):
+                self._lane(look).drop(look)
+                image.places[look.repository].forget(tag)
+                image.checked.pop(look, None)
+        now = self._timer()
+        for tag in watched - image.followed:
+            for look in image.looks(tag):
+                wait = min(max(waits.get(look, 0.0), 0.0), image.asked.every)
+                self._lane(look).plan(look, now + wait, _UNFINISHED)
+                # What is seen whole within the first round need not all be asked again at once.
+                image.checked[look] = now - self._jitter() * RECHECK
+        image.followed = set(watched)
+
+    def _drop(self, name: str) -> None:
+        """Look at an image no more."""
+        image = self._images.pop(name)
+        for tag in ("", *image.followed):
+            for look in image.looks(tag):
+                self._lane(look).drop(look)
+
+    def _lane(self, look: Look) -> Lane:
+        registry = _registry(look.repository)
+        if registry not in self._lanes:
+            rule = self._rules.get(registry)
+            budget = rule.budget if rule else None
+            self._lanes[registry] = Lane(budget=budget, now=self._timer(), jitter=self._jitter)
+        return self._lanes[registry]
+
+
+def outcome_of(error: ManyfestError) -> Outcome:
+    """Whether it is the registry that gives no answers, or what was asked that it refuses."""
+    if isinstance(error, ConnectionFailed | RateLimited):
+        return "failed"
+    if isinstance(error, RegistryError):
+        passing = error.status in PASSING_STATUSES or error.status >= 500
+        return "failed" if passing else "refused"
+    return "refused"
+
+
+def _registry(repository: str) -> str:
+    return Name.parse(repository).registry

@@ -1,0 +1,113 @@
+"""One image in one repository: looked at with as few requests as will do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from manyfest.check.readiness import PlatformState, Readiness, missing, readiness, with_states
+from manyfest.errors import NotFound, Unsupported
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.oci.mediatypes import OCI_MANIFEST
+from manyfest.oci.platform import Platform
+from manyfest.stores.base import Compares, Lists, Source
+from manyfest.watch.poll.glance import Glance
+from manyfest.watch.values import PlaceSeen
+
+
+class SeenImage:
+    """Remembers what was whole: then one HEAD request for the tag tells that it still is what it
+    was. Threads may share it.
+
+    ``source`` gives the repository ``place``, and ``wanted`` are the platforms, at least one.
+    """
+
+    def __init__(
+        self, place: str, source: Callable[[], Source], wanted: Sequence[Platform]
+    ) -> None:
+        self._place = place
+        self._source = source
+        self._wanted = tuple(wanted)
+        self._roots: dict[str, str] = {}
+        self._whole: dict[str, tuple[PlatformState, ...]] = {}
+        self._glance = Glance()
+
+    def recall(self, tag: str, seen: PlaceSeen) -> None:
+        """Take what was known of a tag before the watch began anew, if that was whole."""
+        known = [seen.platforms.get(str(platform)) for platform in self._wanted]
+        if not seen.digest or not all(each and each.state == "ready" for each in known):
+            return
+        self._roots[tag] = seen.digest
+        self._whole[seen.digest] = tuple(
+            PlatformState(platform=str(platform), state="ready", digest=each.digest, why="")
+            for platform, each in zip(self._wanted, known, strict=True)
+            if each
+        )
+
+    def look(self, tag: str, *, again: bool = False) -> Readiness:
+        """What the tag holds now. With ``again``, whether what was whole is still there is asked
+        once more.
+
+        A tag that is not there is an answer. Raises what a registry raises that cannot tell.
+        """
+        source = self._source()
+        root = self._roots.get(tag, "")
+        known = self._whole.get(root)
+        try:
+            if known is not None and _means(source, tag, root):
+                if not again or _are_there(source, known):
+                    return with_states(self._named(tag), root, known)
+                self._whole.pop(root, None)
+        except NotFound as error:
+            self._note(tag, "")
+            return with_states(
+                self._named(tag), "", [missing(str(each), error.what) for each in self._wanted]
+            )
+        return self._read(source, tag)
+
+    def tags(self) -> tuple[str, ...]:
+        """All tags of the repository. Raises :class:`~manyfest.errors.Unsupported` if it gives no
+        list of them."""
+        source = self._source()
+        if not isinstance(source, Lists):
+            raise Unsupported("it gives no list of tags", where=self._place)
+        return tuple(source.tags())
+
+    def forget(self, tag: str) -> None:
+        """The tag is not watched any more."""
+        self._note(tag, "")
+
+    def _read(self, source: Source, tag: str) -> Readiness:
+        answer = readiness(source, tag, self._wanted, self._named(tag), self._glance)
+        self._note(tag, answer.digest)
+        if answer.ready:
+            self._whole[answer.digest] = answer.platforms
+            self._glance.drop(Digest.parse(answer.digest))
+        return answer
+
+    def _note(self, tag: str, root: str) -> None:
+        """What the tag means now; what no tag means any more is forgotten."""
+        before = self._roots.pop(tag, "")
+        if root:
+            self._roots[tag] = root
+        if before and before != root and before not in tuple(self._roots.values()):
+            self._whole.pop(before, None)
+            self._glance.drop(Digest.parse(before))
+
+    def _named(self, tag: str) -> str:
+        return f"{self._place}:{tag}"
+
+
+def _means(source: Source, tag: str, root: str) -> bool:
+    digest = Digest.parse(root)
+    if isinstance(source, Compares):
+        return source.means(tag, digest)
+    return source.resolve(tag).digest == digest
+
+
+def _are_there(source: Source, states: Sequence[PlatformState]) -> bool:
+    """Whether the manifests are still there: their digests are all that is needed to ask."""
+    return all(
+        source.has(Descriptor(media_type=OCI_MANIFEST, digest=Digest.parse(each.digest), size=0))
+        for each in states
+    )

@@ -1,0 +1,59 @@
+"""Which tags of an image are watched, by what its repositories list. Pure.
+
+A list only adds: one that is suddenly empty, or that cannot be had, takes nothing away. A tag that
+is gone from the lists is watched until it is seen not to be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from manyfest.watch.config.values import TagChoice
+from manyfest.watch.poll.choose import choose
+
+
+class WatchedTags:
+    """The tags of one image."""
+
+    def __init__(self, choice: TagChoice) -> None:
+        self._choice = choice
+        self._listed: dict[str, frozenset[str]] = {}
+        self._holders: dict[str, frozenset[str]] = {}
+        self._watched: frozenset[str] | None = None
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """Those that are watched by now."""
+        if self._watched is None:
+            self._watched = frozenset(choose(self._choice, self._known()))
+        return self._watched
+
+    def list(self, repository: str, tags: Iterable[str]) -> None:
+        """A repository lists these, and no others any more."""
+        now = frozenset(tags)
+        if now != self._listed.get(repository):
+            self._listed[repository] = now
+            self._watched = None
+
+    def see(self, repository: str, tag: str, *, is_there: bool) -> None:
+        """A repository was asked for a tag, and answered."""
+        before = self._holders.get(tag, frozenset())
+        now = before | {repository} if is_there else before - {repository}
+        if now:
+            self._holders[tag] = now
+        else:
+            self._holders.pop(tag, None)
+        if bool(now) != bool(before) and not self._is_listed(tag):
+            self._watched = None
+
+    def admit(self, tag: str) -> bool:
+        """Whether a tag of which somebody says that it is there is watched from now on."""
+        if tag not in self.watched:
+            self._watched = frozenset(choose(self._choice, {*self._known(), tag}))
+        return tag in self.watched
+
+    def _is_listed(self, tag: str) -> bool:
+        return any(tag in tags for tags in self._listed.values())
+
+    def _known(self) -> set[str]:
+        return set(self._holders).union(*self._listed.values())
