@@ -73,7 +73,7 @@ def test_a_missing_file(
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "manyfest.yaml: the file is empty; `manyfest init` writes one to start from"),
+        ("", "manyfest.yaml: the file is empty; `manyfest init` writes one"),
         (
             "name: app\nbuild:\n  platfroms: [linux/amd64]\n",
             "manyfest.yaml:3: unknown key 'platfroms' under 'build'; did you mean 'platforms'?",

@@ -391,7 +391,7 @@ def test_values(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "manyfest.yaml: the file is empty; `manyfest init` writes one to start from"),
+        ("", "manyfest.yaml: the file is empty; `manyfest init` writes one"),
         ("# later\n", "manyfest.yaml: the file is empty"),
         ("- a", "manyfest.yaml:1: the file must be keys and values, not a list"),
         ("name: x\n\tbuild: y", "manyfest.yaml:2: not YAML: found character '\\t' that cannot"),

@@ -13,14 +13,16 @@ from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_repository, is_tag
 from manyfest.release.destinations import destinations
 from manyfest.release.project.config import Config, ConfigFile
-from manyfest.release.project.decode import Readers, decode
-from manyfest.release.project.document import read
 from manyfest.release.project.template import TagTemplate, Template
 from manyfest.release.tags.rule import ON_BRANCHES
 from manyfest.release.versions.git import can_begin_tag
 from manyfest.release.versions.ranges import Range
+from manyfest.settings.decode import Readers, decode
+from manyfest.settings.document import read
 
 _NOTIFY = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9.+-]*://\S+")
+
+_START = "`manyfest init` writes one"
 
 _SAMPLE = {
     "version": "1000001.1000002.1000003",
@@ -48,7 +50,7 @@ def load(path: Path) -> Config:
         TagTemplate: TagTemplate.parse,
         Template: Template.parse,
     }
-    file, lines = decode(read(path), ConfigFile, path, readers)
+    file, lines = decode(read(path, start=_START), ConfigFile, path, readers)
     config = Config(path=path, lines=lines, **msgspec.structs.asdict(file))
     _check_name(config)
     _check_version_prefix(config)
