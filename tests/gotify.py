@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,30 +16,46 @@ TOKEN = "AbCdEf.123456"
 @dataclass
 class Gotify:
     """The server: its address, what it was sent, and how it behaves. While ``busy`` is clear,
-    nothing is answered; ``moved_to`` is where it sends people instead."""
+    nothing is answered; ``moved_to`` is where it sends people instead; ``fails`` are the statuses
+    of the next answers, with ``headers``."""
 
     address: str = ""
     below: str = ""
     messages: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    received: list[dict[str, str]] = field(default_factory=list)
     moved_to: str = ""
+    fails: list[int] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
     busy: threading.Event = field(default_factory=threading.Event)
 
     def url(self, token: str = TOKEN) -> str:
         """The Apprise URL of the application with this token."""
         return f"gotify://{self.address}{self.below}/{token}"
 
-    def answer(self, path: str, token: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        """As Gotify answers; what is right is kept."""
+    def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
+        """As Gotify answers; what is right is kept. Its API description has the forms. The names of
+        ``headers`` are in lower case."""
         if path != f"{self.below}/message":
-            return 404, {"error": "Not Found", "errorCode": 404}
-        if token != TOKEN:
-            return 401, {"error": "Unauthorized", "errorCode": 401}
+            return 404, error(404, "Not Found", "page not found")
+        if self.fails:
+            return self.fails.pop(0), error(500, "Internal Server Error", "database is locked")
+        if headers.get("x-gotify-key") != TOKEN:
+            words = (
+                "you need to provide a valid access token or user credentials to access this api"
+            )
+            return 401, error(401, "Unauthorized", words)
         message = json.loads(body)
-        if not isinstance(message.get("message"), str) or not message["message"]:
-            return 400, {"error": "Bad Request", "errorCode": 400}
+        if headers.get("content-type") != "application/json" or not message.get("message"):
+            return 400, error(400, "Bad Request", "Field 'message' is required")
         self.messages.append(message)
-        return 200, {"id": len(self.messages), "appid": 1, **message}
+        date = "2026-11-26T20:00:00Z"
+        return 200, {"id": len(self.messages), "appid": 1, "date": date, **message}
+
+
+def error(status: int, name: str, words: str) -> dict[str, Any]:
+    """What Gotify says when it refuses something."""
+    return {"error": name, "errorCode": status, "errorDescription": words}
 
 
 @contextmanager
@@ -60,11 +76,15 @@ def running_gotify(below: str = "") -> Iterator[Gotify]:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            status, document = gotify.answer(self.path, self.headers["X-Gotify-Key"] or "", body)
+            headers = {name.lower(): text for name, text in self.headers.items()}
+            gotify.received.append(headers)
+            status, document = gotify.answer(self.path, headers, body)
             answer = json.dumps(document).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(answer)))
+            for name, text in gotify.headers.items():
+                self.send_header(name, text)
             self.end_headers()
             self.wfile.write(answer)
 

@@ -1,4 +1,4 @@
-"""Telling people, over a socket, by Apprise as it is: Gotify's messages and its answers."""
+"""Telling people, over a socket: Gotify's messages and its answers, and Apprise as it is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.release.reporting.notify import Message, Recipient, addressed, by_apprise, tell
+from manyfest.notify.address import Address
+from manyfest.notify.answer import TAKEN, Answer
+from manyfest.notify.message import Message
+from manyfest.notify.send import send as send_to
+from manyfest.release.reporting.notify import Recipient, tell
 from manyfest.serve.server import running
 from manyfest.stores.registry.auth.secret import Secret
 from tests import real
@@ -19,13 +23,13 @@ from tests.unit.releases import make_project
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr'")  # some service of Apprise's has it
 
-RELEASED = Message(
-    event="released",
-    title="app 2.6.1 is released",
-    lines=("linux/arm/v7", "ghcr.io/us/my_app: 2.6.1, latest"),
+RELEASED = Message.of_lines(
+    "app 2.6.1 is released",
+    ["linux/arm/v7", "ghcr.io/us/my_app: 2.6.1, latest"],
     link="https://ghcr.io/us/my_app",
+    in_markdown=True,
 )
-FAILED = Message(event="failed", title="app 2.6.1 was not released", lines=("no room",))
+FAILED = Message.of_lines("app 2.6.1 was not released", ["no room"], priority=8)
 
 
 @pytest.fixture
@@ -34,12 +38,55 @@ def gotify() -> Iterator[Gotify]:
         yield server
 
 
-def send(url: str, message: Message) -> str:
-    return by_apprise(addressed(url, message), message)
+def send(url: str, message: Message, limit: float = 10) -> Answer:
+    return send_to(Address(url=Secret(url), label="gotify://…"), message, limit=limit)
 
 
-def test_a_release_is_a_normal_message_with_a_link(gotify: Gotify) -> None:
-    assert send(gotify.url(), RELEASED) == ""
+def test_a_message_in_gotify_s_form(gotify: Gotify) -> None:
+    # The form is that of docs/spec.json in gotify/server (API 2.1.0): POST /message, the token of
+    # an application in X-Gotify-Key, application/json of which "message" is required, "title" is
+    # text, "priority" a number and "extras" an object, with keys as in "client::display".
+    assert send(gotify.url(), RELEASED) == TAKEN
+    assert gotify.asked == ["/message"]
+    (headers,) = gotify.received
+    assert headers["x-gotify-key"] == "AbCdEf.123456"
+    assert headers["content-type"] == "application/json"
+    assert "authorization" not in headers
+    assert gotify.messages == [
+        {
+            "title": "app 2.6.1 is released",
+            "message": "linux/arm/v7  \nghcr.io/us/my_app: 2.6.1, latest  \n"
+            "<https://ghcr.io/us/my_app>",
+            "priority": 5,
+            "extras": {
+                "client::display": {"contentType": "text/markdown"},
+                "client::notification": {"click": {"url": "https://ghcr.io/us/my_app"}},
+            },
+        }
+    ]
+
+
+def test_plain_words_with_no_page(gotify: Gotify) -> None:
+    assert send(gotify.url(), FAILED) == TAKEN
+    assert gotify.messages == [
+        {
+            "title": "app 2.6.1 was not released",
+            "message": "no room",
+            "priority": 8,
+            "extras": {"client::display": {"contentType": "text/plain"}},
+        }
+    ]
+
+
+def test_a_url_that_asks_for_something_else_gets_it(gotify: Gotify) -> None:
+    assert send(f"{gotify.url()}?priority=7&format=text", RELEASED) == TAKEN
+    (message,) = gotify.messages
+    assert message["priority"] == 7
+    assert message["extras"]["client::display"] == {"contentType": "text/plain"}
+
+
+def test_what_only_apprise_can_do_is_left_to_it(gotify: Gotify) -> None:
+    assert send(f"{gotify.url()}?rto=5", RELEASED) == TAKEN
     assert gotify.messages == [
         {
             "title": "app 2.6.1 is released",
@@ -51,40 +98,50 @@ def test_a_release_is_a_normal_message_with_a_link(gotify: Gotify) -> None:
     ]
 
 
-def test_a_failure_has_a_high_priority(gotify: Gotify) -> None:
-    assert send(gotify.url(), FAILED) == ""
-    assert gotify.messages[0]["priority"] == 8
-
-
-def test_a_url_that_asks_for_something_else_gets_it(gotify: Gotify) -> None:
-    assert send(f"{gotify.url()}?priority=low&format=text", FAILED) == ""
-    assert gotify.messages == [
-        {"title": "app 2.6.1 was not released", "message": "no room", "priority": 0}
-    ]
-
-
 def test_gotify_below_another_path() -> None:
     with running_gotify("/push/here") as gotify:
-        assert send(gotify.url(), RELEASED) == ""
+        assert send(gotify.url(), RELEASED) == TAKEN
         assert len(gotify.messages) == 1
 
 
 def test_a_wrong_token_is_told_without_it(
     gotify: Gotify, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert send(gotify.url("s3cret"), RELEASED) == "it answered 401"
+    assert send(gotify.url("s3cret"), RELEASED) == Answer(
+        fault="it answered 401: you need to provide a valid access token or user credentials to"
+        " access this api"
+    )
+    assert send(f"{gotify.url('s3cret')}?rto=5", RELEASED) == Answer(fault="it answered 401")
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_server_that_is_not_there() -> None:
     url = f"gotify://127.0.0.1:{real.free_port()}/{TOKEN}"
-    assert send(url, RELEASED) == "it did not take the message"
+    assert send(url, RELEASED) == Answer(fault="nothing listens there")
 
 
-def test_a_token_is_sent_to_nobody_else(gotify: Gotify) -> None:
+def test_a_server_that_is_in_trouble_and_says_for_how_long(gotify: Gotify) -> None:
+    gotify.fails = [500, 503]
+    gotify.headers = {"Retry-After": "120"}
+    assert send(gotify.url(), RELEASED) == Answer(
+        fault="it answered 500: database is locked", again_after=120
+    )
+    assert send(gotify.url(), RELEASED).again_after == 120
+    assert send(gotify.url(), RELEASED) == TAKEN
+
+
+def test_a_server_that_does_not_answer_may_have_taken_the_message(gotify: Gotify) -> None:
+    gotify.busy.clear()
+    assert send(gotify.url(), RELEASED, limit=0.2) == Answer(
+        fault="no answer within 0.2 seconds", unclear=True
+    )
+
+
+@pytest.mark.parametrize("more", ["", "?rto=5"])
+def test_a_token_is_sent_to_nobody_else(gotify: Gotify, more: str) -> None:
     with running_gotify() as other:
         gotify.moved_to = other.address
-        assert send(gotify.url(), RELEASED) == "it answered 307"
+        assert send(gotify.url() + more, RELEASED).fault.startswith("it answered 307")
         assert other.asked == []
 
 
@@ -92,7 +149,7 @@ def test_one_that_does_not_answer_keeps_nobody_from_being_told(gotify: Gotify) -
     with running_gotify() as slow:
         slow.busy.clear()
         told = [
-            Recipient(label=label, url=Secret(server.url()), where="")
+            Recipient(address=Address(label=label, url=Secret(server.url())), where="")
             for label, server in (("slow", slow), ("quick", gotify))
         ]
         warned: list[str] = []
@@ -120,7 +177,7 @@ def test_a_release_tells_from_a_variable_and_shows_no_secret(
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert "warning: gotify://127.0.0.1 was not told: it answered 401\n" in done.stderr
+    assert "warning: gotify://127.0.0.1 was not told: it answered 401: you need" in done.stderr
     assert [message["title"] for message in gotify.messages] == ["app 2.6.1 is released"]
     said = done.stdout + done.stderr
     assert TOKEN not in said
@@ -161,4 +218,7 @@ def test_what_gotify_is_told_of_a_project_s_life(gotify: Gotify, tmp_path: Path)
         ("app is back at 1.0.0", 5),
     ]
     assert gotify.messages[1]["message"].endswith("\n<https://ci/7>")
+    assert gotify.messages[1]["extras"]["client::notification"] == {
+        "click": {"url": "https://ci/7"}
+    }
     assert f"{address}/app:latest" in gotify.messages[3]["message"]

@@ -10,8 +10,10 @@ from unittest.mock import ANY
 
 import pytest
 
+from manyfest.notify.address import Address
+from manyfest.notify.answer import TAKEN, Answer
+from manyfest.notify.message import Message
 from manyfest.release.reporting import notify
-from manyfest.release.reporting.notify import Message
 from manyfest.serve.app import Registry
 from manyfest.serve.local import AppTransport
 from tests.unit.cli import Manyfest, reach
@@ -31,11 +33,11 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Message]]:
     """What is sent, and to which URL; one to ``fails.example`` does not arrive."""
     sent: list[tuple[str, Message]] = []
 
-    def send(url: str, message: Message) -> str:
-        sent.append((url, message))
-        return "it answered 401" if "fails.example" in url else ""
+    def send(to: Address, message: Message) -> Answer:
+        sent.append((to.url.reveal(), message))
+        return Answer(fault="it answered 401" if "fails.example" in to.url.reveal() else "")
 
-    monkeypatch.setattr(notify, "by_apprise", send)
+    monkeypatch.setattr(notify, "at_once", send)
     monkeypatch.setattr(notify, "obstacles", lambda _: iter(()))
     return sent
 
@@ -82,7 +84,7 @@ def test_everybody_is_told_of_a_release_and_once(
     assert release(project)[0] == 0
     assert release(project)[0] == 0
     assert sorted((url, message.title) for url, message in told) == [
-        ("gotify://push.example.org/s3cret?format=markdown", "server 2.6.1 is released"),
+        ("gotify://push.example.org/s3cret", "server 2.6.1 is released"),
         ("json://ops.example/x", "server 2.6.1 is released"),
     ]
 
@@ -99,9 +101,9 @@ def test_a_release_that_failed_leaves_a_report_and_is_told(
     assert "server 2.6.1 was not released" in (tmp_path / "summary.md").read_text()
     assert "outcome<<" in (tmp_path / "output").read_text()
     ((url, message),) = told
-    assert url == "gotify://push.example.org/s3cret?priority=high&format=markdown"
-    assert message.title == "server 2.6.1 was not released"
-    assert report["error"]["what"] in message.lines[0]
+    assert url == "gotify://push.example.org/s3cret"
+    assert (message.title, message.priority) == ("server 2.6.1 was not released", 8)
+    assert report["error"]["what"] in message.text
 
 
 def test_an_interruption_leaves_a_report_and_nobody_is_told(
@@ -150,13 +152,14 @@ def test_who_cannot_be_told_changes_nothing_but_is_said(
 def test_what_stands_in_the_way_of_telling_is_said_first(
     project: Manyfest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(notify, "by_apprise", lambda _url, _message: "")
+    monkeypatch.setattr(notify, "at_once", lambda _to, _message: TAKEN)
+    monkeypatch.setenv("OPS_URL", "json://ops.example/x")
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
     code, _, err = release(project)
     assert code == 0
     assert err.splitlines()[0] == (
-        "warning: gotify://push.example.org, env:OPS_URL will not be told, as Apprise is not"
-        " installed; pip install 'manyfest[notify]'"
+        "warning: manyfest.yaml:5: env:OPS_URL will not be told, as Apprise is not installed;"
+        " pip install 'manyfest[notify]'"
     )
 
 
@@ -232,5 +235,5 @@ def test_platforms_that_are_late_are_told_of(
     assert (code, out) == (3, "")
     ((_, message),) = told
     assert message.title == "server 2.6.1 was not released"
-    assert "linux/arm64" in message.lines[0]
-    assert message.lines[0] in err
+    assert "linux/arm64" in message.text
+    assert message.text in err

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from manyfest.cli.summary import summary
 from manyfest.errors import ReleaseError
-from manyfest.release.reporting.markdown import code, escaped, table
+from manyfest.markdown import code, escaped, table
 from manyfest.release.reporting.report import release_report
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from manyfest.errors import ReleaseError
+from manyfest.notify.message import Message
 from manyfest.release.reporting.messages import failed, released, rolled_back
-from manyfest.release.reporting.notify import Message
 from manyfest.release.reporting.report import release_report
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
@@ -19,15 +19,21 @@ def test_a_release_is_told_with_its_platforms_and_tags(tmp_path: Path) -> None:
     TAGS.run(release)
     report = release_report(release, [])
     assert released(report, RUN) == Message(
-        event="released",
         title="app 2.6.1 is released",
-        lines=(
-            "linux/amd64, linux/arm64",
-            "one.example/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest",
-            "ghcr.io/us/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest",
-            report.digest,
-        ),
+        text="linux/amd64, linux/arm64\n"
+        "one.example/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest\n"
+        "ghcr.io/us/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest\n"
+        f"{report.digest}\n"
+        "https://ghcr.io/us/app",
+        markdown="linux/amd64, linux/arm64  \n"
+        "one.example/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest  \n"
+        "ghcr.io/us/app: 2.6.1, 2.6.1-amd64, 2.6.1-arm64, 2.6, latest  \n"
+        f"{report.digest}  \n"
+        "<https://ghcr.io/us/app>",
         link="https://ghcr.io/us/app",
+        tone="success",
+        priority=5,
+        in_markdown=True,
     )
 
 
@@ -43,24 +49,28 @@ def test_where_no_registry_has_a_page_the_run_has(tmp_path: Path) -> None:
 def test_a_failure_is_told_with_its_error(tmp_path: Path) -> None:
     error = ReleaseError("it broke; no tag was changed", where="one.example/app", mend="try again")
     report = release_report(make_release(tmp_path), [], error)
-    assert failed(report, RUN) == Message(
-        event="failed",
-        title="app 2.6.1 was not released",
-        lines=("one.example/app: it broke; no tag was changed; try again",),
+    assert failed(report, RUN) == Message.of_lines(
+        "app 2.6.1 was not released",
+        ["one.example/app: it broke; no tag was changed; try again"],
         link="https://gitlab.example.org/app/-/jobs/7",
+        tone="failure",
+        priority=8,
+        in_markdown=True,
     )
 
 
 def test_a_long_error_is_cut(tmp_path: Path) -> None:
     report = release_report(make_release(tmp_path), [], ReleaseError("x" * 3000))
-    assert failed(report, {}).lines == ("x" * 1000 + "…",)
+    assert failed(report, {}).text == "x" * 1000 + "…"
 
 
 def test_a_rollback_is_told_with_what_moved() -> None:
     references = ("quay.io/us/app:2", "one.example/app:latest")
-    assert rolled_back("app", "2.6.0", references, {}) == Message(
-        event="rolled back",
-        title="app is back at 2.6.0",
-        lines=references,
+    assert rolled_back("app", "2.6.0", references, {}) == Message.of_lines(
+        "app is back at 2.6.0",
+        ["quay.io/us/app:2", "one.example/app:latest"],
         link="https://quay.io/repository/us/app",
+        tone="warning",
+        priority=5,
+        in_markdown=True,
     )

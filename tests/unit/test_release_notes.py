@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from manyfest.errors import ReleaseError
+from manyfest.markdown import escaped_but_code
 from manyfest.release.project.load import load
-from manyfest.release.reporting.markdown import escaped_but_code
 from manyfest.release.versions.commits import Change, read_change
 from manyfest.release.versions.git import Commit
 from manyfest.release.versions.notes import commit_pages, in_groups, notes, section

@@ -15,7 +15,8 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from manyfest.cli.session import Session
     from manyfest.errors import ManyfestError
-    from manyfest.release.reporting.notify import Message, Recipient
+    from manyfest.notify.message import Message
+    from manyfest.release.reporting.notify import Recipient
     from manyfest.release.reporting.report import ReleaseReport
     from manyfest.release.steps.step import Outcome, Release
     from manyfest.release.tags.plan import PlannedTag

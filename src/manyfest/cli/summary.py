@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from manyfest.cli.text import size
+from manyfest.markdown import code, escaped, table
 from manyfest.oci.reference import Name
 from manyfest.release.reporting.links import page_of
-from manyfest.release.reporting.markdown import code, escaped, table
 from manyfest.release.reporting.report import DestinationReport, ReleaseReport
 
 

@@ -1,12 +1,13 @@
-"""What people are told of a release, in the words of a short message."""
+"""What people are told of a release, in the words of a short message. It is Markdown where that is
+known: Gotify's page shows a bare address as text that leads nowhere."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from manyfest.notify.message import HIGH, Message
 from manyfest.oci.reference import Name
 from manyfest.release.reporting.links import page_of, run_page
-from manyfest.release.reporting.notify import Message
 from manyfest.release.reporting.report import ErrorReport, ReleaseReport
 
 _LONGEST = 1000
@@ -16,25 +17,28 @@ _LONGEST = 1000
 def released(report: ReleaseReport, environ: Mapping[str, str]) -> Message:
     """That a release is out, where, and under which tags."""
     places = [place.repository for place in report.destinations]
-    return Message(
-        event="released",
-        title=f"{report.name} {report.version} is released",
-        lines=(
+    return Message.of_lines(
+        f"{report.name} {report.version} is released",
+        (
             ", ".join(each.platform for each in report.platforms),
             *(f"{each.repository}: {', '.join(each.tags)}" for each in report.destinations),
             report.digest,
         ),
         link=_page(places) or run_page(environ),
+        tone="success",
+        in_markdown=True,
     )
 
 
 def failed(report: ReleaseReport, environ: Mapping[str, str]) -> Message:
     """That a release failed, and why; the error says where the tags stand."""
-    return Message(
-        event="failed",
-        title=f"{report.name} {report.version} was not released",
-        lines=(_line(report.error),) if report.error else (),
+    return Message.of_lines(
+        f"{report.name} {report.version} was not released",
+        (_line(report.error),) if report.error else (),
         link=run_page(environ),
+        tone="failure",
+        priority=HIGH,
+        in_markdown=True,
     )
 
 
@@ -43,11 +47,12 @@ def rolled_back(
 ) -> Message:
     """That moving tags, the ``references``, are back at an earlier ``version``."""
     places = [Name.parse(reference).place for reference in references]
-    return Message(
-        event="rolled back",
-        title=f"{name} is back at {version}",
-        lines=tuple(references),
+    return Message.of_lines(
+        f"{name} is back at {version}",
+        tuple(references),
         link=_page(places) or run_page(environ),
+        tone="warning",
+        in_markdown=True,
     )
 
 

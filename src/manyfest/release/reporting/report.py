@@ -186,7 +186,7 @@ def plan_report(release: Release) -> PlanReport:
         smoke=smoke.command if smoke and not release.joins else (),
         destinations=tuple(name.place for name in release.destinations),
         tags=_tags(release),
-        notify=tuple(each.label for each in recipients(release.config)),
+        notify=tuple(each.address.label for each in recipients(release.config)),
     )
 
 

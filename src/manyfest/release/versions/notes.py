@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from manyfest.markdown import escaped_but_code
 from manyfest.release.project.metadata import web_address
-from manyfest.release.reporting.markdown import escaped_but_code
 from manyfest.release.versions import git
 from manyfest.release.versions.commits import QUIET, Change, changes
 from manyfest.release.versions.proposal import folders_of

@@ -15,12 +15,18 @@ beginning only."""
 def escaped(text: str) -> str:
     """``text`` on one line, in which nothing is markup. No more is escaped than that takes: some
     people see it as it is."""
-    return _MARKS.sub(_escape, " ".join(_printable(text).split()))
+    return _MARKS.sub(_escape, plain(text))
+
+
+def plain(text: str) -> str:
+    """``text`` on one line for where there is no markup. Control characters are shown, also those
+    that turn the direction of writing."""
+    return " ".join(_printable(text).split())
 
 
 def escaped_but_code(text: str) -> str:
     """The same, in which code between backticks stays code."""
-    parts = _CODE.split(" ".join(_printable(text).split()))  # every second one is code
+    parts = _CODE.split(plain(text))  # every second one is code
     return "".join(part if at % 2 else _MARKS.sub(_escape, part) for at, part in enumerate(parts))
 
 
@@ -30,7 +36,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def code(text: str) -> str:
     """``text`` on one line as code, whatever it is."""
-    shown = " ".join(_printable(text).split())
+    shown = plain(text)
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     space = " " if shown.startswith("`") or shown.endswith("`") else ""
