@@ -28,11 +28,16 @@ from tests.unit.watching import event, of_registry
         ),
         (event("incomplete"), "is no longer complete"),
         (event("moved", place="ghcr.io/us/app"), "was moved in ghcr.io/us/app"),
-        (event("vanished", place="ghcr.io/us/app"), "is gone in ghcr.io/us/app"),
+        (event("vanished", place="ghcr.io/us/app"), "is gone from ghcr.io/us/app"),
+        (event("vanished", place="ghcr.io/us/app", what="gone"), "is gone everywhere"),
+        (event("complete", place="mirror.example/app"), "is complete in mirror.example/app"),
         (event("differ"), "is not the same in all registries"),
         (event("agree"), "is the same in all registries again"),
-        (of_registry("unreachable", why="no such host"), "gives no answers: no such host"),
-        (of_registry("recovered"), "answers again"),
+        (
+            of_registry("unreachable", why="no such host", lag=90.0),
+            "gives no answers, for 1 min 30 s now: no such host",
+        ),
+        (of_registry("recovered", lag=720.0), "answers again, after 12 min"),
     ],
 )
 def test_each_kind(happened: Event, words: str) -> None:

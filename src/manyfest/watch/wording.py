@@ -33,6 +33,10 @@ def subject(event: Event) -> str:
 
 def claim(event: Event) -> str:
     """What happened to its subject, and no more: ``is late``."""
+    if event.kind == "complete" and event.place:  # a mirror's
+        return "is complete"
+    if _is_last(event):
+        return "is gone everywhere"
     return _CLAIMS[event.kind].replace("{platform}", event.platform)
 
 
@@ -42,12 +46,33 @@ def told(event: Event) -> str:
 
 
 def circumstances(event: Event) -> str:
-    """Where it happened, how long after the version was first seen, and why, as far as that is
-    known."""
-    where = f" in {event.place}" if event.place else ""
-    after = "" if event.lag is None else f", {span(event.lag)} after it was first seen"
+    """Where it happened, when, and why, as far as that is known."""
     why = f": {event.why}" if event.why else ""
-    return f"{where}{after}{why}"
+    return f"{where(event)}{_lag(event)}{why}"
+
+
+def where(event: Event) -> str:
+    """``in ghcr.io/gotify/server`` with a space before it, or nothing."""
+    if not event.place or _is_last(event):
+        return ""
+    return f" {'from' if event.kind == 'vanished' else 'in'} {event.place}"
+
+
+def _is_last(event: Event) -> bool:
+    """Whether a tag is gone from everywhere by this."""
+    return event.kind == "vanished" and event.what == "gone"
+
+
+def _lag(event: Event) -> str:
+    """For how long a registry gives no answers, or how long after its first sighting a version
+    came to this."""
+    if event.lag is None:
+        return ""
+    if event.kind == "unreachable":
+        return f", for {span(event.lag)} now"
+    if event.kind == "recovered":
+        return f", after {span(event.lag)}"
+    return f", {span(event.lag)} after it was first seen"
 
 
 def span(seconds: float) -> str:

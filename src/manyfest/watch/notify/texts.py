@@ -21,7 +21,7 @@ from manyfest.notify.message import HIGH, LOW, NORMAL, Message, Tone
 from manyfest.watch import addresses
 from manyfest.watch.recipients import Recipient
 from manyfest.watch.values import Event, Kind
-from manyfest.watch.wording import circumstances, claim, span, subject, told
+from manyfest.watch.wording import circumstances, claim, span, subject, told, where
 
 MOST_LINES = 50
 """Of what happened, in one message; what is more is counted."""
@@ -123,8 +123,7 @@ def _title(first: Event, events: Iterable[Event]) -> str:
     platforms = {event.platform for event in events if event.kind == "platform ready"}
     if first.kind == "platform ready" and len(platforms) > 1:
         return _one_line(f"{subject(first)} has {len(platforms)} platforms ready")
-    where = f" in {first.place}" if first.place and first.kind != "platform ready" else ""
-    return _one_line(f"{subject(first)} {claim(first)}{where}")
+    return _one_line(f"{subject(first)} {claim(first)}{where(first)}")
 
 
 def _count(events: Iterable[Event]) -> str:
