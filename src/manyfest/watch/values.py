@@ -96,9 +96,9 @@ class Doubt(Struct, frozen=True, kw_only=True):
 
 class PlaceSeen(Struct, frozen=True, kw_only=True):
     """What is believed of a tag in one place. ``digest`` is that of its index, empty if the tag is
-    not there, ``since`` the moment from which that is so, ``first_seen`` when it was there for the
-    first time, ``complete_at`` since when all platforms are ready under that digest. ``answered_at``
-    is its last answer; ``silence`` is why it gives none since ``silent_since``.
+    not there, ``since`` the moment from which that is so, ``first_seen`` when this version was
+    there for the first time, ``complete_at`` since when all platforms are ready under that digest.
+    ``answered_at`` is its last answer; ``silence`` is why it gives none since ``silent_since``.
 
     ``lost_at`` is since when it is not complete any more under that digest, ``late_at`` when a
     mirror was told to be late. ``earlier`` are digests that it held before, the last one first, and
@@ -111,7 +111,7 @@ class PlaceSeen(Struct, frozen=True, kw_only=True):
     since: float = 0.0
     first_seen: float | None = None
     complete_at: float | None = None
-    platforms: dict[str, PlatformSeen] = {}  # noqa: RUF012 - msgspec copies it
+    platforms: dict[str, PlatformSeen] = {}
     answered_at: float | None = None
     silent_since: float | None = None
     silence: str = ""
@@ -133,7 +133,8 @@ class TagState(Struct, frozen=True, kw_only=True):
     first place that has it and is no mirror holds. All of these begin anew when the tag moves.
 
     ``first_complete_at`` is when this version was complete for the first time, whatever became of
-    it; ``untold`` that nobody was told, since it was so when the watch began.
+    it; ``untold`` that it is complete, or differs, and nobody was told, for it was so when the
+    watch began.
     """
 
     image: str

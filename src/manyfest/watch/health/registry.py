@@ -59,9 +59,7 @@ def _told(state: RegistryState, now: float) -> Event | None:
         return None
     lasted = max(0.0, now - since)
     if state.down_since is None and state.failures >= FAILURES and lasted >= LASTING:
-        return Event(
-            kind="unreachable", at=now, registry=state.registry, why=state.why, lag=lasted
-        )
+        return Event(kind="unreachable", at=now, registry=state.registry, why=state.why, lag=lasted)
     if state.down_since is not None and state.answers >= ANSWERS:
         return Event(kind="recovered", at=now, registry=state.registry, lag=lasted)
     return None
