@@ -25,6 +25,9 @@
     │   └── NeedsBuilder                     RUN, where programs are not run
     ├── CheckFailed                          an image does not hold what it must
     ├── ReleaseError                         a release could not go on
+    ├── HistoryError                         the history of a watch cannot be used
+    │   └── HistoryAway                      not now, but it may be later
+    │       └── HistoryInUse                 another process has it
     └── AnswerIsNo                  exit 3   the question was answered: no
 
 An error reads as one line: where, what and why, how to mend it. Where a file
@@ -181,6 +184,19 @@ class CheckFailed(ManyfestError):
 
 class ReleaseError(ManyfestError):
     """A release could not go on; the message says what stands where."""
+
+
+class HistoryError(ManyfestError):
+    """The history of a watch cannot be opened, read or written."""
+
+
+class HistoryAway(HistoryError):
+    """The database does not answer or takes nothing at present. Nothing was written, or nobody
+    knows: the same may be tried again."""
+
+
+class HistoryInUse(HistoryAway):
+    """Another process has the history open."""
 
 
 class AnswerIsNo(ManyfestError):

@@ -34,24 +34,28 @@ metadata = MetaData()
 
 
 class Text(types.TypeDecorator[str]):
-    """Text from anywhere: what registries and people wrote may hold characters that PostgreSQL, or
-    UTF-8, has no place for."""
+    """Text that sorts byte by byte, whatever language the database speaks. What registries and
+    people wrote may hold characters that PostgreSQL, or UTF-8, has no place for: they are marked.
+    """
 
     impl = types.Text
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[str]:
+        """The database's own type."""
+        collation = "C" if dialect.name == "postgresql" else None
+        return dialect.type_descriptor(types.Text(collation=collation))
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """The same text, with a replacement character for each of those."""
-        if value is None or value.isascii() and "\0" not in value:
+        """The text that the database takes."""
+        if value is None or (value.isascii() and "\0" not in value):
             return value
         return value.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
-"""A row's number: SQLite counts up only what is called an integer."""
-
-_SORTED = types.Text().with_variant(types.Text(collation="C"), "postgresql")
-"""Text that sorts byte by byte, whatever language the database speaks."""
+"""A row's number: SQLite counts up only what is called an integer. Where others keep the number,
+in a link say, none is used again (``sqlite_autoincrement``)."""
 
 batches = Table(
     "batches",
@@ -76,7 +80,7 @@ tags = Table(
     Column("image", Text, nullable=False),
     Column("tag", Text, nullable=False),
     Column("state", LargeBinary, nullable=False),  # JSON of a TagState
-    Column("rank", _SORTED, nullable=False),  # sorts as the versions do
+    Column("rank", Text, nullable=False),  # sorts as the versions do
     Column("standing", Text, nullable=False),  # complete, incomplete, late, differ or gone
     Column("first_seen", Float),
     Column("changed_at", Float, nullable=False),
@@ -121,6 +125,7 @@ events = Table(
     Index("events_of_tag", "image", "tag", "at"),
     Index("events_of_kind", "image", "kind", "at"),
     Index("events_of_registry", "registry", "at"),
+    sqlite_autoincrement=True,
 )
 
 incidents = Table(
@@ -141,6 +146,7 @@ incidents = Table(
     Index("incidents_open", "ended"),
     Index("incidents_of_registry", "registry", "began"),
     Index("incidents_of_tag", "image", "tag", "began"),
+    sqlite_autoincrement=True,
 )
 
 registries = Table(
@@ -191,6 +197,7 @@ notices = Table(
         postgresql_where=text("delivered_at IS NULL AND given_up_at IS NULL"),
     ),
     Index("notices_delivered", "delivered_at"),
+    sqlite_autoincrement=True,
 )
 
 users = Table(
@@ -211,6 +218,7 @@ tokens = Table(
     Column("may_write", Boolean, nullable=False),
     Column("made_at", Float, nullable=False),
     Column("used_at", Float),
+    sqlite_autoincrement=True,
 )
 
 sessions = Table(
