@@ -13,6 +13,7 @@ from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.serve.app import Registry
 from manyfest.serve.content import Content
 from manyfest.serve.local import AppTransport
+from manyfest.serve.policy import Policy
 from manyfest.serve.storage import Storage
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import Body, Request
@@ -45,13 +46,19 @@ class Answer:
 
 class Client:
     """Speaks to a registry in this process, which serves a folder or other ``content``. Paths are
-    given without ``/v2/``."""
+    given without ``/v2/``. What is in ``fields`` goes along with every request."""
 
     def __init__(
-        self, root: Path, *, read_only: bool = False, content: Content | None = None
+        self,
+        root: Path,
+        *,
+        read_only: bool = False,
+        content: Content | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.root = root
-        self.registry = Registry(content or root, read_only=read_only)
+        self.registry = Registry(content or root, read_only=read_only, policy=policy)
+        self.fields: dict[str, str] = {}
         self._transport = AppTransport(self.registry)
 
     @property
@@ -61,7 +68,8 @@ class Client:
 
     def call(self, method: str, path: str, body: bytes | Body = b"", **headers: str) -> Answer:
         url = path if path.startswith("/") else f"/v2/{path}"
-        fields = Headers({name.replace("_", "-"): value for name, value in headers.items()})
+        own = {name.replace("_", "-"): value for name, value in headers.items()}
+        fields = Headers({**self.fields, **own})
         request = Request(
             method=method, url=f"http://registry.test{url}", headers=fields, body=body
         )

@@ -14,6 +14,9 @@ from manyfest.serve.routes import Route, find_route
         ("/v2/", Route("version")),
         ("/v2", Route("version")),
         ("/v2/_catalog", Route("catalog")),
+        ("/token", Route("token")),
+        ("/", Route("overview")),
+        ("/repositories/team/app", Route("page", "team/app")),
         ("/v2/app/tags/list", Route("tags", "app")),
         ("/v2/a/b/c/manifests/v1", Route("manifest", "a/b/c", "v1")),
         ("/v2/app/blobs/sha256:ab", Route("blob", "app", "sha256:ab")),
@@ -31,7 +34,7 @@ def test_the_parts_of_a_path(path: str, route: Route) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1/", "/v2/app", "/v2/app/tags", "/v2/app/manifests/", "/v2//tags/list", "/v2/x/y"],
+    ["/x", "/v1/", "/repositories/", "/token/x", "/v2/app", "/v2/app/tags", "/v2/app/manifests/", "/v2//tags/list", "/v2/x/y"],
 )
 def test_a_path_that_means_nothing_is_a_404(path: str) -> None:
     with pytest.raises(Refusal) as caught:

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import logging
+import os
+from itertools import count
 from pathlib import Path
+from time import perf_counter
 
+from msgspec.structs import replace
+
+from manyfest.attempts import network
 from manyfest.errors import ManyfestError
 from manyfest.serve import blobs, listings, manifests
+from manyfest.serve.access import token_service
 from manyfest.serve.asgi import Receive, Request, Response, Scope, Send, respond
 from manyfest.serve.call import Call, Handler
 from manyfest.serve.content import Content
 from manyfest.serve.errors import Refusal, refusal_of, storage_refusal
-from manyfest.serve.routes import Endpoint, find_route
+from manyfest.serve.limits import Turnstile
+from manyfest.serve.metrics import Gauges
+from manyfest.serve.observed import Exchange
+from manyfest.serve.page.endpoints import Pages
+from manyfest.serve.policy import Policy
+from manyfest.serve.routes import Endpoint, Route, find_route
 from manyfest.serve.storage import Storage
 
 logger = logging.getLogger(__name__)
 
 _READING = frozenset({"GET", "HEAD"})
+_UPLOADS = frozenset[Endpoint]({"uploads", "upload"})
+_SENDING = frozenset({"POST", "PUT", "PATCH"})
+
+_PROCESS = os.urandom(4).hex()
+"""How the names of this process's requests begin."""
 
 _HANDLERS: dict[Endpoint, dict[str, Handler]] = {
     "version": {"GET": listings.version, "HEAD": listings.version},
@@ -43,23 +60,49 @@ _HANDLERS: dict[Endpoint, dict[str, Handler]] = {
 
 class Registry:
     """Serves ``content``, or the folder at that path. With ``read_only`` it answers only what
-    changes nothing."""
+    changes nothing. Without a ``policy`` everybody may do everything, and nothing is noted."""
 
-    def __init__(self, content: Content | Path, *, read_only: bool = False) -> None:
+    def __init__(
+        self, content: Content | Path, *, read_only: bool = False, policy: Policy | None = None
+    ) -> None:
         self.content = Storage(content) if isinstance(content, Path) else content
+        self.policy = policy or Policy()
         self._read_only = read_only or self.content.read_only
+        self._turnstile = Turnstile(self.policy.limits)
+        self._observers = self.policy.observers
+        self._numbers = count()
+        self._handlers = _HANDLERS | _pages()
+        if self.policy.gate is not None:
+            self._handlers["token"] = token_service.handlers(self.policy.gate)
 
     def prepare(self) -> None:
         """Make the content ready before the first request. Raises as
         :meth:`~manyfest.serve.content.Content.prepare` does."""
         self.content.prepare(read_only=self._read_only)
+        if self.policy.metrics is not None:
+            self.policy.metrics.watch(self._gauges())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
             request = Request(scope, receive)
-            await respond(request, await self._answer(request), send)
+            if self._observers:
+                await self._observed(request, send)
+            else:
+                await respond(request, await self._answer(request), send)
+
+    async def _observed(self, request: Request, send: Send) -> None:
+        began = perf_counter()
+        request.id = f"{_PROCESS}{next(self._numbers):08x}"
+        response = await self._answer(request)
+        try:
+            await respond(request, response, send)
+        finally:
+            client = self.policy.places.client(request)
+            exchange = Exchange(request, response, client, perf_counter() - began)
+            for observer in self._observers:
+                observer.observe(exchange)
 
     async def _answer(self, request: Request) -> Response:
         try:
@@ -77,13 +120,46 @@ class Registry:
 
     async def _handle(self, request: Request) -> Response:
         route = find_route(request.path, request.raw_path)
-        handlers = _HANDLERS[route.endpoint]
-        handler = handlers.get(request.method)
-        if handler is None or (self._read_only and request.method not in _READING):
-            allowed = [method for method in handlers if not self._read_only or method in _READING]
-            what = f"{request.method[:20]} is not possible here"
+        meant = request.query().get("ns", "")
+        if meant and route.name:
+            route = replace(route, name=self.content.named(route.name, meant))
+        request.route = route
+        handler = self._handler(route, request.method)
+        policy = self.policy
+        client = network(policy.places.client(request)) if policy.limits.rate else ""
+        self._turnstile.request(client)
+        if policy.gate is None:
+            call = Call(self.content, request, route, self._read_only)
+        else:
+            visitor = await policy.gate.admit(request, route)
+            request.user = visitor.name
+            call = Call(self.content, request, route, self._read_only, visitor)
+        if route.endpoint not in _UPLOADS or request.method not in _SENDING:
+            return await handler(call)
+        with self._turnstile.uploading(request.user or network(policy.places.client(request))):
+            return await handler(call)
+
+    def _handler(self, route: Route, method: str) -> Handler:
+        handlers = self._handlers.get(route.endpoint)
+        if handlers is None:
+            raise Refusal("UNSUPPORTED", "there is nothing at this path", status=404)
+        reading_only = self._read_only and route.endpoint != "token"
+        allowed = [each for each in handlers if not reading_only or each in _READING]
+        if method not in allowed:
+            what = f"{method[:20]} is not possible here"
             raise Refusal("UNSUPPORTED", what, headers={"Allow": ", ".join(allowed)})
-        return await handler(Call(self.content, request, route, self._read_only))
+        return handlers[method]
+
+    def _gauges(self) -> Gauges:
+        turnstile, content = self._turnstile, self.content
+        if not isinstance(content, Storage):
+            return Gauges(uploads=lambda: turnstile.uploads)
+        return Gauges(
+            uploads=lambda: turnstile.uploads,
+            unfinished=lambda: content.uploads.unfinished,
+            used=content.room.count,
+            root=content.root,
+        )
 
     async def _live(self, receive: Receive, send: Send) -> None:
         """The start and the stop of a server (ASGI, "Lifespan")."""
@@ -96,3 +172,8 @@ class Registry:
             await send({"type": "lifespan.startup.complete"})
         self.content.close()
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _pages() -> dict[Endpoint, dict[str, Handler]]:
+    pages = Pages()
+    return {"overview": pages.overview(), "page": pages.repository()}

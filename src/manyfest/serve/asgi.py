@@ -16,8 +16,9 @@ from msgspec import Struct, field
 
 from manyfest.errors import ConnectionFailed
 from manyfest.oci import json
-from manyfest.serve.bodies import FilePart, StreamPart
+from manyfest.serve.bodies import Body, FilePart, LivePart, StreamPart
 from manyfest.serve.errors import Refusal
+from manyfest.serve.routes import Route
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -35,21 +36,40 @@ _MOST_PARAMETERS = 32
 
 
 class Request:
-    """A request as the application sees it: the path is decoded, the body is yet to come."""
+    """A request as the application sees it: the path is decoded, the body is yet to come.
 
-    __slots__ = ("_receive", "_scope", "method", "path")
+    ``route``, ``user`` and ``id`` are what was found out about it, ``received`` how many bytes of
+    its body have come.
+    """
+
+    __slots__ = ("_receive", "_scope", "id", "method", "path", "received", "route", "user")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
         self._receive = receive
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.route: Route | None = None
+        self.user = ""
+        self.id = ""
+        self.received = 0
 
     @property
     def raw_path(self) -> bytes:
         """The path as it was sent, if the server tells."""
         raw: bytes = self._scope.get("raw_path") or b""
         return raw
+
+    @property
+    def client(self) -> str:
+        """The address that the connection comes from; empty if there is none."""
+        client = self._scope.get("client")
+        return str(client[0]) if client else ""
+
+    @property
+    def scheme(self) -> str:
+        """``http``, or ``https`` if this connection has TLS."""
+        return str(self._scope.get("scheme", "http"))
 
     @property
     def sends_files(self) -> bool:
@@ -108,6 +128,7 @@ class Request:
             if chunk:
                 chunks.append(chunk)
                 size += len(chunk)
+                self.received += len(chunk)
             if chunks and (size >= PART_SIZE or not more):
                 yield b"".join(chunks)
                 chunks, size = [], 0
@@ -142,7 +163,7 @@ class Response(Struct, frozen=True):
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | FilePart | StreamPart = b""
+    body: bytes | Body = b""
 
     @classmethod
     def json(cls, value: object, headers: Mapping[str, str] | None = None) -> Response:
@@ -160,7 +181,11 @@ class Response(Struct, frozen=True):
 async def respond(request: Request, response: Response, send: Send) -> None:
     """Send the answer, a file without reading it here where the server can do that."""
     await send(
-        {"type": "http.response.start", "status": response.status, "headers": _fields(response)}
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": _fields(response, request.id),
+        }
     )
     body = response.body
     if request.method == "HEAD":
@@ -169,17 +194,30 @@ async def respond(request: Request, response: Response, send: Send) -> None:
         await send({"type": "http.response.body", "body": body})
     elif isinstance(body, FilePart) and body.part is None and request.sends_files:
         await send({"type": "http.response.pathsend", "path": str(body.path)})
+    elif isinstance(body, LivePart):
+        await _send_live(body, response.length, send)
     else:
         await _send_part(body, send)
 
 
-def _fields(response: Response) -> list[tuple[bytes, bytes]]:
+def _fields(response: Response, identity: str) -> list[tuple[bytes, bytes]]:
     fields = [(b"docker-distribution-api-version", b"registry/2.0")]
+    if identity:
+        fields.append((b"x-request-id", identity.encode("ascii")))
     for name, value in response.headers.items():
         fields.append((name.lower().encode("ascii"), value.encode("latin-1")))
     if response.status not in (204, 304):
         fields.append((b"content-length", str(response.length).encode("ascii")))
     return fields
+
+
+async def _send_live(content: LivePart, left: int, send: Send) -> None:
+    """What is raised here breaks the connection, so nobody takes half of a body for the whole."""
+    async for chunk in content.chunks(content.part or range(content.size)):
+        left -= len(chunk)
+        await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
+    if not content.size:
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _send_part(content: FilePart | StreamPart, send: Send) -> None:

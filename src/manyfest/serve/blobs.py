@@ -14,6 +14,7 @@ from manyfest.serve import ranges
 from manyfest.serve.asgi import Response
 from manyfest.serve.call import Call
 from manyfest.serve.errors import Refusal
+from manyfest.serve.repository import Repository
 from manyfest.serve.room import NoRoom
 from manyfest.serve.routes import Route
 from manyfest.serve.uploads import Writer, unknown_upload
@@ -22,18 +23,20 @@ from manyfest.serve.uploads import Writer, unknown_upload
 async def get_blob(call: Call) -> Response:
     """GET and HEAD of a blob, or of a range of it."""
     digest = Digest.parse(call.item)
-    body = call.repository.body(digest)
+    tag = f'"{digest}"'
+    unchanged = tag in call.request.header("if-none-match")
+    to_send = call.request.method == "GET" and not unchanged
+    body = await call.repository.find_blob(digest, to_send=to_send)
     if body is None:
         raise Refusal("BLOB_UNKNOWN", f"{digest} is not in {call.name}")
     if call.request.method == "HEAD" and not call.read_only:
         call.changing.rely_on(digest)
-    tag = f'"{digest}"'
     headers = {"Docker-Content-Digest": str(digest), "ETag": tag, "Accept-Ranges": "bytes"}
     headers["Cache-Control"] = "max-age=31536000"
-    if tag in call.request.header("if-none-match"):
+    if unchanged:
         return Response(304, headers)
     headers["Content-Type"] = "application/octet-stream"
-    field = call.request.header("range") if call.request.method == "GET" else ""
+    field = call.request.header("range") if to_send else ""
     part = ranges.wanted(field, body.size) if call.request.header("if-range") in ("", tag) else None
     if part is None:
         return Response(200, headers, body)
@@ -99,16 +102,27 @@ async def cancel_upload(call: Call) -> Response:
 
 async def _mount(call: Call, query: dict[str, str]) -> bool:
     """Whether the blob could be had: from the repository that the client names, or from any if it
-    names none. That gives nobody more than they have, while all may read every repository.
-    """
+    names none. A repository that it may not read is as good as none."""
     digest = Digest.parse(query["mount"])
     repository = call.storage.repository(call.name)
     if "from" not in query:
-        return await asyncio.to_thread(repository.mount_any, digest)
+        return await asyncio.to_thread(_mount_any, call, repository, digest)
     source = query["from"]
-    if not is_repository(source):
+    if not is_repository(source) or not call.visitor.may("read", source):
         return False
     return await asyncio.to_thread(repository.mount, digest, call.storage.repository(source))
+
+
+def _mount_any(call: Call, repository: Repository, digest: Digest) -> bool:
+    """Where not everybody may read everything, only what may be read is looked at, so that how
+    long it takes tells nothing of the rest."""
+    if call.visitor.sees_all:
+        return repository.mount_any(digest)
+    return any(
+        repository.mount(digest, call.storage.repository(name))
+        for name in call.content.names()
+        if call.visitor.may("read", name)
+    )
 
 
 async def _complete(call: Call, digest: Digest) -> Response:
@@ -135,6 +149,7 @@ async def _receive(call: Call, writer: Writer) -> None:
     """Write the body. What was not meant so, or does not fit, is taken back: a body without an end
     must not keep the disk full until it is given up."""
     limit = _expected(call, writer)
+    writer.expect(call.request.length() or 0)
     try:
         received = await _write(call, writer, limit)
     except (NoRoom, OSError):

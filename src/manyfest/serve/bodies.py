@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from msgspec import Struct
@@ -38,3 +38,15 @@ class StreamPart(Struct, frozen=True):
         if self.part is not None:
             pass_over(reader, self.part.start)
         return reader
+
+
+class LivePart(Struct, frozen=True):
+    """Bytes that are still arriving: all ``size`` of them, or a range within. ``chunks`` gives
+    those of a range as they come, and raises if they never will."""
+
+    chunks: Callable[[range], AsyncIterator[bytes]]
+    size: int
+    part: range | None = None
+
+
+Body = FilePart | StreamPart | LivePart

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from msgspec import Struct
 
+from manyfest.serve.access.visitor import ANYBODY, Visitor
 from manyfest.serve.asgi import Request, Response
 from manyfest.serve.content import Content, Readable
 from manyfest.serve.errors import Refusal
@@ -21,6 +22,7 @@ class Call(Struct, frozen=True):
     request: Request
     route: Route
     read_only: bool = False
+    visitor: Visitor = ANYBODY
 
     @property
     def name(self) -> str:
@@ -49,6 +51,11 @@ class Call(Struct, frozen=True):
     def changing(self) -> Repository:
         """The repository, which must exist, to be changed. Raises as the others do."""
         return self.storage.existing(self.route.name)
+
+
+def warned(repository: Readable) -> dict[str, str]:
+    """The header field with what a client should know of an answer; none as a rule."""
+    return {"Warning": repository.warning} if repository.warning else {}
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -14,7 +14,7 @@ from manyfest.errors import NotFound, UsageError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
-from manyfest.serve.bodies import FilePart, StreamPart
+from manyfest.serve.bodies import Body
 
 
 class TagNames(Protocol):
@@ -37,8 +37,26 @@ class Readable(Protocol):
     @property
     def name(self) -> str: ...
 
-    def body(self, digest: Digest) -> FilePart | StreamPart | None:
-        """The blob; ``None`` if it is not in this repository."""
+    @property
+    def warning(self) -> str:
+        """What a client should know of the last answer (RFC 9111, "Warning"); empty as a rule."""
+        ...
+
+    async def find_blob(self, digest: Digest, *, to_send: bool) -> Body | None:
+        """The blob; ``None`` if it is not in this repository. Unless it is ``to_send``, nobody
+        will read it."""
+        ...
+
+    async def find_tag(self, tag: str) -> Digest | None:
+        """The manifest that the tag means, if there is such a tag."""
+        ...
+
+    async def find_manifest(self, digest: Digest) -> Manifest:
+        """Raises :class:`~manyfest.serve.errors.Refusal` if it is not here."""
+        ...
+
+    async def find_referrers(self, subject: Digest) -> Iterable[Descriptor]:
+        """What points at ``subject``, by digest: artifact type and annotations included."""
         ...
 
     def known_manifest(self, digest: Digest) -> Manifest | None:
@@ -49,7 +67,13 @@ class Readable(Protocol):
         """Raises :class:`~manyfest.serve.errors.Refusal` if it is not here."""
         ...
 
-    async def tag_list(self) -> TagNames: ...
+    async def tag_list(self) -> TagNames:
+        """The tags whose manifests are here."""
+        ...
+
+    async def tag_names(self) -> Sequence[str]:
+        """All tags that there are, in ASCII order."""
+        ...
 
     def referrers(self, subject: Digest) -> Iterable[Descriptor]:
         """What points at ``subject``, by digest: artifact type and annotations included."""
@@ -92,11 +116,21 @@ class Content(Protocol):
         """Let go of open files."""
         ...
 
+    def named(self, name: str, registry: str) -> str:
+        """What the repository is called here that ``registry`` calls ``name``. Clients that take
+        this registry for a mirror of others ask so (containerd's ``?ns=``).
 
-def content_at(paths: Sequence[Path], *, quota: int | None = None) -> Content:
+        Raises :class:`~manyfest.serve.errors.Refusal` if it cannot be had here.
+        """
+        ...
+
+
+def content_at(
+    paths: Sequence[Path], *, quota: int | None = None, largest: int | None = None
+) -> Content:
     """What is to be served of ``paths``: one registry's folder, which need not be there yet, or
     any number of archives and layouts. Which they are is seen by looking. ``quota`` is how many
-    bytes a folder may have.
+    bytes a folder may have, and ``largest`` how many a blob that is pushed to it.
 
     Raises :class:`~manyfest.errors.UsageError` and :class:`~manyfest.errors.NotFound`.
     """
@@ -116,7 +150,7 @@ def content_at(paths: Sequence[Path], *, quota: int | None = None) -> Content:
             where=str(folders[0]),
             mend="name archives and OCI layouts only, or this folder only",
         )
-    return Storage(folders[0], quota=quota)
+    return Storage(folders[0], quota=quota, largest=largest)
 
 
 def _is_source(path: Path) -> bool:

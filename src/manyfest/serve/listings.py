@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import urlencode
 
 from manyfest.oci import json
@@ -14,8 +14,7 @@ from manyfest.oci.limits import MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.serve.asgi import Request, Response
-from manyfest.serve.call import Call
-from manyfest.serve.content import Readable
+from manyfest.serve.call import Call, warned
 from manyfest.serve.errors import Refusal
 
 _MOST_TAGS = 10_000
@@ -33,16 +32,27 @@ async def version(_call: Call) -> Response:
 
 async def list_tags(call: Call) -> Response:
     """The tags of a repository, a page at a time if asked."""
-    tags = await call.repository.tag_list()
-    names, headers = _page(tags.names, call.request, _MOST_TAGS)
+    repository = call.repository
+    tags = await repository.tag_names()
+    names, headers = _page(tags, call.request, _MOST_TAGS)
+    headers |= warned(repository)
     return Response.json({"name": call.name, "tags": names}, headers)
 
 
 async def list_repositories(call: Call) -> Response:
     """The catalogue."""
-    everything = await asyncio.to_thread(call.content.names)
-    names, headers = _page(everything, call.request, _MOST_REPOSITORIES)
+    readable = await readable_names(call)
+    names, headers = _page(readable, call.request, _MOST_REPOSITORIES)
     return Response.json({"repositories": names}, headers)
+
+
+async def readable_names(call: Call) -> list[str]:
+    """The repositories that the visitor may read."""
+
+    def find() -> list[str]:
+        return [name for name in call.content.names() if call.visitor.may_see(name)]
+
+    return await asyncio.to_thread(find)
 
 
 async def list_referrers(call: Call) -> Response:
@@ -51,8 +61,9 @@ async def list_referrers(call: Call) -> Response:
     query = call.request.query()
     kind, last = query.get("artifactType", ""), query.get("last", "")
     repository = call.content.repository(call.name)
-    found, more = await asyncio.to_thread(_referrers, repository, subject, kind, last)
-    headers = {"Content-Type": OCI_INDEX}
+    referrers = await repository.find_referrers(subject)
+    found, more = await asyncio.to_thread(_referrers, referrers, kind, last)
+    headers = {"Content-Type": OCI_INDEX, **warned(repository)}
     if kind:
         headers["OCI-Filters-Applied"] = "artifactType"
     if more:
@@ -63,12 +74,12 @@ async def list_referrers(call: Call) -> Response:
 
 
 def _referrers(
-    repository: Readable, subject: Digest, kind: str, last: str
+    referrers: Iterable[Descriptor], kind: str, last: str
 ) -> tuple[tuple[Descriptor, ...], bool]:
     """One page of referrers after ``last``, and whether there are more."""
     page: list[Descriptor] = []
     size = 0
-    for referrer in repository.referrers(subject):
+    for referrer in referrers:
         if str(referrer.digest) <= last or (kind and referrer.artifact_type != kind):
             continue
         size += len(json.dumps(referrer))
@@ -98,4 +109,6 @@ def _count(text: str, most: int) -> int:
 
 
 def _next(request: Request, query: dict[str, str]) -> str:
+    meant = request.query().get("ns")
+    query |= {"ns": meant} if meant else {}
     return f'<{request.path}?{urlencode(query)}>; rel="next"'

@@ -13,7 +13,7 @@ from manyfest.oci.mediatypes import MANIFESTS, OCI_INDEX, OCI_MANIFEST, is_forei
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import is_tag
 from manyfest.serve.asgi import Response
-from manyfest.serve.call import Call
+from manyfest.serve.call import Call, warned
 from manyfest.serve.content import Readable
 from manyfest.serve.errors import Refusal, unknown_manifest
 from manyfest.serve.repository import Repository
@@ -23,11 +23,9 @@ async def get_manifest(call: Call) -> Response:
     """GET and HEAD by tag or digest. What is stored is the answer, whatever ``Accept`` says."""
     repository = call.repository
     digest = await _resolve(repository, call.item)
-    manifest = repository.known_manifest(digest)
-    if manifest is None:
-        manifest = await asyncio.to_thread(repository.manifest, digest)
+    manifest = repository.known_manifest(digest) or await repository.find_manifest(digest)
     tag = f'"{digest}"'
-    headers = {"Docker-Content-Digest": str(digest), "ETag": tag}
+    headers = {"Docker-Content-Digest": str(digest), "ETag": tag, **warned(repository)}
     if tag in call.request.header("if-none-match"):
         return Response(304, headers)
     headers["Content-Type"] = manifest.descriptor.media_type
@@ -107,8 +105,7 @@ async def _resolve(repository: Readable, reference: str) -> Digest:
     digest = _by_digest(reference)
     if digest is not None:
         return digest
-    tags = await repository.tag_list()
-    found = tags.by_name.get(reference)
+    found = await repository.find_tag(reference)
     if found is None:
         raise unknown_manifest(reference, repository.name)
     return found

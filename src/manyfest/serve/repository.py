@@ -13,6 +13,7 @@ its name says, and pushing a manifest without a tag rewrites nothing.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import time
@@ -50,6 +51,8 @@ _PAUSE = 0.025
 class Repository:
     """The content of one repository. Threads and processes may share it."""
 
+    warning = ""
+
     def __init__(self, name: str, folder: Path, pool: BlobPool, memory: ManifestMemory) -> None:
         self.name = name
         self.layout = LayoutStore(folder / LAYOUT)
@@ -74,7 +77,7 @@ class Repository:
         """Where the blob lies, or would."""
         return self.layout.blobs.path(digest)
 
-    def body(self, digest: Digest) -> FilePart | None:
+    async def find_blob(self, digest: Digest, *, to_send: bool) -> FilePart | None:  # noqa: ARG002 - it costs nothing
         """The blob; ``None`` if it is not in this repository."""
         size = self.layout.blobs.size(digest)
         return None if size is None else FilePart(self.blob(digest), size)
@@ -120,6 +123,14 @@ class Repository:
         """Its tags, as they are now."""
         return await self.tags.current()
 
+    async def tag_names(self) -> list[str]:
+        """All tags, in ASCII order."""
+        return (await self.tags.current()).names
+
+    async def find_tag(self, tag: str) -> Digest | None:
+        """The manifest that the tag means, if there is such a tag."""
+        return (await self.tags.current()).by_name.get(tag)
+
     # Manifests
 
     def known_manifest(self, digest: Digest) -> Manifest | None:
@@ -142,14 +153,19 @@ class Repository:
         self._memory.put(self.name, manifest)
         return manifest
 
-    def add_manifest(self, manifest: Manifest) -> None:
-        """Store it; what it points at must be here. No tag is set."""
-        if not self.exists():
+    async def find_manifest(self, digest: Digest) -> Manifest:
+        """The same, without holding up the event loop."""
+        return await asyncio.to_thread(self.manifest, digest)
+
+    def add_manifest(self, manifest: Manifest, *, whole: bool = True) -> None:
+        """Store it; what it points at must be here, if it is to be ``whole``. No tag is set."""
+        if whole and not self.exists():
             self._check_children(manifest)  # what is refused makes no repository
         digest = manifest.descriptor.digest
         blob, marker = self.blob(digest), Path(self._marker(digest))
         with self._adding():
-            self._check_children(manifest)
+            if whole:
+                self._check_children(manifest)
             self._pool.admit_bytes(manifest.raw, digest, blob)
             if manifest.body.subject is not None:
                 _link(blob, self._referrers(manifest.body.subject.digest) / _file_name(digest))
@@ -182,6 +198,10 @@ class Repository:
             except Refusal:
                 continue  # it is being deleted, or the push of it was killed
             yield as_referrer(manifest)
+
+    async def find_referrers(self, subject: Digest) -> Iterator[Descriptor]:
+        """The same, to be gone through in a thread."""
+        return self.referrers(subject)
 
     # What is no longer needed
 
@@ -216,6 +236,17 @@ class Repository:
         for digest in digests:
             if self._is_old(digest, limit):
                 self.blob(digest).unlink(missing_ok=True)
+
+    def forget(self, digest: Digest, limit: float) -> None:
+        """Remove the blob or manifest, with its tags, if nobody has had a use for it since
+        ``limit``. Raises as :meth:`alone` and :meth:`remove_manifest`."""
+        if not self._is_old(digest, limit):
+            return
+        if self.is_manifest(digest):
+            self.remove_manifest(digest)
+            return
+        with self.alone():
+            self.drop_blobs([digest], limit)
 
     def dangling_referrers(self, limit: float) -> Iterator[Path]:
         """Places among the referrers whose manifests are not here: their pushes were killed."""
@@ -274,6 +305,10 @@ class Repository:
                     "MANIFEST_INVALID",
                     f"{child.digest} has {size} bytes, but the manifest says {child.size}",
                 )
+
+    def is_manifest(self, digest: Digest) -> bool:
+        """Whether it was stored here as a manifest, and not as a blob alone."""
+        return os.path.exists(self._marker(digest))
 
     def _has_manifest(self, digest: Digest) -> bool:
         return os.path.exists(self._marker(digest)) or self._is_listed(digest)

@@ -30,7 +30,7 @@ class Room:
 
     def __init__(self, root: Path, *, quota: int | None = None) -> None:
         self._folders = (root / "blobs", root / "uploads")
-        self._quota = quota
+        self.quota = quota
         self._used: int | None = None
         self._counted = float("-inf")
         self._guard = Lock()
@@ -39,23 +39,42 @@ class Room:
         """Account for so many more bytes. Raises :class:`NoRoom` if they do not fit."""
         if shutil.disk_usage(self._folders[1]).free - size < RESERVE:
             raise NoRoom("DENIED", "the registry's disk is full", status=507)
-        if self._quota is None:
+        if self.quota is None:
             return
         with self._guard:
             if not self._fits(size) and time.monotonic() - self._counted > _COUNTED_AGAIN:
-                self._used, self._counted = self._count(), time.monotonic()
+                self._used, self._counted = self.count(), time.monotonic()
             if not self._fits(size):
-                raise NoRoom("DENIED", f"the registry may hold {self._quota} bytes and is full")
+                raise NoRoom("DENIED", f"the registry may hold {self.quota} bytes and is full")
             self._used = (self._used or 0) + size
+
+    def give_back(self, size: int) -> None:
+        """So many bytes that were accounted for do not come after all."""
+        with self._guard:
+            if self._used is not None:
+                self._used -= size
+
+    def lacking(self, size: int) -> int:
+        """How many bytes must go for ``size`` more to fit; 0 if they do."""
+        disk = size + RESERVE - shutil.disk_usage(self._folders[1]).free
+        if self.quota is None:
+            return max(disk, 0)
+        with self._guard:
+            if not self._fits(size):
+                self._used, self._counted = self.count(), time.monotonic()
+            return max(disk, (self._used or 0) + size - self.quota, 0)
+
+    def count_again(self) -> None:
+        """Something was removed: what there is must be counted before anything is refused."""
+        with self._guard:
+            self._used, self._counted = None, float("-inf")
 
     def _fits(self, size: int) -> bool:
         return (
-            self._quota is not None
-            and self._used is not None
-            and (self._used + size <= self._quota)
+            self.quota is not None and self._used is not None and (self._used + size <= self.quota)
         )
 
-    def _count(self) -> int:
+    def count(self) -> int:
         """Bytes of everything that is stored, each file once whatever names it has."""
         sizes: dict[int, int] = {}
         for top in self._folders:

@@ -15,11 +15,22 @@ from manyfest.oci.reference import is_repository
 from manyfest.serve.errors import Refusal
 
 Endpoint = Literal[
-    "version", "catalog", "tags", "blob", "uploads", "upload", "manifest", "referrers"
+    "version",
+    "catalog",
+    "tags",
+    "blob",
+    "uploads",
+    "upload",
+    "manifest",
+    "referrers",
+    "token",
+    "overview",
+    "page",
 ]
 
 _PATH = re.compile(
-    r"/v2/(?P<name>.+)/"
+    r"/repositories/(?P<shown>.+)(?P<page>)"
+    r"|/v2/(?P<name>.+)/"
     r"(?:tags/list(?P<tags>)"
     r"|blobs/uploads/?(?P<uploads>)"
     r"|blobs/uploads/(?P<upload>[^/]+)"
@@ -34,6 +45,8 @@ _FIXED: dict[str, Endpoint] = {
     "/v2": "version",
     "/v2/": "version",
     "/v2/_catalog": "catalog",
+    "/token": "token",
+    "/": "overview",
 }
 
 
@@ -60,7 +73,7 @@ def find_route(path: str, raw_path: bytes = b"") -> Route:
     match = _PATH.fullmatch(path)
     if match is None:
         raise Refusal("UNSUPPORTED", "there is nothing at this path", status=404)
-    name = match["name"]
+    name = match["name"] or match["shown"]
     if not is_repository(name) or b"%2f" in raw_path.lower():
         raise Refusal("NAME_INVALID", f"{name[:80]!r} is not a repository's name")
     endpoint = cast("Endpoint", match.lastgroup)

@@ -24,6 +24,7 @@ from msgspec import Struct
 from manyfest.errors import StoreError, UsageError
 from manyfest.serve.app import Registry
 from manyfest.serve.content import Content
+from manyfest.serve.policy import Policy
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ _THREADS = 32
 """For writing, hashing and syncing. Most of them wait for the disk at any time."""
 
 _BACKLOG = 1024
+_HEAD_TAKES = 20_000
+"""Milliseconds."""
 
 _TIDIED_EVERY = 3600.0
 """Seconds."""
@@ -81,6 +84,7 @@ def run(
     on_ready: Callable[[str], None],
     read_only: bool = False,
     certificate: Certificate | None = None,
+    policy: Policy | None = None,
 ) -> None:
     """Serve ``content``, or the folder at that path, until SIGINT or SIGTERM, then answer what is
     under way.
@@ -94,7 +98,8 @@ def run(
         _on_signals(stop)
         on_ready(address)
 
-    asyncio.run(_serve(Registry(content, read_only=read_only), listen, started, certificate))
+    registry = Registry(content, read_only=read_only, policy=policy)
+    asyncio.run(_serve(registry, listen, started, certificate))
 
 
 @contextmanager
@@ -104,6 +109,7 @@ def running(
     *,
     read_only: bool = False,
     certificate: Certificate | None = None,
+    policy: Policy | None = None,
 ) -> Iterator[str]:
     """Serve ``content``, or the folder at that path, from a thread while the block runs; gives the
     address."""
@@ -113,7 +119,7 @@ def running(
         try:
             asyncio.run(
                 _serve(
-                    Registry(content, read_only=read_only),
+                    Registry(content, read_only=read_only, policy=policy),
                     listen,
                     lambda address, stop: ready.set_result((address, stop)),
                     certificate,
@@ -140,14 +146,16 @@ async def _serve(
     server_class = _granian()
     secured = certificate.checked() if certificate else {}
     with closing(_hold(listen)) as held, closing(registry.content):
-        registry.prepare()  # not before the address is known to be free
         host, port = held.getsockname()[:2]
+        registry.policy.check(host, secured=certificate is not None)
+        registry.prepare()  # not before the address is known to be free
         server = server_class(
             registry,
             address=host,
             port=port,
             interface="asginl",
             http="1",
+            http1_settings=_http_settings(),
             websockets=False,
             backlog=_BACKLOG,
             log_enabled=False,
@@ -155,16 +163,17 @@ async def _serve(
         )
         loop = asyncio.get_running_loop()
         loop.set_default_executor(ThreadPoolExecutor(_THREADS, "manyfest-serve"))
-        serving = asyncio.create_task(server.serve())
-        await _accepting(host, port, serving)
+        async with registry.policy.upheld():
+            serving = asyncio.create_task(server.serve())
+            await _accepting(host, port, serving)
 
-        def stop() -> None:
-            loop.call_soon_threadsafe(server.stop)
+            def stop() -> None:
+                loop.call_soon_threadsafe(server.stop)
 
-        started(_written(host, port), stop)
-        tidying = asyncio.create_task(_tidy(registry.content))
-        await serving
-        tidying.cancel()
+            started(_written(host, port), stop)
+            tidying = asyncio.create_task(_tidy(registry.content))
+            await serving
+            tidying.cancel()
 
 
 def _no_password() -> str:
@@ -178,6 +187,13 @@ async def _tidy(content: Content) -> None:
             await asyncio.to_thread(content.tidy)
         except OSError:
             logger.exception("what was given up cannot be removed")
+
+
+def _http_settings() -> object:
+    """A client has so long to send the head of a request."""
+    from granian.http import HTTP1Settings
+
+    return HTTP1Settings(header_read_timeout=_HEAD_TAKES)
 
 
 def _granian() -> Any:
@@ -197,7 +213,7 @@ def _hold(listen: str) -> socket.socket:
     granian would share a port with another server that is willing to (SO_REUSEPORT), and tells
     nobody which free port it took. So the address is taken here, alone, and shared afterwards.
     """
-    host, port = _address(listen)
+    host, port = parse_address(listen)
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -216,7 +232,8 @@ def _hold(listen: str) -> socket.socket:
     return held
 
 
-def _address(listen: str) -> tuple[str, int]:
+def parse_address(listen: str) -> tuple[str, int]:
+    """The two parts of ``HOST:PORT``. Raises :class:`UsageError`."""
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (colon and host and port.isascii() and port.isdigit() and int(port[:6]) < 65536):

@@ -85,6 +85,10 @@ class Sources:
             raise unknown_repository(name)
         return self._repositories[name]
 
+    def named(self, name: str, registry: str) -> str:  # noqa: ARG002 - it stands for all of them
+        """The name as it is: whichever registry it was in, it is here under this name."""
+        return name
+
     def tidy(self) -> None:
         """Nothing is left behind here."""
 
@@ -112,6 +116,8 @@ class Sources:
 
 class SourceRepository:
     """One repository. It has the blobs that its images have, and no others."""
+
+    warning = ""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -146,7 +152,7 @@ class SourceRepository:
                 )
             self._blobs.setdefault(blob.digest, (source, blob))
 
-    def body(self, digest: Digest) -> FilePart | StreamPart | None:
+    async def find_blob(self, digest: Digest, *, to_send: bool) -> FilePart | StreamPart | None:  # noqa: ARG002 - it costs nothing
         """The blob; ``None`` if it is not in this repository."""
         found = self._blobs.get(digest)
         if found is None:
@@ -166,6 +172,22 @@ class SourceRepository:
         if found is None:
             raise unknown_manifest(str(digest), self.name)
         return found
+
+    async def find_manifest(self, digest: Digest) -> Manifest:
+        """The same."""
+        return self.manifest(digest)
+
+    async def find_tag(self, tag: str) -> Digest | None:
+        """The manifest that the tag means, if there is such a tag."""
+        return self.by_name.get(tag)
+
+    async def find_referrers(self, subject: Digest) -> list[Descriptor]:
+        """The same as :meth:`referrers`."""
+        return self.referrers(subject)
+
+    async def tag_names(self) -> list[str]:
+        """All tags, in ASCII order."""
+        return self.names
 
     async def tag_list(self) -> SourceRepository:
         """Its tags, which never change."""

@@ -29,16 +29,18 @@ _OWN = {"blobs", "repositories", "uploads"}
 
 
 class Storage:
-    """All repositories in ``root``, which together may have ``quota`` bytes. Threads and processes
-    may share them."""
+    """All repositories in ``root``, which together may have ``quota`` bytes; a blob that is pushed
+    may have ``largest``. Threads and processes may share them."""
 
     read_only = False
 
-    def __init__(self, root: Path, *, quota: int | None = None) -> None:
+    def __init__(
+        self, root: Path, *, quota: int | None = None, largest: int | None = None
+    ) -> None:
         self.root = root
-        room = Room(root, quota=quota)
-        self.uploads = Uploads(root / "uploads", room)
-        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads", room)
+        self.room = Room(root, quota=quota)
+        self.uploads = Uploads(root / "uploads", self.room, largest=largest)
+        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads", self.room)
         self._memory = ManifestMemory()
         self._repositories: dict[str, Repository] = {}
 
@@ -87,9 +89,17 @@ class Storage:
         """Every blob, whether a repository has it or not."""
         return self._pool.shared()
 
+    def is_held(self, digest: Digest) -> bool:
+        """Whether some repository has the blob."""
+        return self._pool.is_held(digest)
+
     def release(self, digest: Digest) -> None:
         """Give a blob's disk space back if no repository has it."""
         self._pool.release(digest)
+
+    def named(self, name: str, registry: str) -> str:  # noqa: ARG002 - it stands for all of them
+        """The name as it is: whoever asks for a registry's repository here means this one."""
+        return name
 
     def tidy(self) -> None:
         """Remove the uploads that were given up."""

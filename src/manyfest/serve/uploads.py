@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from manyfest.oci.digest import Digest
 from manyfest.serve.errors import Refusal
-from manyfest.serve.room import Room
+from manyfest.serve.room import NoRoom, Room
 from manyfest.stores.base import CHUNK_SIZE
 
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
@@ -56,13 +56,20 @@ class _Progress(Struct, frozen=True):
 
 
 class Uploads:
-    """The unfinished uploads in ``folder``, as far as there is ``room`` for them."""
+    """The unfinished uploads in ``folder``, as far as there is ``room`` for them. None may become
+    larger than ``largest`` bytes."""
 
-    def __init__(self, folder: Path, room: Room) -> None:
+    def __init__(self, folder: Path, room: Room, *, largest: int | None = None) -> None:
         self.folder = folder
         self.room = room
+        self.largest = largest
         self._progress: OrderedDict[Path, _Progress] = OrderedDict()
         self._guard = Lock()
+
+    @property
+    def unfinished(self) -> int:
+        """Those that were begun and wait to be gone on with, as far as this process knows."""
+        return len(self._progress)
 
     def begin(self, repository: str, algorithm: str = "sha256") -> str:
         """Start an upload to the repository; gives its identity.
@@ -192,13 +199,21 @@ class Writer:
 
     def append(self, data: bytes) -> None:
         """Write and hash, which both let other threads run meanwhile. Raises :class:`Refusal` if
-        there is no room for it."""
+        there is no room for it, or it is too large."""
+        self.expect(len(data))
         self._uploads.room.take(len(data))
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
         self._hash.update(data)
         self.size += len(data)
+
+    def expect(self, size: int) -> None:
+        """So many more bytes are to come. Raises :class:`~manyfest.serve.room.NoRoom` if the blob
+        would be too large."""
+        largest = self._uploads.largest
+        if largest is not None and self.size + size > largest:
+            raise NoRoom("SIZE_INVALID", f"a blob may have {largest} bytes at most", status=413)
 
     def roll_back(self) -> None:
         """Take back what this request wrote."""

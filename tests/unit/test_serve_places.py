@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import pytest
+
+from manyfest.errors import UsageError
+from manyfest.serve.access.places import Places
+from manyfest.serve.asgi import Message, Request
+
+
+def request(client: str = "192.0.2.1", scheme: str = "http", **fields: str) -> Request:
+    async def receive() -> Message:
+        raise AssertionError
+
+    headers = [(name.replace("_", "-").encode(), text.encode()) for name, text in fields.items()]
+    scope = {
+        "method": "GET",
+        "path": "/v2/",
+        "client": (client, 1234) if client else None,
+        "scheme": scheme,
+        "headers": headers,
+    }
+    return Request(scope, receive)
+
+
+def test_the_client_is_who_the_connection_comes_from() -> None:
+    asked = request(x_forwarded_for="203.0.113.9")
+    assert Places().client(asked) == "192.0.2.1"
+    assert Places(proxies=["10.0.0.0/8"]).client(asked) == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "client"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("203.0.113.9, 10.1.2.3", "203.0.113.9"),
+        ("", "10.0.0.1"),
+        ("203.0.113.9,", "203.0.113.9"),
+    ],
+)
+def test_a_trusted_proxy_says_who_asks(forwarded: str, client: str) -> None:
+    """What stands before the last address that is no proxy's may be made up."""
+    places = Places(proxies=["10.0.0.0/8"])
+    assert places.client(request("10.0.0.1", x_forwarded_for=forwarded)) == client
+
+
+def test_the_url_is_the_one_that_was_asked() -> None:
+    assert Places().url(request(host="registry.test:5000")) == "http://registry.test:5000"
+    assert Places().url(request(host="[::1]:5000", scheme="https")) == "https://[::1]:5000"
+
+
+def test_a_trusted_proxy_says_what_was_asked_of_it() -> None:
+    asked = request(
+        "10.0.0.1",
+        host="inside:5000",
+        x_forwarded_proto="https",
+        x_forwarded_host="registry.example.org",
+    )
+    assert Places(proxies=["10.0.0.1"]).url(asked) == "https://registry.example.org"
+    assert Places().url(asked) == "http://inside:5000"
+
+
+def test_a_url_that_is_told_counts_for_everybody() -> None:
+    places = Places("https://registry.example.org/")
+    assert places.url(request(host="x")) == "https://registry.example.org"
+
+
+@pytest.mark.parametrize("host", ["", 'x",realm="y', "a b", "x/../y", "x\r\ny", "é"])
+def test_what_is_no_host_leads_nowhere(host: str) -> None:
+    assert Places().url(request(host=host)) == ""
+
+
+@pytest.mark.parametrize("url", ["registry", "ftp://x", "https://", "https://x/y", "https://x?y"])
+def test_a_url_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="is not a registry's URL"):
+        Places(url)
+
+
+def test_a_proxy_that_is_no_address_is_refused() -> None:
+    with pytest.raises(UsageError, match="'proxy' is not an address or a network"):
+        Places(proxies=["proxy"])
