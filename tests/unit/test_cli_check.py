@@ -13,6 +13,7 @@ from manyfest.graph import read_graph
 from manyfest.stores.registry.http import Request, Response
 from tests import images
 from tests.quirks import Send, said
+from tests.signing import Key, payload_of, sign_by_tag
 from tests.unit.check_images import Images, directory, program
 from tests.unit.cli import Manyfest, make_layout, reach
 from tests.unit.internet import BOTH, ONE, TWO, Internet
@@ -163,3 +164,31 @@ def test_a_place_that_cannot_be_one_is_wrong_usage(
     told = manyfest("check", *arguments)
     assert (told.code, told.out) == (2, "")
     assert told.err.startswith(f"manyfest: {line}")
+
+
+def test_what_is_complete_and_not_signed_with_the_key_is_a_no(
+    manyfest: Manyfest, internet: Internet, tmp_path: Path
+) -> None:
+    key, path = Key(), tmp_path / "cosign.pub"
+    path.write_bytes(key.pem)
+    root = internet.put("one.example", BOTH)
+    told = manyfest("check", "--signed-by", str(path), ONE)
+    assert (told.code, told.err) == (3, "")
+    rows = told.out.splitlines()
+    assert (rows[0], rows[2].split()[1]) == (f"{ONE}  NOT ready", "unsigned")
+    assert rows[2].endswith("  it is not signed")
+
+    store = internet.hosts["one.example"].store("app")
+    payload = payload_of(str(root.descriptor.digest))
+    sign_by_tag(store, root, (payload, key.sign(payload)))
+    told = manyfest("check", "--signed-by", str(path), ONE)
+    assert (told.code, told.out.splitlines()[0]) == (0, f"{ONE}  ready")
+
+
+def test_a_key_that_cannot_be_used_is_told_before_anybody_is_asked(
+    manyfest: Manyfest, internet: Internet
+) -> None:
+    told = manyfest("check", "--signed-by", "nowhere.pub", ONE)
+    assert (told.code, told.out) == (2, "")
+    assert "nowhere.pub: the key cannot be read: No such file or directory" in told.err
+    assert internet.hosts["one.example"].asked() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from manyfest.check.signed import WhyUnsigned
 from manyfest.check.soak import Decision, Event, Question, State
 from manyfest.check.wait import Patience, wait
 from manyfest.check.watched import Asked, Watched
@@ -96,6 +97,7 @@ def watched(
     *stores: Scripted,
     rest: Callable[[], float] = lambda: 0.0,
     require_registry: Callable[[], None] = lambda: None,
+    why_unsigned: WhyUnsigned | None = None,
 ) -> list[Watched]:
     return [
         Watched(
@@ -106,6 +108,7 @@ def watched(
                 reference=f"{store.label}:{TAG}",
                 rest=rest,
                 require_registry=require_registry,
+                why_unsigned=why_unsigned,
             )
         )
         for store in stores

@@ -13,6 +13,7 @@ from manyfest.check.instead import Instead, find_instead
 from manyfest.check.places import Places
 from manyfest.check.readiness import Readiness, readiness, with_findings
 from manyfest.check.report import Finding
+from manyfest.check.signed import WhyUnsigned, with_signatures
 from manyfest.copy import JOBS
 from manyfest.errors import ManyfestError
 from manyfest.oci.platform import Platform
@@ -43,16 +44,18 @@ def check_everywhere(
     wanted: Sequence[Platform] = (),
     *,
     deep: bool = False,
+    why_unsigned: WhyUnsigned | None = None,
     progress: Progress | None = None,
 ) -> tuple[list[Answer], list[ManyfestError]]:
     """The answer of each place, in their order, and the errors of those that could not tell.
 
     Without platforms that are ``wanted`` it is about all that any of the places has. With ``deep``
-    every byte of what is complete is read, and what reading it raises is raised.
+    every byte of what is complete is read, and what reading it raises is raised. With
+    ``why_unsigned`` all must be signed too.
     """
     with ExitStack() as opened:
         sources = {each: opened.enter_context(stores.source(each)) for each in places.references}
-        looked = _look(sources, wanted)
+        looked = _look(sources, wanted, why_unsigned)
         answers = {at: Answer(each) for at, each in looked.items() if isinstance(each, Readiness)}
         if deep:
             for at, answer in answers.items():
@@ -68,11 +71,15 @@ def check_everywhere(
 
 
 def _look(
-    sources: Mapping[Reference, Source], wanted: Sequence[Platform]
+    sources: Mapping[Reference, Source],
+    wanted: Sequence[Platform],
+    why_unsigned: WhyUnsigned | None,
 ) -> dict[Reference, Readiness | ManyfestError]:
     def look(reference: Reference) -> Readiness | ManyfestError:
+        source = sources[reference]
         try:
-            return readiness(sources[reference], reference.target, wanted, str(reference))
+            answer = readiness(source, reference.target, wanted, str(reference))
+            return with_signatures(source, answer, why_unsigned) if why_unsigned else answer
         except ManyfestError as error:
             return error
 

@@ -21,7 +21,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
 
-State = Literal["ready", "missing", "partial", "mislabelled", "different"]
+State = Literal["ready", "missing", "partial", "mislabelled", "different", "unsigned"]
 
 ANY = "any"
 """What stands for a platform where nobody asked for one and there is none."""

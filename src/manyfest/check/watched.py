@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from manyfest.check.parts import Memory
 from manyfest.check.readiness import Readiness, readiness
+from manyfest.check.signed import WhyUnsigned, with_signatures
 from manyfest.check.soak import Answer, Silence
 from manyfest.errors import ConnectionFailed, ContentError, ManyfestError, RegistryError
 from manyfest.oci.platform import Platform
@@ -26,6 +27,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     reference: str
     rest: Callable[[], float]
     require_registry: Callable[[], None]
+    why_unsigned: WhyUnsigned | None = None
 
 
 class Watched:
@@ -67,7 +69,9 @@ class Watched:
         if not (answer.digest or self._has_answered):
             # Any web server says 404 to what it does not know.
             asked.require_registry()
-        return answer
+        if asked.why_unsigned is None:
+            return answer
+        return with_signatures(asked.source, answer, asked.why_unsigned)
 
 
 def may_pass(error: ManyfestError, *, has_answered: bool) -> bool:

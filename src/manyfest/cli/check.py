@@ -9,6 +9,7 @@ import click
 from manyfest.cli.check_text import answer_text, facts
 from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
+from manyfest.cli.signed_by import signed_by_option, why_unsigned
 from manyfest.cli.text import tell
 
 EXIT_NO = 3
@@ -24,6 +25,7 @@ EXIT_NO = 3
     metavar="PLACE",
     help="It must be the same there: HOST, HOST/PREFIX/ or HOST/REPOSITORY. Repeatable.",
 )
+@signed_by_option
 @click.option("--deep", is_flag=True, help="Read every byte: digests, programs, entrypoints.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_registries
@@ -32,6 +34,7 @@ def command(
     references: tuple[str, ...],
     platforms: tuple[str, ...],
     elsewhere: tuple[str, ...],
+    signed_by: str,
     *,
     deep: bool,
     as_json: bool,
@@ -40,7 +43,8 @@ def command(
     in every registry.
 
     The answer is yes (exit 0) or no (exit 3). A registry that does not answer is an error. Without
-    --platform it is about every platform that any of the registries has.
+    --platform it is about every platform that any of the registries has. With --signed-by the index
+    must be signed with that key, or each platform's image.
     """
     from manyfest.check.everywhere import check_everywhere
     from manyfest.check.places import find_places
@@ -51,7 +55,14 @@ def command(
     places = find_places(map(Reference.parse, references), elsewhere)
     shown = session.progress() if deep else nullcontext(NoProgress())
     with session.stores() as stores, shown as progress:
-        answers, silent = check_everywhere(stores, places, wanted, deep=deep, progress=progress)
+        answers, silent = check_everywhere(
+            stores,
+            places,
+            wanted,
+            deep=deep,
+            why_unsigned=why_unsigned(signed_by),
+            progress=progress,
+        )
     if answers and not as_json:
         session.out("\n\n".join(map(answer_text, answers)))
     for error in silent[1:]:

@@ -10,11 +10,13 @@ import click
 from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
+from manyfest.cli.signed_by import signed_by_option, why_unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from manyfest.check.places import Places
+    from manyfest.check.signed import WhyUnsigned
     from manyfest.check.soak import Decision, Event, Question, State
     from manyfest.check.watched import Watched
     from manyfest.cli.wait_text import Lines
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     help="It must be the same there: HOST, HOST/PREFIX/ or HOST/REPOSITORY. Repeatable.",
 )
 @click.option("--digest", default="", metavar="D", help="It must be this one: sha256:…")
+@signed_by_option
 @click.option(
     "--soak",
     default="0",
@@ -55,7 +58,9 @@ def command(
     references: tuple[str, ...],
     platforms: tuple[str, ...],
     elsewhere: tuple[str, ...],
+    *,
     digest: str,
+    signed_by: str,
     soak: str,
     timeout: str,
 ) -> None:
@@ -82,9 +87,9 @@ def command(
         expected=_digest(digest),
     )
     names = [str(each) for each in places.references]
-    pacing = Pacing()
+    pacing, unsigned = Pacing(), why_unsigned(signed_by)
     with session.stores(pacing=pacing) as stores:
-        watched = [_watched(stores, each, wanted, pacing) for each in places.references]
+        watched = [_watched(stores, each, wanted, pacing, unsigned) for each in places.references]
         with interruptible(), _teller(session) as teller:
 
             def tell(events: Sequence[Event], state: State) -> None:
@@ -138,7 +143,11 @@ def _teller(session: Session) -> Lines:
 
 
 def _watched(
-    stores: Stores, reference: Reference, wanted: Sequence[Platform], pacing: Pacing
+    stores: Stores,
+    reference: Reference,
+    wanted: Sequence[Platform],
+    pacing: Pacing,
+    unsigned: WhyUnsigned | None,
 ) -> Watched:
     from manyfest.check.watched import Asked, Watched
     from manyfest.errors import UsageError
@@ -156,6 +165,7 @@ def _watched(
             reference=str(reference),
             rest=lambda: pacing.pause(name.registry),
             require_registry=lambda: stores.require_registry(name),
+            why_unsigned=unsigned,
         )
     )
 

@@ -1,0 +1,30 @@
+"""The option of commands that ask whether an image is signed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from manyfest.check.signed import WhyUnsigned
+
+signed_by_option = click.option(
+    "--signed-by",
+    default="",
+    metavar="KEY",
+    help="It must be signed with this key: a file such as cosign.pub, or env:NAME.",
+)
+
+
+def why_unsigned(key: str) -> WhyUnsigned | None:
+    """What tells why an image is not signed with ``key``; ``None`` if nobody asks for that.
+
+    Raises :class:`~manyfest.errors.UsageError` for a key that cannot be used.
+    """
+    if not key:
+        return None
+    from manyfest.trust.public_key import PublicKey
+    from manyfest.trust.signatures import Signatures
+
+    return Signatures(PublicKey.load(key)).why_unsigned

@@ -1,0 +1,1 @@
+"""Who made an image: keys, and signatures that are verified with them."""
