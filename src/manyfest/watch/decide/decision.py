@@ -125,8 +125,9 @@ def _follow(
 def _put_back(state: TagState, observed: Sequence[Observation], now: float) -> TagState:
     """The state, with nothing in it that lies in the future. If something did, the clock was put
     back, and the times of the answers that are there now may be just before now."""
-    answers = (seen.answered_at or 0.0 for seen in state.places)
-    if max((*answers, state.complete_at or 0.0, state.first_seen or 0.0)) <= now:
+    own = (getattr(state, name) for name in _TIMES)
+    of_places = (time for each in state.places for time in (each.answered_at, each.silent_since))
+    if all(time is None or time <= now for time in (*own, *of_places)):
         return state
     last = min([now, *(each.at for each in observed)])
     places = tuple(_place_put_back(seen, last) for seen in state.places)
