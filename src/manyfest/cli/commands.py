@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "rm": Command("Images", "rm", "Remove tags and manifests"),
     "check": Command("Readiness", "check", "Check that an image is whole and true"),
     "wait": Command("Readiness", "wait", "Wait until an image is complete everywhere"),
+    "watch": Command("Readiness", "watch", "Watch images all the time, and show and tell"),
     "serve": Command("Registry", "serve", "Serve a folder as a registry"),
     "login": Command("Registry", "login", "Store credentials for a registry"),
     "logout": Command("Registry", "logout", "Remove credentials for a registry"),

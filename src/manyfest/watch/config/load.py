@@ -94,6 +94,7 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> WatchConfig:
         title=file.title,
         url=file.url.rstrip("/"),
         public=file.public,
+        every=file.every.seconds,
         recipients=recipients,
         registries={
             host: RegistryRule(

@@ -72,7 +72,8 @@ class Hook(Struct, frozen=True, kw_only=True):
 
 class WatchConfig(Struct, frozen=True, kw_only=True):
     """All of it. ``url`` is where people reach the page, or empty; those who did not sign in see
-    it if it is ``public``; ``database`` is SQLAlchemy's URL,
+    it if it is ``public``; Images that do not say
+    how often they are looked at are so ``every`` so many seconds. ``database`` is SQLAlchemy's URL,
     which may hold a password, or empty for a file beside the configuration; ``keep`` is for how
     many seconds what was observed is kept. ``path`` is the file it was read from, if it was."""
 
@@ -80,6 +81,7 @@ class WatchConfig(Struct, frozen=True, kw_only=True):
     title: str = "Releases"
     url: str = ""
     public: bool = True
+    every: float = 300.0
     recipients: dict[str, Recipient] = {}
     registries: dict[str, RegistryRule] = {}
     hooks: dict[str, Hook] = {}

@@ -31,7 +31,8 @@ class Measured:
     """A transport around the network that tells how each request to a registry went.
 
     ``name_of`` gives the registry that an origin belongs to, or nothing: what gives out tokens is
-    none. ``stopped`` says that the watch ends.
+    none. ``sending`` is called before each request to a registry, in its thread; ``stopped`` says
+    that the watch ends.
     """
 
     def __init__(
@@ -40,15 +41,16 @@ class Measured:
         *,
         name_of: Callable[[Origin], str | None],
         note: Callable[[Sample], None],
+        sending: Callable[[], None],
         stopped: Callable[[], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._inner = inner
         self._name_of = name_of
         self._note = note
+        self._sending = sending
         self._stopped = stopped
         self._clock = clock
-        self._own = threading.local()
 
     def send(self, request: Request) -> Response:
         """See :class:`~manyfest.stores.registry.http.Transport`."""
@@ -59,7 +61,7 @@ class Measured:
             return self._stopped() or time.monotonic() - start > LONGEST_REQUEST
 
         if registry is not None:
-            self._own.sent = self.sent() + 1
+            self._sending()
         try:
             response = self._inner.send(replace(request, given_up=given_up))
         except ConnectionFailed as error:
@@ -70,10 +72,6 @@ class Measured:
         why = f"it answers {status}" if status >= 500 else ""
         self._tell(registry, start, why=why, limited=status == 429)
         return response
-
-    def sent(self) -> int:
-        """How many requests to registries this thread has sent."""
-        return getattr(self._own, "sent", 0)
 
     def close(self) -> None:
         self._inner.close()
@@ -110,18 +108,32 @@ class Network:
         log: Callable[[str], None] | None = None,
     ) -> None:
         self._names: dict[str, str] = {}
+        self._ca_file = ca_file
         self._stopped = stopped
         self._note = note
-        self._measured: Measured | None = None
+        self._log = log
+        self._own = threading.local()
+        self._all: list[Registries] = []
+        self._plain_http: tuple[str, ...] = ()
         self.pacing = Pacing()
-        self._registries = Registries(
-            plain_http=tuple(plain_http),
-            ca_file=ca_file,
-            log=log,
-            pacing=self.pacing,
-            policy=_ONCE,
-            caching=False,
-            around=self._measure,
+        self.allow(plain_http)
+
+    def allow(self, plain_http: Iterable[str]) -> None:
+        """From now on speak to these registries without TLS, and to no others."""
+        names = tuple(plain_http)
+        if self._all and names == self._plain_http:
+            return
+        self._plain_http = names
+        self._all.append(
+            Registries(
+                plain_http=names,
+                ca_file=self._ca_file,
+                log=self._log,
+                pacing=self.pacing,
+                policy=_ONCE,
+                caching=False,
+                around=self._measured,
+            )
         )
 
     def source(self, place: str) -> Source:
@@ -130,11 +142,11 @@ class Network:
         name = Name.parse(place)
         for scheme in ("https", "http"):
             self._names[str(Origin.of(address_of(name.registry, scheme)))] = name.registry
-        return self._registries.repository(name)
+        return self._all[-1].repository(name)
 
     def require_registry(self, registry: str) -> None:
         """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
-        self._registries.require_registry(registry)
+        self._all[-1].require_registry(registry)
 
     def rest(self, registry: str) -> float:
         """Seconds for which the registry wants to be left alone."""
@@ -142,17 +154,21 @@ class Network:
 
     def sent(self) -> int:
         """How many requests to registries this thread has sent."""
-        return self._measured.sent() if self._measured else 0
+        return getattr(self._own, "sent", 0)
 
     def close(self) -> None:
         """End all connections."""
-        self._registries.close()
+        for each in self._all:
+            each.close()
 
-    def _measure(self, network: Transport) -> Transport:
-        self._measured = Measured(
+    def _measured(self, network: Transport) -> Transport:
+        return Measured(
             network,
             name_of=lambda origin: self._names.get(str(origin)),
             note=self._note,
+            sending=self._count,
             stopped=self._stopped,
         )
-        return self._measured
+
+    def _count(self) -> None:
+        self._own.sent = self.sent() + 1

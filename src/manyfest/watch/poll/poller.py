@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from random import random
 from typing import Protocol
 
@@ -66,13 +66,26 @@ class Repositories(Protocol):
         ...
 
 
+class Told(Protocol):
+    """Who is told what is found."""
+
+    def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
+        """These tags are watched from now on. ``was_there``: nobody knows since when they are
+        there, as with all that the first look at a repository finds. It does not wait."""
+        ...
+
+    def observe(self, observation: Observation) -> None:
+        """What a place said of a tag. It may make the thread that asked wait."""
+        ...
+
+
 class _Image:
     """A watched image: its places, which of its tags are looked at, and when all of each was asked
     for."""
 
     def __init__(self, asked: WatchedImage, repositories: Repositories) -> None:
         self.asked = asked
-        self.tags = WatchedTags(asked.tags)
+        self.tags = WatchedTags(asked.tags, asked.rule.settle)
         platforms = [Platform.parse(each) for each in asked.rule.platforms]
         self.places = {
             place.repository: SeenImage(
@@ -81,6 +94,7 @@ class _Image:
             for place in asked.rule.places
         }
         self.followed: set[str] = set()
+        self.listed: set[str] = set()
         self.checked: dict[Look, float] = {}
 
     def looks(self, tag: str = "") -> list[Look]:
@@ -93,8 +107,7 @@ def _opener(repositories: Repositories, place: str) -> Callable[[], Source]:
 
 
 class Poller:
-    """See the module. ``tell`` takes each observation, and may make the thread that made it wait;
-    ``clock`` is the time since 1970.
+    """See the module. ``told`` takes what is found; ``clock`` is the time since 1970.
 
     Whatever thread may call :meth:`watch`, :meth:`hint` and :meth:`stop`.
     """
@@ -102,14 +115,14 @@ class Poller:
     def __init__(
         self,
         repositories: Repositories,
-        tell: Callable[[Observation], None],
+        told: Told,
         *,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random,
     ) -> None:
         self._repositories = repositories
-        self._tell = tell
+        self._told = told
         self._clock = clock
         self._timer = timer
         self._jitter = jitter
@@ -155,7 +168,7 @@ class Poller:
                 known = True
                 if tag and not (is_tag(tag) and image.tags.admit(tag)):
                     continue  # one that is not watched
-                self._follow(image)
+                self._follow(image, is_new=bool(image.listed))
                 for look in image.looks(tag):
                     self._lane(look).hint(look, self._timer())
             self._changed.notify_all()
@@ -263,7 +276,8 @@ class Poller:
         if again:
             image.checked[look] = self._timer()
         with self._lock:
-            image.tags.see(look.repository, look.tag, is_there=bool(answer.digest))
+            is_there = bool(answer.digest)
+            image.tags.see(look.repository, look.tag, is_there=is_there, at=self._timer())
         self._observe(look, answer)
         return "answered", every, _SETTLED if answer.ready else _UNFINISHED
 
@@ -278,7 +292,8 @@ class Poller:
         with self._changed:
             if self._images.get(look.image) is image:
                 image.tags.list(look.repository, tags)
-                self._follow(image)
+                self._follow(image, is_new=look.repository in image.listed)
+                image.listed.add(look.repository)
                 self._changed.notify_all()
         return "answered", every, _LIST
 
@@ -292,7 +307,7 @@ class Poller:
             self._proven.add(registry)
 
     def _observe(self, look: Look, answer: Readiness | None, silence: str = "") -> None:
-        self._tell(
+        self._told.observe(
             Observation(
                 image=look.image,
                 tag=look.tag,
@@ -312,24 +327,33 @@ class Poller:
                 if seen.place in image.places:
                     look = Look(state.image, seen.place, state.tag)
                     image.places[seen.place].recall(state.tag, seen)
-                    image.tags.see(seen.place, state.tag, is_there=bool(seen.digest))
+                    is_there = bool(seen.digest)
+                    if seen.answered_at is not None:
+                        image.listed.add(seen.place)
+                    image.tags.see(seen.place, state.tag, is_there=is_there, at=self._timer())
                     waits[look] = image.asked.every - (self._clock() - (seen.answered_at or 0.0))
         if image.asked.tags.versions or image.asked.tags.match:
             for look in image.looks():
                 self._lane(look).plan(look, self._timer(), _LIST)
         self._follow(image, waits)
 
-    def _follow(self, image: _Image, waits: Mapping[Look, float] = {}) -> None:
-        """Plan looks at the tags that are watched by now, and drop those that are not any more;
-        ``waits`` are the seconds that some can wait."""
+    def _follow(
+        self, image: _Image, waits: Mapping[Look, float] = {}, *, is_new: bool = False
+    ) -> None:
+        """Plan looks at the tags that are watched by now, and drop those that are not any more.
+        ``waits`` are the seconds that some can wait; ``is_new`` says that those that are found now
+        were not there when the watch looked last."""
         watched = image.tags.watched
+        found = watched - image.followed
+        if found:
+            self._told.find(image.asked.name, found, was_there=not is_new)
         for tag in image.followed - watched:
             for look in image.looks(tag):
                 self._lane(look).drop(look)
                 image.places[look.repository].forget(tag)
                 image.checked.pop(look, None)
         now = self._timer()
-        for tag in watched - image.followed:
+        for tag in found:
             for look in image.looks(tag):
                 wait = min(max(waits.get(look, 0.0), 0.0), image.asked.every)
                 self._lane(look).plan(look, now + wait, _UNFINISHED)

@@ -1,7 +1,7 @@
 """Which tags of an image are watched, by what its repositories list. Pure.
 
 A list only adds: one that is suddenly empty, or that cannot be had, takes nothing away. A tag that
-is gone from the lists is watched until it is seen not to be there.
+is gone from the lists is watched until it is seen not to be there, for long enough to be believed.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from manyfest.watch.poll.choose import choose
 
 
 class WatchedTags:
-    """The tags of one image."""
+    """The tags of one image, of which it is believed after ``settle`` seconds that one is gone."""
 
-    def __init__(self, choice: TagChoice) -> None:
+    def __init__(self, choice: TagChoice, settle: float) -> None:
         self._choice = choice
+        self._settle = settle
+        self._gone: dict[str, float] = {}
         self._listed: dict[str, frozenset[str]] = {}
         self._holders: dict[str, frozenset[str]] = {}
         self._watched: frozenset[str] | None = None
@@ -35,15 +37,20 @@ class WatchedTags:
             self._listed[repository] = now
             self._watched = None
 
-    def see(self, repository: str, tag: str, *, is_there: bool) -> None:
-        """A repository was asked for a tag, and answered."""
+    def see(self, repository: str, tag: str, *, is_there: bool, at: float) -> None:
+        """A repository was asked for a tag, and answered ``at`` this moment, in seconds."""
         before = self._holders.get(tag, frozenset())
         now = before | {repository} if is_there else before - {repository}
         if now:
             self._holders[tag] = now
-        else:
-            self._holders.pop(tag, None)
-        if bool(now) != bool(before) and not self._is_listed(tag):
+            self._gone.pop(tag, None)
+        elif before:
+            del self._holders[tag]
+            self._gone[tag] = at
+        elif tag in self._gone and at >= self._gone[tag] + self._settle:
+            del self._gone[tag]
+            self._watched = None
+        if now and not before and not self._is_listed(tag):
             self._watched = None
 
     def admit(self, tag: str) -> bool:
@@ -56,4 +63,4 @@ class WatchedTags:
         return any(tag in tags for tags in self._listed.values())
 
     def _known(self) -> set[str]:
-        return set(self._holders).union(*self._listed.values())
+        return set(self._holders).union(self._gone, *self._listed.values())

@@ -1,0 +1,165 @@
+"""An ASGI application on a socket, run by granian in this process.
+
+granian is an extra of the package, and is imported here only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from manyfest.errors import StoreError, UsageError
+
+_BACKLOG = 1024
+
+_HEAD_TAKES = 20_000
+"""Milliseconds that a client has to send the head of a request."""
+
+_WRONG_ADDRESS = {
+    errno.EADDRINUSE: "is taken by another program",
+    errno.EACCES: "may not be used by this user",
+    errno.EADDRNOTAVAIL: "is not an address of this machine",
+}
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """One that accepts connections at ``address``. ``stop`` may be called from any thread;
+    ``ended`` is awaited then, until what was under way is answered."""
+
+    address: str
+    stop: Callable[[], None]
+    ended: asyncio.Task[None]
+
+
+@asynccontextmanager
+async def serving(
+    app: object,
+    listen: str,
+    *,
+    threads: ThreadPoolExecutor,
+    extra: str,
+    interface: Literal["asgi", "asginl"] = "asginl",
+    options: Mapping[str, object] | None = None,
+) -> AsyncIterator[Server]:
+    """Serve ``app`` at ``listen``, ``HOST:PORT``, of which port 0 takes a free one; the block may
+    begin once connections are accepted. ``threads`` become those of the event loop; ``options`` are
+    granian's, and ``extra`` is the part of the package that brings it.
+
+    Raises :class:`~manyfest.errors.UsageError` and :class:`~manyfest.errors.StoreError`.
+    """
+    server_class = embedded(extra)
+    with closing(hold(listen)) as held:
+        host, port = held.getsockname()[:2]
+        server = server_class(
+            app,
+            address=host,
+            port=port,
+            interface=interface,
+            http="1",
+            http1_settings=_http_settings(),
+            websockets=False,
+            backlog=_BACKLOG,
+            log_enabled=False,
+            **(options or {}),
+        )
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(threads)
+        task = asyncio.create_task(server.serve())
+        await _accepting(host, port, task)
+
+        def stop() -> None:
+            loop.call_soon_threadsafe(server.stop)
+
+        yield Server(address=written(host, port), stop=stop, ended=task)
+
+
+def embedded(extra: str) -> Any:
+    """granian's server. Raises :class:`~manyfest.errors.UsageError` if it is not there."""
+    try:
+        from granian.server.embed import Server as Embedded
+    except ImportError:
+        raise UsageError(
+            "this runs on granian, which is not installed", mend=f"pip install 'manyfest[{extra}]'"
+        ) from None
+    return Embedded
+
+
+def hold(listen: str) -> socket.socket:
+    """A socket that has the address and keeps it, without listening.
+
+    granian would share a port with another server that is willing to (SO_REUSEPORT), and tells
+    nobody which free port it took. So the address is taken here, alone, and shared afterwards.
+    """
+    host, port = parse_address(listen)
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise UsageError(f"{host!r} is not a host: {error.strerror}", where=listen) from None
+    held = socket.socket(family, kind)
+    try:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(address)
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    except OSError as error:
+        held.close()
+        why = _WRONG_ADDRESS.get(error.errno or 0, f"cannot be used: {error.strerror}")
+        raise StoreError(f"{listen} {why}", mend="choose another with --listen") from None
+    return held
+
+
+def parse_address(listen: str) -> tuple[str, int]:
+    """The two parts of ``HOST:PORT``. Raises :class:`~manyfest.errors.UsageError`."""
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port[:6]) < 65536):
+        raise UsageError(f"{listen!r} is not HOST:PORT", mend="write for example 127.0.0.1:5000")
+    return host, int(port)
+
+
+def written(host: str, port: int) -> str:
+    """The two as one text."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def on_signals(stop: Callable[[], None]) -> None:
+    """Stop gracefully at the first SIGINT or SIGTERM; the second one ends the process as usual."""
+    loop = asyncio.get_running_loop()
+
+    def handle() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        # What granian says of being cut short by the second signal is of no use to anybody.
+        loop.set_exception_handler(lambda _loop, _context: None)
+        stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, handle)
+
+
+async def _accepting(host: str, port: int, task: asyncio.Task[None]) -> None:
+    """Return once connections are accepted; raise what ended the server, if that came first."""
+    while not task.done():
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.002)
+        else:
+            writer.close()
+            return
+    await task
+
+
+def _http_settings() -> object:
+    from granian.http import HTTP1Settings
+
+    return HTTP1Settings(header_read_timeout=_HEAD_TAKES)

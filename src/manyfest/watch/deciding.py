@@ -1,0 +1,389 @@
+"""From what is found to what is known: decided, kept, and only then told.
+
+One thread does it all, in the order in which it comes. What a batch of findings leads to is written
+in one transaction: the new states, the events, the incidents, and whom to tell. A history that is
+away is waited for, and whoever looks at registries waits with it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from manyfest.errors import HistoryError
+from manyfest.watch.config.values import WatchedImage
+from manyfest.watch.decide import aligned, beginning, decide, due
+from manyfest.watch.health.incidents import follow
+from manyfest.watch.health.registry import observe
+from manyfest.watch.health.values import RegistryState
+from manyfest.watch.history.batch import Batch
+from manyfest.watch.live import Live, News
+from manyfest.watch.notify.route import route
+from manyfest.watch.recipients import Recipient
+from manyfest.watch.values import Change, Event, Incident, Observation, Sample, TagState
+from manyfest.watch.wording import subject, told
+
+if TYPE_CHECKING:
+    from manyfest.watch.history.history import History
+
+logger = logging.getLogger(__name__)
+
+MOST_WAITING = 2000
+"""Observations; who has one more waits."""
+
+_AT_ONCE = 500
+"""Observations in one transaction."""
+
+_SAMPLES_EVERY = 5.0
+"""Seconds between two times that samples are written, if nothing else is."""
+
+_CONFIRM_EVERY = 30.0
+"""Seconds after which is asked again what must be confirmed and was not answered."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+"""Seconds between attempts to write to a history that is away."""
+
+Tag: TypeAlias = tuple[str, str]
+"""An image and its tag."""
+
+
+class Found(Struct, frozen=True):
+    """Tags that are watched from now on; see :class:`~manyfest.watch.poll.poller.Told`."""
+
+    image: str
+    tags: tuple[str, ...]
+    was_there: bool
+
+
+class Asks(Protocol):
+    """Who looks at registries; a :class:`~manyfest.watch.poll.poller.Poller`."""
+
+    def recheck(self, image: str, tag: str) -> None:
+        """Ask soon for all of the tag once more, in each place."""
+        ...
+
+
+class Audience(Struct, frozen=True):
+    """What is watched, and who may be told of it."""
+
+    images: Mapping[str, WatchedImage]
+    recipients: tuple[Recipient, ...]
+
+
+class _Asked(Struct, frozen=True):
+    """That what was due ``at`` a moment was to be confirmed, and ``when`` that was asked."""
+
+    at: float
+    when: float
+
+
+class Decider:
+    """Decides by :meth:`run`, which a thread of the watch calls. Any thread may tell it what is
+    found; it is a :class:`~manyfest.watch.poll.poller.Told`.
+
+    ``wake`` is called when somebody is to be told of something; ``clock`` is the time since 1970.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        live: Live,
+        *,
+        wake: Callable[[], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._history = history
+        self._live = live
+        self._wake = wake
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._found: deque[Found | Observation] = deque()
+        self._samples: list[Sample] = []
+        self._samples_since = 0.0
+        self._audience = Audience({}, ())
+        self._asks: Asks | None = None
+        self._stopping = threading.Event()
+        self._states: dict[Tag, TagState] = {}
+        self._registries: dict[str, RegistryState] = {}
+        self._incidents: list[Incident] = []
+        self._dues: list[tuple[float, Tag]] = []
+        self._due: dict[Tag, float] = {}
+        self._asked: dict[Tag, _Asked] = {}
+        self.trouble = ""
+        """Why nothing can be written at the moment, or empty."""
+
+    def load(self) -> None:
+        """Take what is known from the history. Raises :class:`~manyfest.errors.HistoryError`."""
+        self._states = {(state.image, state.tag): state for state in self._history.states()}
+        self._registries = {each.registry: each for each in self._history.registry_states()}
+        self._incidents = self._history.open_incidents()
+
+    def states(self) -> tuple[TagState, ...]:
+        """What is known of all tags."""
+        return tuple(self._states.values())
+
+    def use(self, images: Iterable[WatchedImage], recipients: Iterable[Recipient]) -> None:
+        """Decide by these rules, and tell these, from now on."""
+        audience = Audience({each.name: each for each in images}, tuple(recipients))
+        with self._changed:
+            self._audience = audience
+            for tag, state in self._states.items():
+                if tag[0] in audience.images:
+                    self._plan(tag, state)
+            self._changed.notify_all()
+
+    def confirm_by(self, asks: Asks) -> None:
+        """Whom to ask when something that lasted must be confirmed."""
+        self._asks = asks
+
+    def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
+        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        with self._changed:
+            self._found.append(Found(image, tuple(tags), was_there))
+            self._changed.notify_all()
+
+    def observe(self, observation: Observation) -> None:
+        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(self._found) < MOST_WAITING or self._stopping.is_set()
+            )
+            self._found.append(observation)
+            self._changed.notify_all()
+
+    def note(self, sample: Sample) -> None:
+        """How a request to a registry went."""
+        with self._changed:
+            if not self._samples:
+                self._samples_since = time.monotonic()
+                self._changed.notify_all()
+            self._samples.append(sample)
+
+    def run(self) -> None:
+        """Decide until it is stopped."""
+        while not self._stopping.is_set():
+            found, samples = self._take()
+            self._work(found, samples)
+        self._work([], self._samples)
+
+    def stop(self) -> None:
+        """Let :meth:`run` end soon; what it has not decided yet is seen again by the next watch."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def _take(self) -> tuple[list[Found | Observation], list[Sample]]:
+        """Wait for something to do."""
+        with self._changed:
+            while not self._found and not self._stopping.is_set():
+                wait = self._wait()
+                if wait is not None and wait <= 0:
+                    break
+                self._changed.wait(wait)
+            count = min(len(self._found), _AT_ONCE)
+            found = [self._found.popleft() for _ in range(count)]
+            samples: list[Sample] = []
+            if self._samples and time.monotonic() - self._samples_since >= _SAMPLES_EVERY:
+                samples, self._samples = self._samples, []
+            self._changed.notify_all()
+            return found, samples
+
+    def _wait(self) -> float | None:
+        waits = []
+        if self._dues:
+            waits.append(self._dues[0][0] - self._clock())
+        if self._samples:
+            waits.append(self._samples_since + _SAMPLES_EVERY - time.monotonic())
+        return min(waits, default=None)
+
+    def _work(self, found: Iterable[Found | Observation], samples: list[Sample]) -> None:
+        """Decide what follows, keep it, and tell it."""
+        now = self._clock()
+        audience = self._audience
+        begun, observed = self._sorted(found, audience, now)
+        due_now = self._due_by(now, audience)
+        changes = [
+            self._decided(tag, begun, observed.get(tag, ()), audience, now)
+            for tag in {**begun, **observed, **dict.fromkeys(due_now)}
+        ]
+        worth = [each for each in changes if self._is_news(each, begun)]
+        registries, events = self._health(samples, now)
+        happened = (*(event for each in worth for event in each.events), *events)
+        opened, closed = follow(self._incidents, happened)
+        batch = Batch(
+            changes=tuple(worth),
+            events=events,
+            notices=tuple(route(happened, audience.recipients, audience.images.values(), now)),
+            registries=tuple(registries),
+            samples=tuple(samples),
+            opened=opened,
+            closed=closed,
+        )
+        if (worth or samples or events) and not self._keep(batch):
+            return
+        self._learn(changes, batch)
+        self._tell(batch)
+        if self._asks is not None:
+            for tag in self._unconfirmed(due_now, now):
+                self._asks.recheck(*tag)
+
+    def _sorted(
+        self, found: Iterable[Found | Observation], audience: Audience, now: float
+    ) -> tuple[dict[Tag, TagState], dict[Tag, list[Observation]]]:
+        """The states of tags that are new, and the observations of each tag, in their order. What
+        is not watched any more is left out."""
+        begun: dict[Tag, TagState] = {}
+        observed: dict[Tag, list[Observation]] = {}
+        for each in found:
+            image = audience.images.get(each.image)
+            if image is None:
+                continue
+            if isinstance(each, Observation):
+                observed.setdefault((each.image, each.tag), []).append(each)
+                continue
+            for name in each.tags:
+                if (image.name, name) not in self._states:
+                    state = beginning(image.rule, name, now, was_there=each.was_there)
+                    begun.setdefault((image.name, name), state)
+        return begun, observed
+
+    def _decided(
+        self,
+        tag: Tag,
+        begun: Mapping[Tag, TagState],
+        observed: Iterable[Observation],
+        audience: Audience,
+        now: float,
+    ) -> Change:
+        rule = audience.images[tag[0]].rule
+        before = self._states.get(tag) or begun.get(tag)
+        if before is None:
+            before = beginning(rule, tag[1], now, was_there=True)
+        places = {place.repository for place in rule.places}
+        known = tuple(each for each in observed if each.place in places)
+        before = aligned(rule, before)
+        return decide(rule, before, known, now)
+
+    def _is_news(self, change: Change, begun: Mapping[Tag, TagState]) -> bool:
+        """Whether it is to be written: when a place answered last is not, by itself."""
+        tag = change.state.image, change.state.tag
+        if change.observations or change.events or tag in begun or tag not in self._states:
+            return True
+        return _apart_from_answers(change.state) != _apart_from_answers(self._states[tag])
+
+    def _health(
+        self, samples: Iterable[Sample], now: float
+    ) -> tuple[list[RegistryState], tuple[Event, ...]]:
+        by_registry: dict[str, list[Sample]] = {}
+        for sample in samples:
+            by_registry.setdefault(sample.registry, []).append(sample)
+        states: list[RegistryState] = []
+        events: list[Event] = []
+        for registry, each in by_registry.items():
+            before = self._registries.get(registry) or RegistryState(registry=registry)
+            state, happened = observe(before, each, now)
+            states.append(state)
+            events += happened
+        return states, tuple(events)
+
+    def _keep(self, batch: Batch) -> bool:
+        """Write the batch, however long that takes; says whether it was, before the watch ended."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                self._history.record(batch)
+            except HistoryError as error:
+                if not self.trouble:
+                    logger.warning("what is seen cannot be kept, and is waited with: %s", error)
+                self.trouble = str(error)
+            else:
+                if self.trouble:
+                    logger.warning("what is seen is kept again")
+                self.trouble = ""
+                return True
+            if self._stopping.wait(pause):
+                return False
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _learn(self, changes: Iterable[Change], batch: Batch) -> None:
+        """Go on from what was kept."""
+        with self._changed:
+            for change in changes:
+                tag = change.state.image, change.state.tag
+                self._states[tag] = change.state
+                self._plan(tag, change.state)
+        self._registries.update({each.registry: each for each in batch.registries})
+        if batch.opened or batch.closed:
+            over = {_key(each) for each in batch.closed}
+            going_on = [each for each in self._incidents if _key(each) not in over]
+            self._incidents = going_on + [each for each in batch.opened if each.ended is None]
+
+    def _tell(self, batch: Batch) -> None:
+        """Tell what was kept to those who look on, and to those who are to be told."""
+        events = (*(event for each in batch.changes for event in each.events), *batch.events)
+        for event in events:
+            logger.info("%s %s", subject(event), told(event), extra={"event": event})
+        if batch.changes or events:
+            tags = frozenset((each.state.image, each.state.tag) for each in batch.changes)
+            registries = frozenset(event.registry for event in batch.events)
+            self._live.publish(News(events=events, tags=tags, registries=registries))
+        if batch.notices:
+            self._wake()
+
+    def _plan(self, tag: Tag, state: TagState) -> None:
+        """Note when something is due for the tag."""
+        image = self._audience.images.get(tag[0])
+        at = due(image.rule, state) if image else None
+        if at is None:
+            self._due.pop(tag, None)
+            self._asked.pop(tag, None)
+            return
+        asked = self._asked.get(tag)
+        if asked is not None and asked.at == at:
+            at = asked.when + _CONFIRM_EVERY
+        if self._due.get(tag) != at:
+            self._due[tag] = at
+            heapq.heappush(self._dues, (at, tag))
+
+    def _due_by(self, now: float, audience: Audience) -> list[Tag]:
+        """What is due, each tag once."""
+        with self._changed:
+            tags: dict[Tag, None] = {}
+            while self._dues and self._dues[0][0] <= now:
+                at, tag = heapq.heappop(self._dues)
+                if self._due.get(tag) == at:
+                    del self._due[tag]
+                    if tag[0] in audience.images:
+                        tags[tag] = None
+            return list(tags)
+
+    def _unconfirmed(self, tags: Iterable[Tag], now: float) -> list[Tag]:
+        """Those of the tags that something is due for still, and that are to be asked for now."""
+        found = []
+        with self._changed:
+            for tag in tags:
+                state, image = self._states[tag], self._audience.images.get(tag[0])
+                at = due(image.rule, state) if image else None
+                if at is not None and at <= now:
+                    self._asked[tag] = _Asked(at, now)
+                    self._plan(tag, state)
+                    found.append(tag)
+        return found
+
+
+def _apart_from_answers(state: TagState) -> TagState:
+    places = tuple(replace(each, answered_at=None) for each in state.places)
+    return replace(state, places=places)
+
+
+def _key(incident: Incident) -> tuple[str, ...]:
+    it = incident
+    return it.kind, it.registry, it.image, it.tag, it.place
