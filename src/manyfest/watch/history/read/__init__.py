@@ -1,0 +1,1 @@
+"""What the history holds, as pages and machines ask for it. An index answers every question."""

@@ -1,0 +1,1 @@
+"""The web pages, and what machines ask for over HTTP."""

@@ -1,0 +1,90 @@
+"""The public pages as routes, and what is shown instead if one cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from urllib.parse import quote, urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from manyfest.watch.service_api import Service
+from manyfest.watch.web.live import Viewers
+from manyfest.watch.web.pages.page import Page
+from manyfest.watch.web.pages.site import BELOW, WHOLE, Site
+from manyfest.watch.web.rendering import document, fragment
+
+MayRead = Callable[[Request], bool]
+"""Whether whoever asks may see the pages. It is called in a thread."""
+
+_WORDS = {
+    403: "This page is not for everybody, or the form has become too old. Go back and try again.",
+    404: "There is no page at this address.",
+    405: "This page is only there to be read.",
+    500: "Something went wrong here, and was written to the log. Please try again.",
+    503: "The history cannot be read right now. Nothing is lost; please try again in a minute.",
+}
+
+
+def routes(service: Service, may_read: MayRead) -> list[Route]:
+    """All pages, and ``/live``, by which open ones follow what happens."""
+    site = Site(service)
+    viewers = Viewers(service, site.live_page)
+
+    def shown(request: Request) -> Response:
+        if not may_read(request):
+            return _to_sign_in(request)
+        return _page(service, site, request)
+
+    async def look_on(scope: Scope, receive: Receive, send: Send) -> None:
+        if await run_in_threadpool(may_read, Request(scope)):
+            await viewers(scope, receive, send)
+        else:
+            await Response(status_code=403)(scope, receive, send)
+
+    paths = [*WHOLE, *(f"{beginning}{{rest:path}}" for beginning in BELOW)]
+    return [
+        *(Route(path, shown, methods=["GET"]) for path in paths),
+        Route("/live", _Application(look_on), methods=["GET"]),
+    ]
+
+
+def fault_page(service: Service, status: int, why: str = "") -> Response:
+    """A page that says what is wrong; ``why`` is the usual words for ``status`` if it is empty."""
+    title = HTTPStatus(status).phrase
+    body = fragment("fault", "fault", title=title, text=why or _WORDS.get(status, ""), hint=None)
+    page = Page(title=title, state="", level="unknown", fragments=(body,), live=False)
+    text = document(page, site=service.config.title, path="", now=service.clock())
+    return HTMLResponse(text, status, {"cache-control": "no-store"})
+
+
+class _Application:
+    """Has Starlette take a function for an ASGI application, not for an endpoint."""
+
+    def __init__(self, function: Callable[[Scope, Receive, Send], object]) -> None:
+        self._function = function
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._function(scope, receive, send)  # type: ignore[misc]
+
+
+def _page(service: Service, site: Site, request: Request) -> Response:
+    path, query = request.url.path, dict(request.query_params)
+    page = site.page(request.scope["path"], query)
+    text = document(
+        page,
+        site=service.config.title,
+        path=path if page.live else "",
+        now=service.clock(),
+        query=query.get("q", ""),
+    )
+    return HTMLResponse(text, headers={"cache-control": "no-cache"})
+
+
+def _to_sign_in(request: Request) -> Response:
+    asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(f"/sign-in?{urlencode({'next': asked}, quote_via=quote)}", 303)
