@@ -19,6 +19,7 @@ from manyfest.errors import UsageError
 if TYPE_CHECKING:
     from manyfest.serve.access.gate import Challenge, Gate
     from manyfest.serve.access.places import Places
+    from manyfest.serve.notifications.notifier import Notifier
     from manyfest.serve.policy import Policy
     from manyfest.serve.server import Certificate
 
@@ -44,6 +45,7 @@ class Front(Struct, frozen=True, kw_only=True):
     max_rate: float
     access_log: str
     metrics: str
+    notify: tuple[str, ...]
 
 
 def front_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -128,6 +130,12 @@ _OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option(
         "--metrics", metavar="HOST:PORT", default="", help="Answer Prometheus there, at /metrics."
     ),
+    click.option(
+        "--notify",
+        metavar="URL[,env:NAME]",
+        multiple=True,
+        help="Tell this webhook of pushes, with the token in the variable NAME. Repeat it.",
+    ),
 ]
 
 
@@ -168,7 +176,18 @@ def policy_of(session: Session, front: Front) -> Policy:
         metrics=Metrics() if front.metrics else None,
         metrics_at=parse_address(front.metrics) if front.metrics else ("127.0.0.1", 0),
         plain_passwords=front.plain_http_passwords,
+        notifier=_notifier_of(session, front, places) if front.notify else None,
     )
+
+
+def _notifier_of(session: Session, front: Front, places: Places) -> Notifier:
+    from manyfest.serve.notifications.notifier import Notifier
+    from manyfest.serve.notifications.receiver import Receiver
+    from manyfest.stores.registry.curl.transport import CurlTransport
+
+    receivers = [Receiver.parse(text, os.environ, session.plain_http) for text in front.notify]
+    transport = CurlTransport(ca_file=str(session.ca_file or ""))
+    return Notifier(receivers, places, transport)
 
 
 def _gate_of(session: Session, front: Front, places: Places) -> Gate | None:

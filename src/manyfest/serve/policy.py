@@ -16,6 +16,7 @@ from manyfest.serve.access.places import Places
 from manyfest.serve.access_log import AccessLog
 from manyfest.serve.limits import Limits
 from manyfest.serve.metrics import Metrics, MetricsServer
+from manyfest.serve.notifications.notifier import Notifier
 from manyfest.serve.observed import Observer
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ _EVERY = 1.0
 
 class Policy(Struct, frozen=True, kw_only=True):
     """Without a ``gate`` everybody may do everything. ``metrics_at`` is the host and the port at
-    which ``metrics`` are to be had. ``plain_passwords`` lets passwords come over a network that
-    others may listen to."""
+    which ``metrics`` are to be had; a ``notifier`` tells others of pushes. ``plain_passwords`` lets
+    passwords come over a network that others may listen to."""
 
     gate: Gate | None = None
     places: Places = Places()
@@ -35,12 +36,14 @@ class Policy(Struct, frozen=True, kw_only=True):
     log: AccessLog | None = None
     metrics: Metrics | None = None
     metrics_at: tuple[str, int] = ("127.0.0.1", 0)
+    notifier: Notifier | None = None
     plain_passwords: bool = False
 
     @property
     def observers(self) -> tuple[Observer, ...]:
         """Who is told of each request."""
-        return tuple(each for each in (self.log, self.metrics) if each is not None)
+        observers = (self.log, self.metrics, self.notifier)
+        return tuple(each for each in observers if each is not None)
 
     def check(self, host: str, *, secured: bool) -> None:
         """Raises :class:`~manyfest.errors.UsageError` if passwords would come in the clear to a
@@ -69,6 +72,9 @@ class Policy(Struct, frozen=True, kw_only=True):
                 server = MetricsServer(self.metrics, *self.metrics_at)
                 logger.info("metrics are at port %s", server.start())
                 stack.push_async_callback(asyncio.to_thread, server.stop)
+            if self.notifier is not None:
+                self.notifier.start()
+                stack.push_async_callback(asyncio.to_thread, self.notifier.stop)
             task = asyncio.create_task(self._again_and_again())
             stack.push_async_callback(_cancelled, task)
             yield
