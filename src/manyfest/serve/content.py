@@ -39,7 +39,8 @@ class Readable(Protocol):
 
     @property
     def warning(self) -> str:
-        """What a client should know of the last answer (RFC 9111, "Warning"); empty as a rule."""
+        """What a client should know of the last answer in the form of the
+        specification ("Warnings"); empty as a rule."""
         ...
 
     async def find_blob(self, digest: Digest, *, to_send: bool) -> Body | None:

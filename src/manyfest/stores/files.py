@@ -24,7 +24,7 @@ class Unnamed:
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file = file
-        self._path = path
+        self.path = path
 
     def name(self, path: Path, *, lasting: bool = True) -> None:
         """Sync it, and give it its name, in the place of whatever has that now.
@@ -35,7 +35,7 @@ class Unnamed:
         if lasting:
             os.fsync(self.file.fileno())
         # Still open, and so locked: until it has its name, it must not be taken for abandoned.
-        self._path.rename(path)
+        self.path.rename(path)
         if lasting:
             sync_folder(path.parent)
 

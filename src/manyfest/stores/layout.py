@@ -8,7 +8,9 @@ shares a lock on ``blobs``, so that what is there and not named yet is not taken
 from __future__ import annotations
 
 import io
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -21,11 +23,10 @@ from manyfest.errors import (
     NotFound,
     StoreError,
 )
-from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_DESCRIPTORS, MAX_MANIFEST_SIZE
-from manyfest.oci.manifest import Index
+from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.parse import parse_manifest
 from manyfest.stores.archives.docker_names import names_of
@@ -156,15 +157,14 @@ class LayoutStore:
         """
         self._prepare()
         with self._locked():
-            before = self.top.read_anew().index
+            before = self.top.read().index
             changed = change(before)
             if len(changed.manifests) > MAX_DESCRIPTORS:
                 raise StoreError(
                     f"it has {MAX_DESCRIPTORS} names and can have no more", where=self.label
                 )
             if changed != before:
-                with self._new_file("index.json") as file:
-                    file.write(json.dumps(changed))
+                self._write_top(Manifest.of_index(changed))
 
     def close(self) -> None:
         """Let others delete again."""
@@ -263,7 +263,19 @@ class LayoutStore:
                 with self._new_file("oci-layout") as file:
                     file.write(LAYOUT_FILE)
                 with self._new_file("index.json") as file:
-                    file.write(json.dumps(_EMPTY))
+                    file.write(Manifest.of_index(_EMPTY).raw)
+
+    def _write_top(self, top: Manifest) -> None:
+        """Replace ``index.json``. Its time is set to the nanosecond: the kernel's own clock ticks
+        so seldom that two files could have the same, and the one be taken for the other."""
+        with self._new_file("index.json") as file:
+            file.write(top.raw)
+            file.flush()
+            now = time.time_ns()
+            os.utime(file.fileno(), ns=(now, now))
+            state = os.fstat(file.fileno())
+        if state.st_mtime_ns == now:
+            self.top.remember(state, top)
 
     def _new_file(self, name: str) -> AbstractContextManager[BinaryIO]:
         return new_file(self.path / name, lasting=self._lasting)

@@ -138,6 +138,26 @@ def with_name(index: Index, entry: Descriptor, name: str) -> Index:
     )
 
 
+def with_names(index: Index, entries: Mapping[str, Descriptor]) -> Index:
+    """``index`` with each name on its entry, as :func:`with_name` would do one after the other; in
+    one go through what there may be thousands of. No name is empty."""
+    digests = {entry.digest for entry in entries.values()}
+
+    def gives_way(other: Descriptor) -> bool:
+        if other.annotations.get(REF_NAME) in entries:
+            return True
+        return other.digest in digests and not named(other)
+
+    kept = [other for other in index.manifests if not gives_way(other)]
+    added = [
+        msgspec.structs.replace(entry, annotations={REF_NAME: name})
+        for name, entry in entries.items()
+    ]
+    return msgspec.structs.replace(
+        index, schema_version=2, media_type=OCI_INDEX, manifests=(*kept, *added)
+    )
+
+
 def without_name(index: Index, name: str, *, where: str) -> Index:
     """``index`` without the entries that have ``name``, a tag or a whole reference.
 

@@ -59,6 +59,11 @@ class TopFile:
         self._known = None if is_young else _Known(identity, top)
         return top
 
+    def remember(self, state: os.stat_result, top: Manifest) -> None:
+        """What was just written there, so that it need not be read: ``state`` is of the file before
+        it got its name, and its time is one that no other file has."""
+        self._known = _Known(_identity(state), top)
+
     def _content(self) -> tuple[Identity, bytes]:
         try:
             with open_file(self._path) as file:

@@ -11,7 +11,7 @@ from manyfest.stores.registry.auth.authenticator import Authenticator, AuthTrans
 from manyfest.stores.registry.auth.credentials import Credentials
 from manyfest.stores.registry.http import Request, Response, Transport
 from manyfest.stores.registry.redirects import RedirectTransport
-from manyfest.stores.registry.retry import RetryTransport
+from manyfest.stores.registry.retry import DEFAULT_POLICY, RetryPolicy, RetryTransport
 
 
 def registry_transport(
@@ -19,6 +19,7 @@ def registry_transport(
     credentials: Credentials | None = None,
     *,
     plain_http: frozenset[str] = frozenset(),
+    policy: RetryPolicy = DEFAULT_POLICY,
     on_wait: Callable[[Request, Response | ConnectionFailed, float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Transport:
@@ -26,9 +27,10 @@ def registry_transport(
     closes it, and ``network`` with it.
 
     Nothing is opened or read before the first request. ``plain_http`` names the hosts that the
-    user allows http to; ``on_wait`` is told of each pause before a retry.
+    user allows http to; ``policy`` says how often something is tried, and ``on_wait`` is told of
+    each pause before that.
     """
     limited = LimitedTransport(network)
-    patient = RetryTransport(limited, on_wait=on_wait, sleep=sleep)
+    patient = RetryTransport(limited, policy=policy, on_wait=on_wait, sleep=sleep)
     authenticator = Authenticator(credentials, plain_http=plain_http)
     return AuthTransport(RedirectTransport(patient), authenticator)

@@ -27,17 +27,20 @@ from manyfest.stores.registry.http import (
 from manyfest.stores.registry.manifest_cache import ManifestCache
 from manyfest.stores.registry.pacing import HeedingTransport, Pacing
 from manyfest.stores.registry.repository import address_of
+from manyfest.stores.registry.retry import DEFAULT_POLICY, RetryPolicy
 from manyfest.stores.registry.store import RegistryStore
 
 
 class Registries:
     """Gives out repositories; see :class:`~manyfest.stores.open.Stores` for the parameters.
+    ``policy`` says how often something is tried; unless it is ``caching``, no manifest is kept.
+    ``around`` may put something around the network that sees each request, repeated ones too.
 
     A registry is spoken to by https. One that ``plain_http`` names is spoken to by http. One on
     this machine is asked which it speaks, the first time it is used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is named where it is given
         self,
         *,
         plain_http: tuple[str, ...] = (),
@@ -46,17 +49,22 @@ class Registries:
         warn: Callable[[str], None] | None = None,
         pacing: Pacing | None = None,
         credentials: Credentials | None = None,
+        policy: RetryPolicy = DEFAULT_POLICY,
+        caching: bool = True,
+        around: Callable[[Transport], Transport] | None = None,
     ) -> None:
         self._schemes = dict.fromkeys(plain_http, "http")
         self._lock = threading.Lock()
         self._ca_file = str(ca_file) if ca_file else ""
+        network: Transport = CurlTransport(ca_file=self._ca_file)
         carrier = registry_transport(
-            CurlTransport(ca_file=self._ca_file),
+            around(network) if around else network,
             credentials or default_credential_store(os.environ, Path.home()),
             plain_http=frozenset(plain_http),
+            policy=policy,
             on_wait=_told(warn) if warn else None,
         )
-        kept = cache_folder(os.environ, Path.home())
+        kept = cache_folder(os.environ, Path.home()) if caching else None
         self._cache = ManifestCache(kept / "manifests") if kept else None
         if pacing is not None:
             carrier = HeedingTransport(carrier, pacing)

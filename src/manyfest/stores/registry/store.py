@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Self
 
-from manyfest.errors import StoreError
+from manyfest.errors import RegistryError, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Name
@@ -106,6 +106,19 @@ class RegistryStore:
             expect(response, 200, doing=f"a look for {descriptor.digest}", where=self.label)
             check_stated(response, descriptor.digest, where=self.label)
         return True
+
+    def measure(self, blob: Digest) -> int:
+        """The size of a blob in bytes, of which nothing but its digest is known.
+
+        Raises :class:`~manyfest.errors.NotFound`.
+        """
+        with self.repository.send("HEAD", f"blobs/{blob}") as response:
+            expect(response, 200, doing=f"the blob {blob}", where=self.label)
+            check_stated(response, blob, where=self.label)
+            size = response.headers.get("Content-Length")
+        if not (size.isascii() and size.isdigit() and len(size) < 17):
+            raise RegistryError(f"the registry does not say how large {blob} is", where=self.label)
+        return int(size)
 
     def put(self, content: Content) -> None:
         if content.descriptor.is_manifest:

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+
+from manyfest.errors import UsageError
+from manyfest.oci.reference import Name
+from manyfest.serve.upstream.names import Upstream, Upstreams, kept_name
+
+
+def upstreams(*texts: str) -> Upstreams:
+    return Upstreams([Upstream.parse(text) for text in texts])
+
+
+def place(here: Upstreams, name: str) -> str | None:
+    origin = here.origin(name)
+    return None if origin is None else origin.place
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("docker.io", Upstream("docker.io")),
+        ("registry-1.docker.io", Upstream("docker.io")),
+        ("ghcr.io/team", Upstream("ghcr.io", "team")),
+        ("ghcr=ghcr.io", Upstream("ghcr.io", "", "ghcr")),
+        ("a/b=localhost:5000/c/d", Upstream("localhost:5000", "c/d", "a/b")),
+    ],
+)
+def test_how_an_upstream_is_written(text: str, expected: Upstream) -> None:
+    assert Upstream.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "=ghcr.io", "A=ghcr.io", "ghcr.io/", "ghcr.io/A", "a=", "a b"]
+)
+def test_what_is_no_upstream(text: str) -> None:
+    with pytest.raises(UsageError):
+        Upstream.parse(text)
+
+
+def test_a_registry_whose_name_cannot_be_a_folder_s() -> None:
+    with pytest.raises(UsageError, match="name the registry by its host name"):
+        Upstream.parse("[::1]:5000")
+
+
+def test_one_upstream_has_all_names() -> None:
+    here = upstreams("docker.io")
+    assert place(here, "alpine") == "docker.io/library/alpine"
+    assert place(here, "team/app") == "docker.io/team/app"
+
+
+def test_the_longest_prefix_decides() -> None:
+    here = upstreams("docker.io", "ghcr=ghcr.io", "ghcr/own=registry.test/team")
+    assert place(here, "ghcr/team/app") == "ghcr.io/team/app"
+    assert place(here, "ghcr/own/app") == "registry.test/team/app"
+    assert place(here, "ghcrteam/app") == "docker.io/ghcrteam/app"
+
+
+def test_without_one_for_everything_other_names_mean_nothing() -> None:
+    assert place(upstreams("ghcr=ghcr.io"), "alpine") is None
+
+
+def test_two_upstreams_for_the_same_names_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"docker\.io, ghcr\.io; give all but one a prefix"):
+        upstreams("docker.io", "ghcr.io")
+
+
+@pytest.mark.parametrize(
+    ("registry", "repository", "expected"),
+    [
+        ("docker.io", "library/alpine", "hub/library/alpine"),
+        ("registry-1.docker.io", "alpine", "hub/library/alpine"),
+        ("ghcr.io", "team/app", "team/app"),
+        ("quay.io", "team/app", None),
+        ("registry.test", "team/app", "own/app"),
+        ("registry.test", "other/app", None),
+        ("169.254.169.254", "latest", None),
+        ("no host", "app", None),
+    ],
+)
+def test_what_a_registry_s_repository_is_called_here(
+    registry: str, repository: str, expected: str | None
+) -> None:
+    here = upstreams("hub=docker.io", "ghcr.io", "own=registry.test/team")
+    assert here.local(registry, repository) == expected
+
+
+def test_a_repository_that_another_prefix_hides_cannot_be_had() -> None:
+    assert upstreams("docker.io", "team=ghcr.io").local("docker.io", "team/app") is None
+
+
+def test_storage_does_not_depend_on_prefixes() -> None:
+    assert kept_name(Name("docker.io", "library/alpine")) == "docker.io/library/alpine"
+    assert kept_name(Name("localhost:5000", "app")) == "localhost_5000/app"
+
+
+def test_what_is_kept_is_shown_under_its_prefix() -> None:
+    here = upstreams("hub=docker.io", "mine=localhost:5000")
+    assert here.shown("docker.io/library/alpine") == "hub/library/alpine"
+    assert here.shown("localhost_5000/app") == "mine/app"
+    assert here.shown("ghcr.io/team/app") is None
