@@ -63,8 +63,8 @@ def state_folder(environ: Mapping[str, str], home: Path) -> Path:
 
 
 def usual_names(host: str) -> list[str]:
-    """What a registry that listens at ``host`` may be called: this machine's names and loopback."""
-    names = ["localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()]
+    """What a registry that listens at ``host`` may be called: this machine's name and loopback."""
+    names = ["localhost", "127.0.0.1", "::1", socket.gethostname()]
     if host not in ("0.0.0.0", "::"):  # noqa: S104 - those are no names
         names.insert(0, host)
     return list(dict.fromkeys(filter(_is_name, names)))

@@ -95,7 +95,7 @@ async def _manifest(repository: Readable, digest: Digest) -> Manifest | None:
 
 async def _kind(repository: Readable, manifest: Manifest) -> str:
     """An image's platform; the type of what is no image."""
-    if not manifest.is_runnable:
+    if manifest.image.artifact_type or not manifest.is_runnable:
         return manifest.image.kind or "artifact"
     entry = manifest.image.config
     if entry.size > MAX_MANIFEST_SIZE:
