@@ -38,7 +38,7 @@ _EACH = 3
 """Tags that a batch is about."""
 
 _LONGEST = 0.8
-"""Seconds for which a writer lives at most after it began to write."""
+"""Seconds for which a writer, or a server, lives at most after the first batch was written."""
 
 _START = 1.5
 """Seconds that a new database may take to be made, or until its writer is killed over that."""
@@ -153,7 +153,7 @@ class Writer:
         self._reader.start()
 
     def wait(self, seconds: float) -> bool:
-        """Until it has the history open; whether it has."""
+        """Until it was acknowledged a batch; whether it was."""
         return self._writes.wait(seconds)
 
     def kill(self) -> int:
@@ -161,6 +161,8 @@ class Writer:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
         self._reader.join()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
         return self.acknowledged
 
     @property
@@ -177,7 +179,8 @@ class Writer:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self._said.append(line)
-            self._writes.set()
+            if len(self._said) > 1:
+                self._writes.set()
 
 
 def kill_writers(url: str, kills: int, *, seed: int) -> Tally:
@@ -188,7 +191,7 @@ def kill_writers(url: str, kills: int, *, seed: int) -> Tally:
     for _ in range(kills):
         writer = Writer(url)
         if chance.random() < 0.8:
-            assert writer.wait(60), "it does not open"
+            assert writer.wait(60), "it does not write"
         time.sleep(chance.uniform(0, _LONGEST))
         last = writer.kill()
         tally.kills += 1
@@ -225,7 +228,7 @@ def kill_server(server: Server, kills: int, *, seed: int) -> Tally:
     url = server.new_database()
     writer = Writer(url)
     try:
-        assert writer.wait(60), "it does not open"
+        assert writer.wait(60), "it does not write"
         for _ in range(kills):
             time.sleep(chance.uniform(0, _LONGEST))
             server.crash()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from manyfest.errors import HistoryError, HistoryInUse, UsageError
 from manyfest.watch.history.faults import told
-from manyfest.watch.history.locks import FileLock, release_in_server, take_in_server
+from manyfest.watch.history.locks import PATIENCE, FileLock, release_in_server, take_in_server
 from manyfest.watch.history.migrate import migrate, require_current
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class Database:
     def _take_lock(self, connection: Connection) -> bool:
         if self._file_lock:
             return self._file_lock.take()
-        return self._address.is_file or take_in_server(connection)
+        patience = PATIENCE if self._alone else 0.0
+        return self._address.is_file or take_in_server(connection, patience)
 
     def _release_lock(self) -> None:
         if self._file_lock:

@@ -36,8 +36,6 @@ _POSTGRESQL: dict[str, HistoryError] = {
     "53100": HistoryAway("the server's disk is full", mend=_NO_SPACE),
     "25006": HistoryAway("the server takes nothing: it is read-only"),
     "55P03": HistoryAway("another program keeps it locked"),
-    "28": HistoryError("the server does not let us in", mend="see the user and the password"),
-    "3D": HistoryError("there is no such database", mend="make it with createdb"),
     "42501": HistoryError(
         "the user may not do this", mend="make the user the owner of the database"
     ),
@@ -77,9 +75,12 @@ def _known(error: DBAPIError) -> HistoryError:
     known = _POSTGRESQL.get(state) or _POSTGRESQL.get(state[:2])
     if known is not None:
         return known
+    said = _line(its)
+    if "FATAL:" in said:  # before there is a connection the server gives no SQLSTATE
+        return HistoryAway(f"the server does not let us in: {said.partition('FATAL:')[2].strip()}")
     if error.connection_invalidated or not state or state[:2] in _PASSING:
-        return HistoryAway(f"the database does not answer: {_line(its)}")
-    return HistoryError(f"PostgreSQL says: {_line(its)}")
+        return HistoryAway(f"the database does not answer: {said}")
+    return HistoryError(f"PostgreSQL says: {said}")
 
 
 def _line(error: BaseException | None) -> str:

@@ -14,7 +14,7 @@ from manyfest.errors import HistoryError
 _OURS = 0x6D66_7761
 """What tells our lock from those of other programs in the same database: ``mfwa``."""
 
-_PATIENCE = 3.0
+PATIENCE = 3.0
 """Seconds. PostgreSQL may need a moment to see that the process that had the lock was killed."""
 
 _PAUSE = 0.1
@@ -55,10 +55,11 @@ class FileLock:
             self._file = None
 
 
-def take_in_server(connection: Connection) -> bool:
-    """Whether we have PostgreSQL's lock of this history. The connection keeps it until it
-    is closed or breaks: what is written over this one is written by whoever has the lock."""
-    deadline = time.monotonic() + _PATIENCE
+def take_in_server(connection: Connection, patience: float) -> bool:
+    """Whether we have PostgreSQL's lock of this history, after ``patience`` seconds at most. The
+    connection keeps it until it is closed or breaks: what is written over this one is written by
+    whoever has the lock."""
+    deadline = time.monotonic() + patience
     while not _asked(connection, "pg_try_advisory_lock"):
         if time.monotonic() > deadline:
             return False

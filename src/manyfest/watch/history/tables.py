@@ -43,8 +43,7 @@ class Text(types.TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[str]:
         """The database's own type."""
-        collation = "C" if dialect.name == "postgresql" else None
-        return dialect.type_descriptor(types.Text(collation=collation))
+        return types.Text(collation="C" if dialect.name == "postgresql" else None)
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """The text that the database takes."""
