@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from manyfest.errors import HistoryError
 from manyfest.watch.config.values import WatchedImage
-from manyfest.watch.decide import aligned, beginning, decide, due
+from manyfest.watch.decide import beginning, decide, due
 from manyfest.watch.health.incidents import follow
 from manyfest.watch.health.registry import observe
 from manyfest.watch.health.values import RegistryState
@@ -267,10 +267,7 @@ class Decider:
         before = self._states.get(tag) or begun.get(tag)
         if before is None:
             before = beginning(rule, tag[1], now, was_there=True)
-        places = {place.repository for place in rule.places}
-        known = tuple(each for each in observed if each.place in places)
-        before = aligned(rule, before)
-        return decide(rule, before, known, now)
+        return decide(rule, before, tuple(observed), now)
 
     def _is_news(self, change: Change, begun: Mapping[Tag, TagState]) -> bool:
         """Whether it is to be written: when a place answered last is not, by itself."""

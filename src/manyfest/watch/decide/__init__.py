@@ -8,8 +8,8 @@ Nothing is told of what a place says first of a tag that was there when the watc
 known, and that is all. What changes afterwards is news.
 """
 
-from manyfest.watch.decide.beginning import aligned, beginning
+from manyfest.watch.decide.beginning import beginning
 from manyfest.watch.decide.decision import decide
 from manyfest.watch.decide.due import due
 
-__all__ = ["aligned", "beginning", "decide", "due"]
+__all__ = ["beginning", "decide", "due"]

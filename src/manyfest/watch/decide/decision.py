@@ -12,7 +12,7 @@ from manyfest.watch.decide.answers import is_the_same
 from manyfest.watch.decide.beginning import aligned
 from manyfest.watch.decide.due import instants
 from manyfest.watch.decide.place import Heard, hear
-from manyfest.watch.decide.together import compared
+from manyfest.watch.decide.together import compared, held_digest, whole
 from manyfest.watch.values import Change, Event, Observation, PlaceSeen, Rule, TagState
 
 _TIMES = (
@@ -59,12 +59,19 @@ def decide(rule: Rule, before: TagState, observed: Sequence[Observation], now: f
 def _decide(rule: Rule, state: TagState, observation: Observation | None, now: float) -> Change:
     """What follows from one observation, or from the time. Nearly always it is nothing, so that is
     found out quickly."""
-    if all(at > now for at, _ in instants(rule, state)):
+    if _is_settled(rule, state) and all(at > now for at, _ in instants(rule, state)):
         if observation is None:
             return Change(state=state)
         if (same := _confirmed(state, observation, now)) is not None:
             return Change(state=same)
     return _judged(rule, state, observation, now)
+
+
+def _is_settled(rule: Rule, state: TagState) -> bool:
+    """Whether nothing follows from what is known, as it may if the rule is another than before."""
+    if state.digest != held_digest(rule, state.places):
+        return False
+    return state.complete_at is not None or not whole(rule, state.places)
 
 
 def _confirmed(state: TagState, observation: Observation, now: float) -> TagState | None:

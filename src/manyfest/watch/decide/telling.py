@@ -66,14 +66,15 @@ def what_lacks(state: TagState, places: Iterable[PlaceSeen]) -> str:
 def _what_lacks(seen: PlaceSeen) -> str:
     if seen.answered_at is None:
         return f"{seen.place} gives no answer" + (f": {seen.silence}" if seen.silence else "")
+    last = " when it answered last" if seen.silent_since is not None else ""
     if not seen.digest:
-        return f"{seen.place} does not have the tag"
-    not_ready = [
+        return f"{seen.place} does not have the tag{last}"
+    lacking = [
         f"{name} is {each.state}" for name, each in seen.platforms.items() if not is_ready(each)
     ]
-    if not not_ready:
-        return f"{seen.place} holds {seen.digest}"
-    return f"in {seen.place} {', '.join(not_ready)}"
+    if not lacking:
+        return f"{seen.place} holds {seen.digest}{last}"
+    return f"in {seen.place} {', '.join(lacking)}{last}"
 
 
 def _lag_in(heard: Heard, state: TagState, now: float) -> float | None:
