@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeAlias
 
 import msgspec
@@ -65,21 +65,29 @@ def _add(connection: Connection, table: Table, tallies: Iterable[tuple[_Key, _Ta
     sums: defaultdict[_Key, _Tally] = defaultdict(_Tally)
     for key, tally in tallies:
         sums[key] += tally
+    for key, tally in _known(connection, table, sums).items():
+        sums[key] += tally
     keys = [column.name for column in table.primary_key]
-    rows = []
-    for key, tally in sums.items():
-        whole = tally + _known(connection, table, key)
-        row = {"asked": whole.asked, "failed": whole.failed, "latencies": encode(whole.latencies)}
-        if "down" in table.c:
-            row["down"] = whole.down
-        rows.append(row | dict(zip(keys, key, strict=True)))
+    has_down = "down" in table.c
+    rows = [
+        {"asked": each.asked, "failed": each.failed, "latencies": encode(each.latencies)}
+        | ({"down": each.down} if has_down else {})
+        | dict(zip(keys, key, strict=True))
+        for key, each in sums.items()
+    ]
     upsert(connection, table, keys, rows)
 
 
-def _known(connection: Connection, table: Table, key: _Key) -> _Tally:
-    is_it = (column == value for column, value in zip(table.primary_key, key, strict=True))
-    row = connection.execute(select(table).where(*is_it)).first()
-    if row is None:
-        return _Tally()
-    down = row.down if "down" in table.c else 0.0
-    return _Tally(row.asked, row.failed, down, _histogram.decode(row.latencies))
+def _known(connection: Connection, table: Table, keys: Collection[_Key]) -> dict[_Key, _Tally]:
+    """What is there of these. What is added at one time is of times that are close together."""
+    registry, time = table.primary_key
+    found: dict[_Key, _Tally] = {}
+    for name in {name for name, _ in keys}:
+        times = [number for each, number in keys if each == name]
+        query = select(table).where(registry == name, time.between(min(times), max(times)))
+        for row in connection.execute(query).mappings():
+            key = (name, row[time])
+            if key in keys:
+                latencies = _histogram.decode(row["latencies"])
+                found[key] = _Tally(row["asked"], row["failed"], row.get("down", 0.0), latencies)
+    return found
