@@ -15,7 +15,13 @@ from random import random
 from typing import Protocol
 
 from manyfest.check.readiness import Readiness
-from manyfest.errors import ConnectionFailed, ManyfestError, RateLimited, RegistryError
+from manyfest.errors import (
+    ConnectionFailed,
+    ManyfestError,
+    NotFound,
+    RateLimited,
+    RegistryError,
+)
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_tag
 from manyfest.stores.base import Source
@@ -285,7 +291,7 @@ class Poller:
         """Ask for the list of tags. If it cannot be had, what is known stays."""
         every = image.asked.every
         try:
-            tags = image.places[look.repository].tags()
+            tags = self._tags(image, look.repository)
         except ManyfestError as error:
             logger.warning("the tags of %s are not known: %s", look.repository, error)
             return outcome_of(error), every, _LIST
@@ -296,6 +302,14 @@ class Poller:
                 image.listed.add(look.repository)
                 self._changed.notify_all()
         return "answered", every, _LIST
+
+    def _tags(self, image: _Image, repository: str) -> Iterable[str]:
+        """Its tags: none if the registry has no such repository yet. All that comes is new then."""
+        try:
+            return image.places[repository].tags()
+        except NotFound:
+            self._repositories.require_registry(_registry(repository))
+            return ()
 
     def _prove(self, repository: str, answer: Readiness) -> None:
         """Any web server says 404 to what it does not know: one that never had anything is asked
