@@ -20,12 +20,13 @@ from manyfest.errors import HistoryError
 from manyfest.notify.address import Address
 from manyfest.notify.answer import Answer
 from manyfest.notify.message import Message
-from manyfest.notify.send import send
+from manyfest.notify.send import obstacle, send
 from manyfest.watch.config.values import WatchConfig
 from manyfest.watch.history.batch import WaitingNotice
 from manyfest.watch.notify.parcels import LONGEST_REQUEST, Parcel, next_attempt, parcels
 from manyfest.watch.notify.texts import compose
 from manyfest.watch.recipients import Recipient
+from manyfest.watch.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ class Deliverer:
     def run(self) -> None:
         """Deliver until it is stopped. Then what is on its way has a little time to arrive; what
         has not is told again by the next watch, as something that may have been told before."""
+        self._say_obstacles()
         while not self._stopping.is_set():
             self._changed.clear()
             self._work_off()
@@ -124,6 +126,13 @@ class Deliverer:
         """Let :meth:`run` end soon. It does not wait for that."""
         self._stopping.set()
         self._changed.set()
+
+    def _say_obstacles(self) -> None:
+        """Say who cannot be told, before there is anything to tell."""
+        for recipient in self._config().recipients.values():
+            why = obstacle(recipient.address)
+            if why:
+                logger.warning("%s: %s", recipient.where, why)
 
     def _work_off(self) -> None:
         """Do what can be done now."""
@@ -175,7 +184,7 @@ class Deliverer:
 
     def _settle(self, parcel: Parcel, answer: Answer) -> None:
         now = self._clock()
-        told = f"{parcel.recipient} of {len(parcel.events)} events"
+        told = f"{parcel.recipient} of {counted(len(parcel.events), 'event')}"
         if not answer.fault:
             for notice in parcel.notices:
                 self._outbox.delivered(notice.id, now)

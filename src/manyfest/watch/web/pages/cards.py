@@ -9,8 +9,7 @@ from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.history.read.versions import Version
 from manyfest.watch.web.pages.grid import Grid, grid
 from manyfest.watch.web.pages.page import Level
-from manyfest.watch.web.pages.words import counted
-from manyfest.watch.wording import span
+from manyfest.watch.wording import counted, span
 
 
 class Card(Struct, frozen=True):

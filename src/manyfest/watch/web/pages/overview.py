@@ -11,8 +11,9 @@ from manyfest.watch.web.pages.cards import card, counts_in_words
 from manyfest.watch.web.pages.health import health
 from manyfest.watch.web.pages.page import Fragment, Level, Page
 from manyfest.watch.web.pages.view import View
-from manyfest.watch.web.pages.words import counted, registry_of
+from manyfest.watch.web.pages.words import registry_of
 from manyfest.watch.web.rendering import fragment
+from manyfest.watch.wording import counted
 
 IMAGES = 20
 """On one page."""

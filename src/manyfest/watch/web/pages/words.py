@@ -46,14 +46,6 @@ KINDS: Final[Mapping[str, tuple[str, Level]]] = {
 """Each kind of event: its name, and how bad it is."""
 
 
-def counted(amount: int, noun: str) -> str:
-    """``1 version``, ``2 versions``, ``3 registries``."""
-    if amount == 1:
-        return f"1 {noun}"
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{amount:,} {many}"
-
-
 def registry_of(repository: str) -> str:
     """``ghcr.io`` of ``ghcr.io/gotify/server``."""
     return repository.partition("/")[0]
