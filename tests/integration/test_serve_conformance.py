@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from manyfest.graph import read_graph
+from manyfest.serve.access.gate import Challenge
 from manyfest.serve.content import content_at
+from manyfest.serve.policy import Policy
 from manyfest.serve.server import running
 from manyfest.stores.layout import LayoutStore
 from tests import real
+from tests.gates import gate
 from tests.images import make
 from tests.integration.conftest import Manyfest
 from tests.referring import attach
@@ -63,6 +66,19 @@ def test_the_whole_suite_passes_and_nothing_is_left_out(tmp_path: Path) -> None:
         "blob-mount-anonymous", "blob-patch-chunked", "blob-post-cancel", "blob-delete",
         "range 500-1499", "tag-delete", "manifest-delete",
     } <= endings  # fmt: skip
+
+
+@pytest.mark.parametrize("challenge", ["token", "basic"])
+def test_it_passes_for_a_user_too(tmp_path: Path, challenge: Challenge) -> None:
+    users = gate(tmp_path / "access", None, challenge=challenge)
+    who = {"OCI_USERNAME": "ada", "OCI_PASSWORD": "swordfish"}
+    with running(tmp_path / "registry", policy=Policy(gate=users)) as address:
+        found = results(address, tmp_path / "results", **OPTIONAL, **who)
+    # A token is for the repositories that it names, so a mount from any is an upload.
+    skipped = {("blob-mount-anonymous", "Skip")} if challenge == "token" else set()
+    endings = {(name.rpartition("/")[2], ending) for name, ending in found.items()}
+    assert {each for each in endings if each[1] != "Pass"} == skipped
+    assert {"sha256 blobs", "index"} <= {name.partition("/")[0] for name in found}
 
 
 def test_what_is_only_read_passes_on_an_archive(tmp_path: Path, manyfest: Manyfest) -> None:

@@ -210,10 +210,17 @@ def test_a_blob_is_not_mounted_from_where_it_may_not_be_read(client: Client, sou
 
 
 def test_a_token_mounts_from_what_it_is_for(client: Client) -> None:
+    """For what its user may read another token is asked for; what that one may not is as good as
+    not there."""
     blob = as_user(client, "ada").push_blob("tools", b"a tool").digest
     client.fields = {}
     bob = bearing(client, "bob", "repository:team/app:pull,push")
-    assert mount(bob, "team/app", blob, "tools") == 202
+    asked = challenge(bob.call("POST", f"team/app/blobs/uploads/?mount={blob}&from=tools"))
+    assert asked.endswith(
+        'scope="repository:team/app:pull,push repository:tools:pull",error="insufficient_scope"'
+    )
+    assert mount(bob, "team/app", blob, "") == 202
+    assert mount(bob, "team/app", blob, "secret/app") == 202
     bob.fields = {}
     both = bearing(client, "bob", "repository:team/app:pull,push", "repository:tools:pull")
     assert mount(both, "team/app", blob, "tools") == 201

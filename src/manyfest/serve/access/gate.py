@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from manyfest.oci.reference import is_repository
 from manyfest.serve.access.htpasswd import User
 from manyfest.serve.access.live_file import LiveFile
 from manyfest.serve.access.passwords import Login, Passwords, parse_basic
@@ -91,6 +92,9 @@ class Gate:
             right = right_for(route.endpoint, request.method)
             if not visitor.may(right, route.name):
                 raise self._refusal(visitor, right, request, route)
+            source = _mounted_from(request, route)
+            if source and visitor.has("read", source) and not visitor.may("read", source):
+                raise self.ask(request, route, f"the token is not for {source}", _TOO_LITTLE)
         return visitor
 
     async def identify(self, request: Request, route: Route) -> Known:
@@ -120,7 +124,7 @@ class Gate:
             field = _BASIC
         else:
             field = f'Bearer realm="{self.places.url(request)}/token",service="{SERVICE}"'
-            scope = _scope(route, request.method)
+            scope = _scope(route, request)
             field += f',scope="{scope}"' if scope else ""
             field += f',error="{fault}"' if fault else ""
         return Refusal("UNAUTHORIZED", what, headers={"WWW-Authenticate": field})
@@ -151,12 +155,22 @@ def right_for(endpoint: Endpoint, method: str) -> Right:
     return "delete" if method == "DELETE" and endpoint != "upload" else "write"
 
 
-def _scope(route: Route, method: str) -> str:
+def _scope(route: Route, request: Request) -> str:
     """What a token should be for, so that it is enough for this request."""
     if route.endpoint == "catalog":
         return "registry:catalog:*"
     if not route.name:
         return ""
-    right = right_for(route.endpoint, method)
+    right = right_for(route.endpoint, request.method)
     actions = "pull,push" if right == "write" else ACTIONS[right]
-    return f"repository:{route.name}:{actions}"
+    source = _mounted_from(request, route)
+    return f"repository:{route.name}:{actions}" + (f" repository:{source}:pull" if source else "")
+
+
+def _mounted_from(request: Request, route: Route) -> str:
+    """The other repository that a blob is to be had from; empty if there is none."""
+    if route.endpoint != "uploads":
+        return ""
+    query = request.query()
+    source = query.get("from", "") if "mount" in query else ""
+    return source if is_repository(source) and source != route.name else ""
