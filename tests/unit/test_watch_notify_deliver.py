@@ -262,6 +262,23 @@ def test_a_week_later_it_is_given_up_and_that_is_said(caplog: pytest.LogCaptureF
     assert record.getMessage() == "gave up to tell ops of 1 event: it answered 401"
 
 
+def test_who_is_not_told_for_a_while_is_a_trouble_until_it_is() -> None:
+    notices = Notices(replace(notice(1), tries=1))
+    clock = Clock()
+    told = Told(Answer(fault="it answered 401"), Answer(fault="it answered 401"))
+    with delivering(notices, told, clock=clock) as deliverer:
+        wait_until(lambda: len(notices.log) == 2, "the failure to be noted")
+        assert deliverer.troubles() == ()
+        clock.now += 60
+        deliverer.wake()
+        wait_until(lambda: bool(deliverer.troubles()), "the trouble")
+        assert deliverer.troubles() == ("ops is not told: it answered 401",)
+        clock.now += 60
+        deliverer.wake()
+        wait_until(lambda: not deliverer.troubles(), "the end of it")
+    assert not notices.open
+
+
 def test_one_that_is_not_in_the_configuration_is_not_told_for_now() -> None:
     notices = Notices(notice(1, "gone"))
     told = Told()

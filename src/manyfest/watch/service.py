@@ -133,7 +133,8 @@ class Watch:
 
     def troubles(self) -> tuple[str, ...]:
         """See :class:`~manyfest.watch.service_api.Service`."""
-        return tuple(filter(None, (self._decider.trouble, *self._faults.values())))
+        parts = (self._decider.trouble, *self._faults.values(), *self._deliverer.troubles())
+        return tuple(filter(None, parts))
 
     def hint(self, repository: str, tag: str) -> bool:
         """See :class:`~manyfest.watch.service_api.Service`."""

@@ -36,6 +36,9 @@ TIME_LIMIT = 30.0
 GRACE = 5.0
 """Seconds that messages on their way have when the watch stops."""
 
+_TROUBLED_AFTER = 3
+"""Attempts in vain, after which it is not only the log that says so."""
+
 _MOST_WAITING = 1000
 _REST = 2.0
 """Seconds between looks at what is due by now; whoever adds notices wakes us besides."""
@@ -100,6 +103,7 @@ class Deliverer:
         self._aborted = threading.Event()
         self._under_way: dict[str, _Sending] = {}
         self._rests: dict[str, float] = {}
+        self._troubles: dict[str, str] = {}
         self._is_away = False
 
     def run(self) -> None:
@@ -117,6 +121,10 @@ class Deliverer:
             with suppress(HistoryError):
                 self._settle_all()
         self._aborted.set()
+
+    def troubles(self) -> tuple[str, ...]:
+        """Who has not been told of anything for a while, and why: a line each, without secrets."""
+        return tuple(self._troubles.copy().values())
 
     def wake(self) -> None:
         """There is something new to tell."""
@@ -189,6 +197,7 @@ class Deliverer:
             for notice in parcel.notices:
                 self._outbox.delivered(notice.id, now)
             self._rests.pop(parcel.recipient, None)
+            self._troubles.pop(parcel.recipient, None)
             logger.info("told %s", told)
             return
         again = next_attempt(parcel, answer, now, self._jitter)
@@ -197,6 +206,8 @@ class Deliverer:
                 self._outbox.give_up(notice.id, answer.fault, now)
             else:
                 self._outbox.failed(notice.id, answer.fault, again, unclear=answer.unclear)
+        if again is None or parcel.tries + 1 >= _TROUBLED_AFTER:
+            self._troubles[parcel.recipient] = f"{parcel.recipient} is not told: {answer.fault}"
         if again is None:
             logger.error("gave up to tell %s: %s", told, answer.fault)
             return
