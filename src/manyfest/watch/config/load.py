@@ -12,7 +12,7 @@ from manyfest.errors import ConfigError, UsageError
 from manyfest.notify.address import address
 from manyfest.oci import json
 from manyfest.oci.platform import Platform
-from manyfest.oci.reference import Name, is_tag
+from manyfest.oci.reference import check_registry, is_tag
 from manyfest.release.versions.ranges import Range
 from manyfest.settings.decode import Readers, decode
 from manyfest.settings.document import parse, read
@@ -64,6 +64,9 @@ class _Read(NamedTuple):
     environ: Mapping[str, str]
 
     def where(self, key: str) -> str:
+        """The line of the key, or of what it is under."""
+        while key and key not in self.lines:
+            key = key.rpartition(".")[0]
         line = self.lines.get(key)
         return f"{self.path}:{line}" if line else str(self.path)
 
@@ -122,7 +125,11 @@ def image_of(
     """
     path = Path("image")
     try:
-        node = parse(json.dumps(asked).decode(), path)
+        text = json.dumps(asked).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
+        raise ConfigError("there is something in it that is no character") from None
+    try:
+        node = parse(text, path)
         key, lines = decode(node, ImageKey, path, _READERS)
         image = _image(_Read(path, lines, {}), "", key, Span(every), recipients)
     except ConfigError as error:
@@ -150,7 +157,7 @@ def _image(
         it.wrong(
             f"{under}name",
             f"{name[:80]!r} is not a name",
-            "use letters, digits, '.', '_', '-', '/'",
+            "use letters, digits, '.', '_', '-' and '/'",
         )
     looked = (asked.every or every).seconds
     if looked < 1:
@@ -244,7 +251,7 @@ def _hook(it: _Read, name: str, asked: HookKey) -> Hook:
         it.wrong(
             f"{key}.secret",
             "it stands in an address",
-            "use up to 64 letters, digits, '.', '_', '-'",
+            "use up to 64 letters, digits, '.', '_' and '-'",
         )
     return Hook(name=name, form=asked.from_, secret=secret)
 
@@ -261,13 +268,12 @@ def _secret(it: _Read, key: str, text: str) -> Secret:
 
 
 def _host(it: _Read, host: str) -> str:
-    key = f"registries.{host}"
     try:
-        named = Name.parse(f"{host}/image")
+        known = check_registry(host)
     except UsageError:
-        it.wrong(key, "no host of a registry", "write HOST or HOST:PORT")
-    if named.place != f"{host}/image":
-        it.wrong(key, "no host of a registry", f"write {named.registry}")
+        it.wrong(f"registries.{host}", "no host of a registry", "write HOST or HOST:PORT")
+    if known != host:
+        it.wrong(f"registries.{host}", "not the registry's own name", f"write {known}")
     return host
 
 
