@@ -26,8 +26,8 @@
     ├── CheckFailed                          an image does not hold what it must
     ├── ReleaseError                         a release could not go on
     ├── HistoryError                         the history of a watch cannot be used
-    │   └── HistoryAway                      not now, but it may be later
-    │       └── HistoryInUse                 another process has it
+    │   ├── HistoryAway                      not now, but it may be later
+    │   └── HistoryInUse                     another process has it
     └── AnswerIsNo                  exit 3   the question was answered: no
 
 An error reads as one line: where, what and why, how to mend it. Where a file
@@ -195,7 +195,7 @@ class HistoryAway(HistoryError):
     knows: the same may be tried again."""
 
 
-class HistoryInUse(HistoryAway):
+class HistoryInUse(HistoryError):
     """Another process has the history open."""
 
 

@@ -34,6 +34,7 @@ _PRAGMAS = (
 )
 
 _PRAGMAS_OF_FILE = (
+    "PRAGMA journal_size_limit = 67108864",  # what a large transaction took is given back
     "PRAGMA auto_vacuum = INCREMENTAL",  # before there is any table
     "PRAGMA journal_mode = WAL",  # pages are read while the watch writes
 )
