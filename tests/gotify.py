@@ -46,11 +46,21 @@ class Gotify:
             )
             return 401, error(401, "Unauthorized", words)
         message = json.loads(body)
-        if headers.get("content-type") != "application/json" or not message.get("message"):
+        if headers.get("content-type") != "application/json" or not is_right(message):
             return 400, error(400, "Bad Request", "Field 'message' is required")
         self.messages.append(message)
         date = "2026-11-26T20:00:00Z"
         return 200, {"id": len(self.messages), "appid": 1, "date": date, **message}
+
+
+TYPES = {"message": str, "title": str, "priority": int, "extras": dict, "appid": int}
+"""Of ``CreateMessage`` in the API description, which requires ``message`` alone."""
+
+
+def is_right(message: dict[str, Any]) -> bool:
+    """Whether it is what the API description has."""
+    known = all(type(value) is TYPES.get(name) for name, value in message.items())
+    return known and bool(message.get("message"))
 
 
 def error(status: int, name: str, words: str) -> dict[str, Any]:

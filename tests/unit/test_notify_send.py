@@ -53,12 +53,20 @@ def test_no_secret_is_shown(url: str, text: str) -> None:
 @pytest.mark.parametrize(
     ("url", "message", "asked"),
     [
-        ("gotify://h/t?cto=1", WORDS, "gotify://h/t?cto=1&priority=5"),
-        ("gotifys://h/t?cto=1", URGENT, "gotifys://h/t?cto=1&priority=8&format=markdown"),
-        ("gotify://h/t?priority=low&format=text", URGENT, "gotify://h/t?priority=low&format=text"),
-        ("ntfy://h/t", URGENT, "ntfy://h/t?priority=high"),
-        ("ntfy://h/t", WORDS, "ntfy://h/t"),
-        ("slack://a/b/c", URGENT, "slack://a/b/c"),
+        ("gotify://h/t?cto=1", WORDS, "gotify://h/t?cto=1&overflow=split&priority=5"),
+        (
+            "gotifys://h/t?cto=1",
+            URGENT,
+            "gotifys://h/t?cto=1&overflow=split&priority=8&format=markdown",
+        ),
+        (
+            "gotify://h/t?priority=low&format=text&overflow=truncate",
+            URGENT,
+            "gotify://h/t?priority=low&format=text&overflow=truncate",
+        ),
+        ("ntfy://h/t", URGENT, "ntfy://h/t?overflow=split&priority=high"),
+        ("ntfy://h/t", WORDS, "ntfy://h/t?overflow=split"),
+        ("slack://a/b/c", URGENT, "slack://a/b/c?overflow=split"),
     ],
 )
 def test_apprise_is_asked_for_what_a_service_can_do(url: str, message: Message, asked: str) -> None:
@@ -68,12 +76,14 @@ def test_apprise_is_asked_for_what_a_service_can_do(url: str, message: Message, 
 @pytest.mark.parametrize(("priority", "word"), [(10, "max"), (8, "high"), (3, "low")])
 def test_ntfy_has_words_for_priorities(priority: int, word: str) -> None:
     message = Message.of_lines("", [], priority=priority)
-    assert addressed("ntfy://h/t", message) == f"ntfy://h/t?priority={word}"
+    assert addressed("ntfy://h/t", message) == f"ntfy://h/t?overflow=split&priority={word}"
 
 
 def test_a_link_is_what_ntfy_opens() -> None:
     message = Message.of_lines("", [], link="https://ghcr.io/a/b")
-    assert addressed("ntfy://h/t", message) == "ntfy://h/t?click=https%3A%2F%2Fghcr.io%2Fa%2Fb"
+    assert addressed("ntfy://h/t?overflow=split", message) == (
+        "ntfy://h/t?overflow=split&click=https%3A%2F%2Fghcr.io%2Fa%2Fb"
+    )
 
 
 def test_a_message_as_text_and_as_markdown() -> None:

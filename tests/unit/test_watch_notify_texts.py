@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from manyfest.notify.message import Message
-from manyfest.watch.notify.texts import compose
-from manyfest.watch.recipients import Words
-from manyfest.watch.values import Kind
+from manyfest.watch.notify import texts
+from manyfest.watch.recipients import Recipient, Words
+from manyfest.watch.values import Event, Kind
 from tests.unit.watching import NOW, at, event, of_registry, recipient
 
 PAGE = "https://releases.example.org"
+
+
+def compose(
+    to: Recipient, events: Sequence[Event], page: str = "", *, repeated: bool = False
+) -> Message:
+    return texts.compose(to, events, page, now=NOW, repeated=repeated)
 
 
 def test_a_version_that_is_complete() -> None:
@@ -24,6 +32,13 @@ def test_a_version_that_is_complete() -> None:
         tone="success",
         priority=5,
     )
+
+
+def test_what_is_not_fresh_any_more_says_when_it_was() -> None:
+    happened = event("complete", at=at("2026-11-26T05:59Z"))
+    told = texts.compose(recipient(), [happened], now=at("2026-11-26T08:00Z"))
+    assert told.title == "gotify/server 2.6.1 is complete everywhere"
+    assert told.text == "26 Nov 05:59 UTC is complete everywhere"
 
 
 def test_platforms_that_are_ready_in_one_place_at_one_moment_are_one_line() -> None:

@@ -14,7 +14,9 @@ from manyfest.notify.message import HIGH, HIGHEST, Message
 INSTALL = "pip install 'manyfest[notify]'"
 
 _STATUS = re.compile(r"\berror=([1-5][0-9]{2})\b")
-_REFUSED = frozenset({"400", "413", "422"})
+_REFUSED = frozenset({"413", "422"})
+"""What is said of one message. With 400, services speak of tokens and rooms too."""
+
 _SOUND = 4
 """Gotify's first priority that makes a sound."""
 
@@ -44,7 +46,7 @@ def addressed(url: str, message: Message) -> str:
     """The URL, asking for what the service can do with such a message, unless it asks for
     something else itself."""
     service = url.partition("://")[0].lower().removesuffix("s")
-    wanted = {}
+    wanted = {"overflow": "split"}  # what is too long for it comes in several messages
     if service == "gotify":
         wanted["priority"] = str(message.priority)
         if message.in_markdown:

@@ -175,7 +175,9 @@ class Deliverer:
         return partial(self._send, recipient, parcel, config.url)
 
     def _send(self, recipient: Recipient, parcel: Parcel, page: str) -> Answer:
-        message = compose(recipient, parcel.events, page, repeated=parcel.repeated)
+        message = compose(
+            recipient, parcel.events, page, now=self._clock(), repeated=parcel.repeated
+        )
         return self._sender(recipient.address, message, self._aborted.is_set)
 
     def _settle_all(self) -> None:

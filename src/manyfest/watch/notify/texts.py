@@ -28,6 +28,9 @@ MOST_LINES = 50
 
 REPEATED = "This may have been told before."
 
+_FRESH = 600.0
+"""Seconds for which something has just happened."""
+
 _LONGEST_LINE = 500
 
 
@@ -58,9 +61,15 @@ _RANKS = {kind: rank for rank, kind in enumerate(_WEIGHTS)}
 
 
 def compose(
-    recipient: Recipient, events: Sequence[Event], page: str = "", *, repeated: bool = False
+    recipient: Recipient,
+    events: Sequence[Event],
+    page: str = "",
+    *,
+    now: float,
+    repeated: bool = False,
 ) -> Message:
-    """The message that tells the recipient of ``events``, at least one, in their order.
+    """The message that tells the recipient ``now`` of ``events``, at least one, in their order.
+    What is not fresh any more says when it was.
 
     ``page`` is the URL of the watch's pages, or empty; ``repeated`` says that an earlier attempt to
     tell of them may have come through.
@@ -70,7 +79,8 @@ def compose(
     alone = len(about) == 1
     zone = ZoneInfo(recipient.zone)
     title = _title(first, events) if alone else _count(events)
-    lines = _cut(list(_of_one(events) if alone else _of_many(events, zone)), events)
+    is_fresh = now - events[0].at < _FRESH
+    lines = _cut(list(_lines(events, zone, named=alone, timed=not (alone and is_fresh))), events)
     telling = _Telling(
         title=title,
         lines=lines,
@@ -133,17 +143,16 @@ def _count(events: Iterable[Event]) -> str:
     return f"{counts.total()} events: {each}"
 
 
-def _of_one(events: Iterable[Event]) -> Iterator[str]:
-    """Lines about what the title names already."""
+def _lines(events: Iterable[Event], zone: ZoneInfo, *, named: bool, timed: bool) -> Iterator[str]:
+    """What happened. ``named``: the title names what it happened to; ``timed``: each line says when
+    it was."""
     for together in _together(events):
-        line = _told(together)
-        yield f"{line[:1].upper()}{line[1:]}"
-
-
-def _of_many(events: Iterable[Event], zone: ZoneInfo) -> Iterator[str]:
-    """Lines that name what they are about, and when it was."""
-    for together in _together(events):
-        yield f"{_clock(together[0].at, zone)} {subject(together[0])} {_told(together)}"
+        first = together[0]
+        line = _told(together) if named else f"{subject(first)} {_told(together)}"
+        if timed:
+            yield f"{_clock(first.at, zone)} {line}"
+        else:
+            yield f"{line[:1].upper()}{line[1:]}"
 
 
 def _together(events: Iterable[Event]) -> Iterator[list[Event]]:
