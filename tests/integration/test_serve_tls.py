@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
+import subprocess
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from manyfest.errors import UsageError
 from manyfest.serve.server import Certificate, running
-from tests import real
-from tests.integration.conftest import Manyfest
+from manyfest.stores.layout import LayoutStore
+from tests import images, real
+from tests.gates import USERS
+from tests.integration.conftest import MANYFEST, Manyfest
 
 
 @pytest.fixture
@@ -79,3 +85,63 @@ def test_a_certificate_without_its_key_is_refused(certificates: Path, manyfest: 
     done = manyfest("serve", "--tls-cert", certificates / "cert.pem")
     assert done.returncode == 2
     assert "--tls-cert and --tls-key go together" in done.stderr
+
+
+@pytest.fixture
+def self_signed(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """What ``manyfest serve --tls-self-signed`` listens at, with users, and its authority."""
+    (tmp_path / "users").write_text(USERS)
+    command = [
+        str(MANYFEST), "serve", str(tmp_path / "registry"), "--listen", "0.0.0.0:0",
+        "--tls-self-signed", "--tls-name", "registry.test", "--htpasswd", str(tmp_path / "users"),
+    ]  # fmt: skip
+    environment = {**os.environ, "MANYFEST_STATE_DIR": str(tmp_path / "state")}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(5)]
+        try:
+            found = re.fullmatch(
+                r"clients must trust (\S+) \(SHA-256 (?:[0-9A-F]{2}:){31}[0-9A-F]{2}\), until"
+                r" 20\d\d-\d\d-\d\d\n",
+                said[0],
+            )
+            assert found is not None, said
+            address = re.search(r" at 0\.0\.0\.0:(\d+); stop with Ctrl-C", said[4])
+            assert address is not None, said
+            yield f"localhost:{address[1]}", Path(found[1])
+        finally:
+            process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_clients_trust_an_authority_of_its_own(
+    self_signed: tuple[str, Path], tmp_path: Path, manyfest: Manyfest
+) -> None:
+    real.need_programs("skopeo")
+    address, authority = self_signed
+    assert authority == tmp_path / "state/serve/ca.pem"
+    images.make(LayoutStore(tmp_path / "app"), "index", "v1")
+    trusted = tmp_path / "trusted"
+    trusted.mkdir()
+    (trusted / "ca.crt").write_bytes(authority.read_bytes())
+    real.output_of(
+        "skopeo", "copy", "--all", "--preserve-digests", "--dest-creds=ada:swordfish",
+        f"--dest-cert-dir={trusted}", f"oci:{tmp_path}/app:v1", f"docker://{address}/app:v1",
+    )  # fmt: skip
+    untrusted = manyfest("ls", f"{address}/app")
+    assert untrusted.returncode == 1
+    assert "certificate" in untrusted.stderr
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    login = subprocess.run(
+        [MANYFEST, "login", "-q", "--ca-file", authority, "-u", "ada", "--password-stdin", address],
+        input="swordfish", text=True, check=False, capture_output=True, env=home,
+    )  # fmt: skip
+    assert login.stderr == ""
+    listed = subprocess.run(
+        [MANYFEST, "ls", "--ca-file", authority, f"{address}/app"],
+        text=True, check=False, capture_output=True, env=home,
+    )  # fmt: skip
+    assert listed.stdout == "v1\n", listed.stderr
+    crane = real.peer("crane")
+    auth = {"DOCKER_CONFIG": str(tmp_path / ".docker"), "SSL_CERT_FILE": str(authority)}
+    assert real.output_of(crane, "ls", f"{address}/app", **auth) == "v1"

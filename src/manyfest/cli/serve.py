@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from manyfest.cli.session import Session, with_session
+from manyfest.cli.serve_front import Front, certificate_of, front_options, policy_of
+from manyfest.cli.session import Session, with_registries
+from manyfest.cli.sizes import parse_size
 from manyfest.cli.text import size
 from manyfest.errors import UsageError
 
 if TYPE_CHECKING:
     from manyfest.serve.content import Content
-
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-_UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-"""As sizes are shown."""
-
-
-def _size(_context: click.Context, _option: click.Parameter, value: str | None) -> int | None:
-    """A number of bytes: ``500MB``."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"([0-9]{1,9})(\w*)", value)
-    units = {unit.casefold(): factor for unit, factor in _UNITS.items()}
-    if match is None or match[2].casefold() not in units:
-        raise click.BadParameter(f"{value!r} is not a size: write for example 500MB or 20GB")
-    return int(match[1]) * units[match[2].casefold()]
+    from manyfest.serve.upstream.cache import PullThrough
 
 
 @click.command()
@@ -39,27 +24,44 @@ def _size(_context: click.Context, _option: click.Parameter, value: str | None) 
     "--listen", metavar="HOST:PORT", default="127.0.0.1:5000", show_default=True, help="Where."
 )
 @click.option("--read-only", is_flag=True, help="Refuse every push and deletion.")
-@click.option("--tls-cert", type=_FILE, help="Speak TLS, with the certificates in this PEM file.")
-@click.option("--tls-key", type=_FILE, help="The certificate's key, in a PEM file.")
 @click.option(
-    "--quota", metavar="SIZE", callback=_size, help="Refuse pushes beyond so much in all: 20GB."
+    "--quota",
+    metavar="SIZE",
+    callback=parse_size,
+    help="Refuse pushes beyond so much in all: 20GB.",
 )
 @click.option(
     "--gc", "collect", is_flag=True, help="Remove what nothing leads to, instead of serving."
 )
 @click.option("--dry-run", is_flag=True, help="With --gc: print what would go, and keep it.")
-@with_session
+@click.option(
+    "--upstream",
+    "upstreams",
+    metavar="[PREFIX=]REGISTRY[/PATH]",
+    multiple=True,
+    help="Serve this registry's images, and keep what is asked for in PATH.",
+)
+@click.option(
+    "--fresh",
+    metavar="TIME",
+    default="5m",
+    show_default=True,
+    help="With --upstream: believe for so long what a tag means.",
+)
+@front_options
+@with_registries
 def command(
     session: Session,
     paths: tuple[Path, ...],
     listen: str,
     *,
     read_only: bool,
-    tls_cert: Path | None,
-    tls_key: Path | None,
     quota: int | None,
     collect: bool,
     dry_run: bool,
+    upstreams: tuple[str, ...],
+    fresh: str,
+    front: Front,
 ) -> None:
     """Serve the folder PATH, "registry" if none is named, as a registry until interrupted; it is
     made if it is not there.
@@ -70,22 +72,30 @@ def command(
     With --gc, blobs that no manifest names and uploads that were given up are removed, once
     nobody has touched them for a day. Pushes and pulls may go on meanwhile.
 
-    There is no password: whoever reaches the address may pull and, unless --read-only, push.
+    With --upstream, PATH is filled from other registries, with your credentials for them, as
+    clients ask for their images; a tag is looked up again after a time, and --quota removes what
+    was asked for longest ago instead of refusing anything. Several upstreams have a prefix each:
+    --upstream docker.io --upstream ghcr=ghcr.io.
+
+    Without --htpasswd there is no password: whoever reaches the address may pull and, unless
+    --read-only, push. With it users may do everything, others nothing; --anonymous-read and
+    --access say otherwise.
     """
     from manyfest.serve.content import content_at
-    from manyfest.serve.server import Certificate, run
+    from manyfest.serve.server import parse_address, run
     from manyfest.serve.sources import Sources
 
-    content = content_at(paths or (Path("registry"),), quota=quota)
+    content = content_at(paths or (Path("registry"),), quota=quota, largest=front.max_upload)
     if collect:
         _collect(session, content, dry_run=dry_run)
         return
     if dry_run:
         raise UsageError("--dry-run is of use with --gc only")
+    if upstreams:
+        content = _filled(session, content, upstreams, fresh)
 
-    if (tls_cert is None) != (tls_key is None):
-        raise UsageError("--tls-cert and --tls-key go together")
-    certificate = Certificate(tls_cert, tls_key) if tls_cert and tls_key else None
+    policy = policy_of(session, front)
+    certificate = certificate_of(session, front, parse_address(listen)[0])
 
     def ready(address: str) -> None:
         names = ", ".join(map(str, paths or ("registry",)))
@@ -94,7 +104,35 @@ def command(
             for image in content.images():
                 session.out(f"docker pull {_reached(address)}/{image}")
 
-    run(content, listen, on_ready=ready, read_only=read_only, certificate=certificate)
+    run(
+        content,
+        listen,
+        on_ready=ready,
+        read_only=read_only,
+        certificate=certificate,
+        policy=policy,
+    )
+
+
+def _filled(
+    session: Session, content: Content, upstreams: tuple[str, ...], fresh: str
+) -> PullThrough:
+    from manyfest.build.duration import Duration
+    from manyfest.serve.storage import Storage
+    from manyfest.serve.upstream.cache import PullThrough
+    from manyfest.serve.upstream.names import Upstream
+    from manyfest.serve.upstream.origin import RegistryOrigins
+
+    if not isinstance(content, Storage):
+        raise UsageError("--upstream is for a registry's folder, not for archives and layouts")
+    seconds = 0.0 if fresh == "0" else Duration.parse(fresh).seconds
+    named = [Upstream.parse(upstream) for upstream in upstreams]
+    origins = RegistryOrigins(
+        plain_http=session.plain_http,
+        ca_file=session.ca_file,
+        log=session.trace if session.verbose else None,
+    )
+    return PullThrough(content, named, origins, fresh=seconds)
 
 
 def _collect(session: Session, content: Content, *, dry_run: bool) -> None:

@@ -132,7 +132,6 @@ class Registry:
             call = Call(self.content, request, route, self._read_only)
         else:
             visitor = await policy.gate.admit(request, route)
-            request.user = visitor.name
             call = Call(self.content, request, route, self._read_only, visitor)
         if route.endpoint not in _UPLOADS or request.method not in _SENDING:
             return await handler(call)

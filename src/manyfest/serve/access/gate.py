@@ -98,7 +98,8 @@ class Gate:
         return visitor
 
     async def identify(self, request: Request, route: Route) -> Known:
-        """Who sends this, whatever it is that is asked for. Raises as :meth:`admit` does."""
+        """Who sends this, whatever it is that is asked for; the request bears the name from then
+        on. Raises as :meth:`admit` does."""
         header = request.header("authorization")
         if not header:
             return Known(NOBODY, self.access)
@@ -108,6 +109,7 @@ class Gate:
         claims = self._claims(value.strip()) if scheme.lower() == "bearer" else None
         if claims is None or route.endpoint == "token":
             raise self.ask(request, route, "this token does not count, or no more", "invalid_token")
+        request.user = claims.sub
         return Known(claims.sub, self.access, claims)
 
     async def by_password(self, request: Request, route: Route, login: Login | None) -> Known:
@@ -116,6 +118,7 @@ class Gate:
         user = await self._passwords.user(login, client) if login is not None else None
         if user is None:
             raise self.ask(request, route, "the user name or the password is wrong")
+        request.user = user.name
         return Known(user.name, self.access)
 
     def ask(self, request: Request, route: Route, what: str, fault: str = "") -> Refusal:

@@ -38,7 +38,6 @@ def handlers(gate: Gate) -> dict[str, Handler]:
             return _unsupported()
         login = Login(form.get("username", ""), form.get("password", "").encode())
         visitor = await gate.by_password(call.request, call.route, login)
-        call.request.user = visitor.name
         return _answer(gate, visitor, [form.get("scope", "")])
 
     return {"GET": by_get, "HEAD": by_get, "POST": by_post}
