@@ -237,7 +237,7 @@ def _told() -> Iterator[tuple[str, dict[str, float]]]:
                     told.setdefault(tag, time.monotonic())
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(json.dumps({"id": len(told) + 1}).encode())
 
         def log_message(self, *_: object) -> None:
             pass

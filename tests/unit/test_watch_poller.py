@@ -1,0 +1,364 @@
+"""Looking at registries all the time, against stores in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from manyfest.check.readiness import Readiness
+from manyfest.errors import (
+    AccessDenied,
+    ConnectionFailed,
+    ContentError,
+    ManyfestError,
+    NotFound,
+    RateLimited,
+    RegistryError,
+)
+from manyfest.stores.base import Source
+from manyfest.watch.config.values import TagChoice, WatchedImage
+from manyfest.watch.decide import beginning
+from manyfest.watch.poll.lane import Outcome
+from manyfest.watch.poll.poller import Poller, outcome_of
+from manyfest.watch.values import Observation, Place, PlaceSeen, PlatformSeen, Rule, TagState
+from tests.unit.test_watch_seen import WANTED, Asked, release
+
+HUB, GHCR = "hub.example.org/app", "ghcr.example.org/app"
+PATIENCE = 20.0
+"""Seconds after which a test gives up; none takes so long unless it fails."""
+
+
+class Repositories:
+    """Stores in memory as repositories of registries."""
+
+    def __init__(self, *places: str) -> None:
+        self.stores = {place: Asked() for place in places}
+        self.rests: dict[str, float] = {}
+        self.no_registries: set[str] = set()
+
+    def source(self, place: str) -> Source:
+        return self.stores[place]
+
+    def require_registry(self, registry: str) -> None:
+        if registry in self.no_registries:
+            raise RegistryError("what answers there is no registry", where=registry)
+
+    def rest(self, registry: str) -> float:
+        return self.rests.get(registry, 0.0)
+
+    def sent(self) -> int:
+        return 0
+
+
+class Told:
+    """Keeps what is found, and lets tests wait for it."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.found: list[tuple[str, frozenset[str], bool]] = []
+        self.observed: list[Observation] = []
+
+    def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
+        with self.changed:
+            self.found.append((image, frozenset(tags), was_there))
+
+    def observe(self, observation: Observation) -> None:
+        with self.changed:
+            self.observed.append(observation)
+            self.changed.notify_all()
+
+    def until(self, is_so: Callable[[], object]) -> None:
+        """Wait until it is."""
+        with self.changed:
+            assert self.changed.wait_for(is_so, PATIENCE), self.observed
+
+    def of(self, tag: str, place: str = HUB) -> list[Readiness | None]:
+        """What a place answered for a tag, in order."""
+        return [each.answer for each in self.observed if (each.tag, each.place) == (tag, place)]
+
+
+def watched(
+    *places: str, tags: TagChoice | None = None, every: float = 0.05, settle: float = 0.0
+) -> WatchedImage:
+    """An image that should be in these places."""
+    rule = Rule(
+        image="app",
+        places=tuple(Place(repository=each) for each in places or (HUB,)),
+        platforms=WANTED,
+        settle=settle,
+    )
+    return WatchedImage(rule=rule, tags=tags or TagChoice(versions="*", newest=3), every=every)
+
+
+@contextmanager
+def polling(
+    repositories: Repositories, *images: WatchedImage, states: Collection[TagState] = ()
+) -> Iterator[tuple[Poller, Told]]:
+    """A poller that looks at the images while the block runs."""
+    told = Told()
+    poller = Poller(repositories, told, jitter=lambda: 0.5)
+    poller.watch(images, states=states)
+    thread = threading.Thread(target=poller.run)
+    thread.start()
+    try:
+        yield poller, told
+    finally:
+        poller.stop()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_what_is_listed_is_looked_at_in_every_place() -> None:
+    both = Repositories(HUB, GHCR)
+    digest = release(both.stores[HUB], "2.6.1", *WANTED)
+
+    with polling(both, watched(HUB, GHCR)) as (_, told):
+        told.until(lambda: told.of("2.6.1", HUB) and told.of("2.6.1", GHCR))
+
+    hub, ghcr = told.of("2.6.1", HUB)[0], told.of("2.6.1", GHCR)[0]
+    assert hub is not None
+    assert ghcr is not None
+    assert (hub.ready, hub.digest, ghcr.ready, ghcr.digest) == (True, digest, False, "")
+
+
+def test_what_the_first_look_finds_was_there_and_what_a_later_one_finds_is_new() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.0", *WANTED)
+
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: told.of("2.6.0"))
+        release(hub.stores[HUB], "2.6.1", *WANTED)
+        told.until(lambda: told.of("2.6.1"))
+
+    assert told.found == [
+        ("app", frozenset({"2.6.0"}), True),
+        ("app", frozenset({"2.6.1"}), False),
+    ]
+
+
+def test_named_tags_may_have_been_there_for_years() -> None:
+    hub = Repositories(HUB)
+
+    with polling(hub, watched(tags=TagChoice(names=("latest",)))) as (_, told):
+        told.until(lambda: told.of("latest"))
+
+    assert told.found == [("app", frozenset({"latest"}), True)]
+    assert "LIST" not in hub.stores[HUB].since()
+
+
+def test_it_looks_again_and_again_by_one_request() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: len(told.of("2.6.1")) > 4)
+
+    asked = Counter(hub.stores[HUB].since())
+    assert asked["GET"] == 1
+    assert asked["HEAD child"] == 2
+    assert asked["HEAD 2.6.1"] >= 4
+
+
+def test_a_hint_has_a_tag_looked_at_before_it_is_due() -> None:
+    both = Repositories(HUB, GHCR)
+
+    with polling(both, watched(HUB, GHCR, every=3600.0)) as (poller, told):
+        told.until(lambda: both.stores[GHCR].asked)
+        release(both.stores[HUB], "2.6.1", *WANTED)
+
+        assert poller.hint(HUB, "2.6.1")
+        told.until(lambda: told.of("2.6.1", HUB) and told.of("2.6.1", GHCR))
+        assert not poller.hint("elsewhere.example.org/app", "2.6.1")
+
+
+def test_a_hint_at_what_is_not_watched_does_nothing() -> None:
+    hub = Repositories(HUB)
+
+    with polling(hub, watched(every=3600.0)) as (poller, told):
+        told.until(lambda: hub.stores[HUB].asked)
+        assert poller.hint(HUB, "edge")
+        assert poller.hint(HUB, "../../etc")
+        release(hub.stores[HUB], "2.6.1", *WANTED)
+        assert poller.hint(HUB, "")
+        told.until(lambda: told.of("2.6.1"))
+
+    assert {each.tag for each in told.observed} == {"2.6.1"}
+
+
+def test_a_place_that_cannot_tell_is_told_and_not_taken_for_a_no() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+
+    with polling(hub, watched(every=0.5)) as (_, told):
+        told.until(lambda: told.of("2.6.1"))
+        hub.stores[HUB].fails = AccessDenied("log in", where=HUB, status=401)
+        told.until(lambda: None in told.of("2.6.1"))
+
+    silent = next(each for each in told.observed if each.answer is None)
+    assert silent.silence == f"{HUB}: log in"
+    assert all(each is None or each.ready for each in told.of("2.6.1"))
+
+
+def test_a_list_that_cannot_be_had_takes_nothing_away() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: told.of("2.6.1"))
+        hub.stores[HUB].tags = _no_list  # type: ignore[method-assign]
+        before = len(told.of("2.6.1"))
+        told.until(lambda: len(told.of("2.6.1")) > before + 4)
+
+    assert all(each is not None and each.ready for each in told.of("2.6.1"))
+
+
+def _no_list() -> Iterator[str]:
+    raise RegistryError("the list of tags is broken", status=404)
+
+
+def test_a_registry_that_hangs_holds_up_no_other() -> None:
+    both = Repositories(HUB, GHCR)
+    for store in both.stores.values():
+        release(store, "2.6.1", *WANTED)
+    goes_on = threading.Event()
+    both.stores[HUB].means = lambda *_: goes_on.wait(PATIENCE)  # type: ignore[method-assign]
+
+    with polling(both, watched(HUB, GHCR)) as (_, told):
+        told.until(lambda: len(told.of("2.6.1", GHCR)) > 5)
+        assert len(told.of("2.6.1", HUB)) <= 1
+        goes_on.set()
+
+
+def test_who_wants_to_be_left_alone_is_not_asked() -> None:
+    both = Repositories(HUB, GHCR)
+    both.rests["hub.example.org"] = 3600.0
+
+    with polling(both, watched(HUB, GHCR, tags=TagChoice(names=("1",)))) as (_, told):
+        told.until(lambda: len(told.of("1", GHCR)) > 3)
+
+    assert both.stores[HUB].since() == []
+
+
+def test_what_never_had_anything_must_be_a_registry() -> None:
+    hub = Repositories(HUB)
+    hub.no_registries.add("hub.example.org")
+
+    with polling(hub, watched(tags=TagChoice(names=("1",)))) as (_, told):
+        told.until(lambda: told.of("1"))
+
+    assert told.observed[0].answer is None
+    assert told.observed[0].silence == "hub.example.org: what answers there is no registry"
+
+
+def test_a_fault_of_our_own_ends_nothing() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+    hub.stores[HUB].fails = ZeroDivisionError()
+
+    with polling(hub, watched(), watched_as("other", HUB)) as (poller, told):
+        told.until(lambda: hub.stores[HUB].asked)
+        hub.stores[HUB].fails = None
+        poller.hint(HUB, "")
+        told.until(lambda: told.of("2.6.1"))
+
+
+def watched_as(name: str, *places: str) -> WatchedImage:
+    """The same image under another name."""
+    rule = Rule(
+        image=name,
+        places=tuple(Place(repository=each) for each in places),
+        platforms=WANTED,
+    )
+    return WatchedImage(rule=rule, tags=TagChoice(versions="*"), every=0.05)
+
+
+def test_what_is_not_watched_any_more_is_not_asked_for() -> None:
+    both = Repositories(HUB, GHCR)
+    for store in both.stores.values():
+        release(store, "2.6.1", *WANTED)
+
+    with polling(both, watched_as("a", HUB), watched_as("b", GHCR)) as (poller, told):
+        told.until(lambda: told.of("2.6.1", HUB) and told.of("2.6.1", GHCR))
+        poller.watch([watched_as("b", GHCR)])
+        count = len(told.of("2.6.1", GHCR))
+        told.until(lambda: len(told.of("2.6.1", GHCR)) > count + 3)
+        both.stores[HUB].since()
+        count = len(told.of("2.6.1", GHCR))
+        told.until(lambda: len(told.of("2.6.1", GHCR)) > count + 3)
+
+    assert both.stores[HUB].since() == []
+
+
+def test_what_the_history_knows_waits_for_its_turn_and_is_not_read_again() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: told.of("2.6.1"))
+    known = told.of("2.6.1")[0]
+    assert known is not None
+    image = watched()
+    platforms = {
+        each.platform: PlatformSeen(state="ready", digest=each.digest) for each in known.platforms
+    }
+    seen = PlaceSeen(place=HUB, digest=known.digest, platforms=platforms, answered_at=1.0)
+    state = beginning(image.rule, "2.6.1", 0.0)
+    state = TagState(image="app", tag="2.6.1", began=state.began, places=(seen,))
+    hub.stores[HUB].since()
+
+    with polling(hub, image, states=[state]) as (_, told):
+        told.until(lambda: told.of("2.6.1"))
+        release(hub.stores[HUB], "2.7.0", *WANTED)
+        told.until(lambda: told.of("2.7.0"))
+
+    assert told.of("2.6.1")[0] == known
+    assert told.found[-1] == ("app", frozenset({"2.7.0"}), False)
+
+
+def test_a_recheck_asks_for_all_once_more() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+
+    with polling(hub, watched(every=3600.0)) as (poller, told):
+        told.until(lambda: told.of("2.6.1"))
+        hub.stores[HUB].since()
+        poller.recheck("app", "2.6.1")
+        told.until(lambda: len(told.of("2.6.1")) == 2)
+
+    assert Counter(hub.stores[HUB].since())["HEAD child"] == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionFailed("no answer"), "failed"),
+        (RateLimited("too often", status=429), "failed"),
+        (RegistryError("it is overloaded", status=503), "failed"),
+        (RegistryError("it does not like this", status=400), "refused"),
+        (AccessDenied("log in", status=401), "refused"),
+        (NotFound("no such tag"), "refused"),
+        (ContentError("nonsense"), "refused"),
+    ],
+)
+def test_a_registry_is_left_alone_for_what_is_its_own_fault(
+    error: ManyfestError, expected: Outcome
+) -> None:
+    assert outcome_of(error) == expected
+
+
+def test_many_tags_are_spread_over_a_round() -> None:
+    hub = Repositories(HUB)
+    for number in range(40):
+        release(hub.stores[HUB], f"1.0.{number}", *WANTED)
+    image = watched(tags=TagChoice(versions="*", newest=100))
+
+    with polling(hub, image) as (_, told):
+        told.until(lambda: len({each.tag for each in told.observed}) == 40)
+
+    per_tag: defaultdict[str, int] = defaultdict(int)
+    for each in told.observed:
+        per_tag[each.tag] += 1
+    assert set(per_tag) == {f"1.0.{number}" for number in range(40)}

@@ -1,0 +1,239 @@
+"""One image in one repository: what is asked for, and what is not asked for again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from manyfest.errors import NotFound, RegistryError
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
+from manyfest.oci.platform import Platform
+from manyfest.stores.base import Reader
+from manyfest.stores.memory import MemoryStore
+from manyfest.watch.poll.seen import SeenImage
+from manyfest.watch.values import PlaceSeen, PlatformSeen
+from tests import images
+
+PLACE = "a.example.org/app"
+WANTED = ("linux/amd64", "linux/arm64")
+
+
+class Asked(MemoryStore):
+    """Keeps what it was asked: ``means`` and ``has`` are HEAD requests, ``open`` is a GET."""
+
+    def __init__(self) -> None:
+        super().__init__(PLACE)
+        self.asked: list[str] = []
+        self.fails: Exception | None = None
+
+    def resolve(self, name: str) -> Descriptor:
+        self._note(f"HEAD {name[:12]}")
+        return super().resolve(name)
+
+    def means(self, name: str, digest: Digest) -> bool:
+        """See :class:`~manyfest.stores.base.Compares`."""
+        self._note(f"HEAD {name}")
+        return super().resolve(name).digest == digest
+
+    def has(self, descriptor: Descriptor) -> bool:
+        self._note("HEAD child")
+        return super().has(descriptor)
+
+    def open(self, descriptor: Descriptor) -> Reader:
+        self._note("GET")
+        return super().open(descriptor)
+
+    def tags(self) -> Iterator[str]:
+        self._note("LIST")
+        return super().tags()
+
+    def _note(self, what: str) -> None:
+        self.asked.append(what)
+        if self.fails is not None:
+            raise self.fails
+
+    def since(self) -> list[str]:
+        """What it was asked since the last time."""
+        asked, self.asked = self.asked, []
+        return asked
+
+
+def release(store: Asked, tag: str, *platforms: str, text: str = "") -> str:
+    """Push an index for these platforms; its digest."""
+    entries = [images.entry(images.image(store, each, text=text), each) for each in platforms]
+    index = images.index(store, entries)
+    store.tag(tag, images.content_of(index))
+    store.since()
+    return str(index.descriptor.digest)
+
+
+def seen_in(store: Asked) -> SeenImage:
+    """The image in the store."""
+    return SeenImage(PLACE, lambda: store, [Platform.parse(each) for each in WANTED])
+
+
+def test_what_is_new_is_read_once_and_its_images_are_asked_for() -> None:
+    store = Asked()
+    digest = release(store, "1", *WANTED)
+
+    answer = seen_in(store).look("1")
+
+    assert (answer.reference, answer.digest, answer.ready) == (f"{PLACE}:1", digest, True)
+    assert [state.platform for state in answer.platforms] == list(WANTED)
+    assert store.since() == ["HEAD 1", "GET", "HEAD child", "HEAD child"]
+
+
+def test_what_was_whole_takes_one_request() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    seen = seen_in(store)
+    first = seen.look("1")
+    store.since()
+
+    assert seen.look("1") == first
+    assert store.since() == ["HEAD 1"]
+
+
+def test_another_tag_of_the_same_index_is_not_read_again() -> None:
+    store = Asked()
+    release(store, "1.0", *WANTED)
+    release(store, "1", *WANTED)
+    seen = seen_in(store)
+    seen.look("1.0")
+    store.since()
+
+    assert seen.look("1").ready
+    asked = store.since()
+    assert asked.count("HEAD 1") == 1
+    assert seen.look("1").reference == f"{PLACE}:1"
+
+
+def test_what_is_not_whole_is_asked_for_what_it_lacks_alone() -> None:
+    store = Asked()
+    amd64, arm64 = (images.image(store, each) for each in WANTED)
+    index = images.index(
+        store, [images.entry(each, name) for each, name in zip((amd64, arm64), WANTED, strict=True)]
+    )
+    store.tag("1", images.content_of(index))
+    raw = store.blobs.pop(arm64.descriptor.digest)
+    seen = seen_in(store)
+    store.since()
+
+    assert [state.state for state in seen.look("1").platforms] == ["ready", "partial"]
+    store.since()
+    assert not seen.look("1").ready
+    assert store.since() == ["HEAD 1", "HEAD child"]
+
+    store.blobs[arm64.descriptor.digest] = raw
+    assert seen.look("1").ready
+    store.since()
+    assert seen.look("1").ready
+    assert store.since() == ["HEAD 1"]
+
+
+def test_an_empty_index_is_not_ready() -> None:
+    store = Asked()
+    release(store, "1")
+
+    answer = seen_in(store).look("1")
+
+    assert not answer.ready
+    assert answer.digest
+    assert {state.state for state in answer.platforms} == {"missing"}
+
+
+def test_a_tag_that_moves_is_read_again() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    seen = seen_in(store)
+    seen.look("1")
+    moved = release(store, "1", *WANTED, text="another")
+
+    assert seen.look("1").digest == moved
+
+
+def test_a_tag_that_is_gone_is_an_answer() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    seen = seen_in(store)
+    seen.look("1")
+    store.names.clear()
+
+    answer = seen.look("1")
+    assert (answer.digest, answer.ready) == ("", False)
+    assert [state.state for state in answer.platforms] == ["missing", "missing"]
+    assert seen.look("1") == answer
+
+
+def test_a_registry_that_cannot_tell_says_neither_yes_nor_no() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    seen = seen_in(store)
+    before = seen.look("1")
+    store.fails = RegistryError("it is overloaded", status=503)
+
+    with pytest.raises(RegistryError):
+        seen.look("1")
+    store.fails = None
+    store.since()
+    assert seen.look("1") == before
+    assert store.since() == ["HEAD 1"]
+
+
+def test_now_and_then_all_is_asked_for_again_by_head_requests() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    seen = seen_in(store)
+    seen.look("1")
+    store.since()
+
+    assert seen.look("1", again=True).ready
+    assert store.since() == ["HEAD 1", "HEAD child", "HEAD child"]
+
+
+def test_what_is_lost_below_a_tag_is_found_then() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    seen = seen_in(store)
+    arm64 = seen.look("1").platforms[1]
+    del store.blobs[Digest.parse(arm64.digest)]
+
+    assert seen.look("1").ready
+    lost = seen.look("1", again=True)
+    assert [state.state for state in lost.platforms] == ["ready", "partial"]
+
+
+def test_what_the_history_knows_is_not_read_again() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    known = seen_in(store).look("1")
+    store.since()
+    seen = seen_in(store)
+    platforms = {
+        each.platform: PlatformSeen(state="ready", digest=each.digest) for each in known.platforms
+    }
+    seen.recall("1", PlaceSeen(place=PLACE, digest=known.digest, platforms=platforms))
+
+    assert seen.look("1") == known
+    assert store.since() == ["HEAD 1"]
+
+
+def test_what_the_history_does_not_know_to_be_whole_is_read() -> None:
+    store = Asked()
+    digest = release(store, "1", *WANTED)
+    seen = seen_in(store)
+    seen.recall("1", PlaceSeen(place=PLACE, digest=digest))
+    store.since()
+
+    assert seen.look("1").ready
+    assert "GET" in store.since()
+
+
+def test_a_tag_that_never_was_there() -> None:
+    store = Asked()
+
+    assert seen_in(store).look("nothing").digest == ""
+    with pytest.raises(NotFound):
+        store.resolve("nothing")

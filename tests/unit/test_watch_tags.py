@@ -1,0 +1,103 @@
+"""Which tags are watched."""
+
+from __future__ import annotations
+
+import pytest
+
+from manyfest.watch.config.pattern import Pattern
+from manyfest.watch.config.values import TagChoice
+from manyfest.watch.poll.choose import choose
+from manyfest.watch.poll.tags import WatchedTags
+
+TAGS = ["latest", "2.6.1", "2.6.0", "2.10.0", "v2.7.0", "2.7.0-rc.1", "2.6.1-arm64", "edge", "3"]
+HUB, GHCR = "docker.io/app", "ghcr.io/app"
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (TagChoice(versions="*"), ("2.10.0", "v2.7.0", "2.6.1", "2.6.0")),
+        (TagChoice(versions="*", newest=2), ("2.10.0", "v2.7.0")),
+        (TagChoice(versions="~2.6"), ("2.6.1", "2.6.0")),
+        (TagChoice(versions=">=2.7.0-rc.1"), ("2.10.0", "v2.7.0", "2.7.0-rc.1")),
+        (TagChoice(match=Pattern.parse("[a-z]+")), ("latest", "edge")),
+        (TagChoice(match=Pattern.parse(r".*-arm64")), ("2.6.1-arm64",)),
+        (TagChoice(versions="*", match=Pattern.parse("v.*")), ("v2.7.0",)),
+        (TagChoice(names=("edge", "nightly")), ("edge", "nightly")),
+        (TagChoice(names=("latest",), versions="*", newest=1), ("latest", "2.10.0")),
+    ],
+)
+def test_names_ranges_and_expressions_choose(choice: TagChoice, expected: tuple[str, ...]) -> None:
+    assert choose(choice, TAGS) == expected
+
+
+def test_what_is_no_tag_and_what_keeps_signatures_is_passed_over() -> None:
+    listed = ["..", "a b", "x" * 200, f"sha256-{'a' * 64}.sig", f"sha256-{'a' * 64}", "good"]
+
+    assert choose(TagChoice(match=Pattern.parse(".*")), listed) == ("good",)
+
+
+def watched(*names: str) -> WatchedTags:
+    """The tags of an image of which the two newest versions are watched, and these."""
+    return WatchedTags(TagChoice(versions="*", newest=2, names=names), settle=60.0)
+
+
+def test_what_any_place_lists_is_watched_everywhere() -> None:
+    tags = watched()
+    tags.list(HUB, ["2.6.0"])
+    tags.list(GHCR, ["2.6.1"])
+
+    assert tags.watched == {"2.6.0", "2.6.1"}
+
+
+def test_older_versions_make_room_for_newer_ones() -> None:
+    tags = watched("latest")
+    tags.list(HUB, ["2.5.0", "2.6.0"])
+    tags.list(HUB, ["2.5.0", "2.6.0", "2.6.1"])
+
+    assert tags.watched == {"latest", "2.6.0", "2.6.1"}
+
+
+def test_a_list_that_is_suddenly_empty_takes_nothing_away() -> None:
+    tags = watched()
+    tags.list(HUB, ["2.6.0", "2.6.1"])
+    for tag in ("2.6.0", "2.6.1"):
+        tags.see(HUB, tag, is_there=True, at=0.0)
+    tags.list(HUB, [])
+
+    assert tags.watched == {"2.6.0", "2.6.1"}
+
+
+def test_a_tag_that_is_gone_is_watched_until_that_is_believed() -> None:
+    tags = watched()
+    tags.see(HUB, "2.6.0", is_there=True, at=0.0)
+    tags.see(GHCR, "2.6.0", is_there=True, at=0.0)
+    tags.see(HUB, "2.6.0", is_there=False, at=100.0)
+    assert tags.watched == {"2.6.0"}
+
+    tags.see(GHCR, "2.6.0", is_there=False, at=110.0)
+    tags.see(HUB, "2.6.0", is_there=False, at=169.0)
+    assert tags.watched == {"2.6.0"}
+
+    tags.see(HUB, "2.6.0", is_there=False, at=170.0)
+    assert tags.watched == set()
+
+
+def test_one_that_comes_back_meanwhile_stays() -> None:
+    tags = watched()
+    tags.see(HUB, "2.6.0", is_there=True, at=0.0)
+    tags.see(HUB, "2.6.0", is_there=False, at=100.0)
+    tags.see(HUB, "2.6.0", is_there=True, at=130.0)
+    tags.see(HUB, "2.6.0", is_there=False, at=170.0)
+
+    assert tags.watched == {"2.6.0"}
+
+
+def test_a_hint_admits_what_would_be_chosen_and_nothing_else() -> None:
+    tags = watched()
+    tags.list(HUB, ["2.5.0", "2.6.0"])
+
+    assert tags.admit("2.6.1")
+    assert tags.watched == {"2.6.0", "2.6.1"}
+    assert not tags.admit("2.4.0")
+    assert not tags.admit("edge")
