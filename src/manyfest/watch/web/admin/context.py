@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from manyfest.watch.service_api import Service
 
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?|\[[0-9a-fA-F:.]{2,45}\](?::[0-9]{1,5})?")
+_NEAR = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7"
+    )
+)  # fmt: skip
+"""This machine and private networks (RFC 1918, RFC 4193), in which a proxy may be."""
+
 _making = threading.Lock()
 
 
@@ -74,7 +82,7 @@ def address_of(request: HTTPConnection) -> str:
 
 def _is_near(address: str) -> bool:
     parsed = _parsed(address)
-    return parsed is not None and (parsed.is_loopback or parsed.is_private)
+    return parsed is not None and any(parsed in network for network in _NEAR)
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

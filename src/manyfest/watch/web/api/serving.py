@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -28,6 +29,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IN_PATH = re.compile(r"\{image\}")
+
+
+class _Anything(Convertor[str]):
+    """A part of a path that has slashes, line ends, whatever was sent."""
+
+    regex = r"[\s\S]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _Anything())
+
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="manyfest watch"'}
 
 
@@ -36,7 +53,9 @@ def routes(operations: Iterable[Operation]) -> list[Route]:
     paths: dict[str, list[Operation]] = {}
     for each in operations:
         paths.setdefault(each.path, []).append(each)
-    return [Route(_IN_PATH.sub("{image:path}", path), Path(each)) for path, each in paths.items()]
+    return [
+        Route(_IN_PATH.sub("{image:anything}", path), Path(each)) for path, each in paths.items()
+    ]
 
 
 class Path:
@@ -150,4 +169,4 @@ class _Nothing:
 
 def nothing_else() -> Route:
     """What is left below ``/api/``."""
-    return Route("/api/{path:path}", _Nothing())
+    return Route("/api/{path:anything}", _Nothing())
