@@ -108,7 +108,8 @@ def fill(history: History, shape: Shape) -> None:
         )
     for samples in batches(_samples(shape, chance), 5000):
         history.record(Batch(samples=tuple(samples)))
-    known = (RegistryState(registry=name, at=shape.now) for name in REGISTRIES)
+    began = shape.now - _SPAN
+    known = (RegistryState(registry=each, at=shape.now, began=began) for each in REGISTRIES)
     history.record(Batch(registries=tuple(known), opened=tuple(_outages(shape, chance))))
     due = tables.notices.c.due
     with history.engine.begin() as connection:

@@ -56,6 +56,12 @@ _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 """A row's number: SQLite counts up only what is called an integer. Where others keep the number,
 in a link say, none is used again (``sqlite_autoincrement``)."""
 
+
+def _some(name: str, column: str, which: str) -> Index:
+    """An index that has only some of the rows: databases use no other one for these."""
+    return Index(name, column, sqlite_where=text(which), postgresql_where=text(which))
+
+
 batches = Table(
     "batches",
     metadata,
@@ -142,7 +148,7 @@ incidents = Table(
     Column("acknowledged_at", Float),
     Column("acknowledged_by", Text, nullable=False),
     Index("incidents_by_time", "began"),
-    Index("incidents_open", "ended"),
+    Index("incidents_open", "ended", "began"),
     Index("incidents_of_registry", "registry", "began"),
     Index("incidents_of_tag", "image", "tag", "began"),
     sqlite_autoincrement=True,
@@ -189,13 +195,9 @@ notices = Table(
     Column("fault", Text, nullable=False),  # of the last attempt
     Column("delivered_at", Float),
     Column("given_up_at", Float),
-    Index(
-        "notices_waiting",
-        "due",
-        sqlite_where=text("delivered_at IS NULL AND given_up_at IS NULL"),
-        postgresql_where=text("delivered_at IS NULL AND given_up_at IS NULL"),
-    ),
-    Index("notices_delivered", "delivered_at"),
+    _some("notices_waiting", "due", "delivered_at IS NULL AND given_up_at IS NULL"),
+    _some("notices_delivered", "delivered_at", "delivered_at IS NOT NULL"),
+    _some("notices_given_up", "given_up_at", "given_up_at IS NOT NULL"),
     sqlite_autoincrement=True,
 )
 

@@ -10,7 +10,11 @@ down_revision = None
 
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_WAITS = sa.text("delivered_at IS NULL AND given_up_at IS NULL")
+
+
+def _some(name: str, table: str, column: str, which: str) -> None:
+    where = sa.text(which)
+    op.create_index(name, table, [column], sqlite_where=where, postgresql_where=where)
 
 
 def upgrade() -> None:
@@ -109,7 +113,7 @@ def _incidents() -> None:
     op.create_index("incidents_by_time", "incidents", ["began"])
     op.create_index("incidents_of_registry", "incidents", ["registry", "began"])
     op.create_index("incidents_of_tag", "incidents", ["image", "tag", "began"])
-    op.create_index("incidents_open", "incidents", ["ended"])
+    op.create_index("incidents_open", "incidents", ["ended", "began"])
 
 
 def _notices() -> None:
@@ -127,10 +131,9 @@ def _notices() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("notices_delivered", "notices", ["delivered_at"])
-    op.create_index(
-        "notices_waiting", "notices", ["due"], sqlite_where=_WAITS, postgresql_where=_WAITS
-    )
+    _some("notices_delivered", "notices", "delivered_at", "delivered_at IS NOT NULL")
+    _some("notices_given_up", "notices", "given_up_at", "given_up_at IS NOT NULL")
+    _some("notices_waiting", "notices", "due", "delivered_at IS NULL AND given_up_at IS NULL")
 
 
 def _observations() -> None:
