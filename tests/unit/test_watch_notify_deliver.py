@@ -45,6 +45,12 @@ class Notices:
         due = [each for each in self.open.values() if each.due <= now]
         return [each for each in due if each.recipient not in besides][:limit]
 
+    def resting(self, now: float) -> dict[str, float]:
+        self._reach()
+        return {
+            each.recipient: each.due for each in self.open.values() if each.tries and each.due > now
+        }
+
     def attempt(self, notice: WaitingNotice) -> None:
         self._reach()
         self.log.append(("attempt", notice.id))

@@ -123,6 +123,17 @@ def test_those_who_rest_are_left_out(file: str) -> None:
         assert [each.recipient for each in found] == ["boss"]
 
 
+def test_a_new_watch_leaves_those_alone_that_the_last_one_left_alone(file: str) -> None:
+    with History.open(file) as history:
+        decide(history, "1.0")
+        ops, boss = history.notices.waiting(NOW)
+        history.notices.attempt(ops)
+        history.notices.failed(ops.id, "it answered 429", NOW + 3600)
+        assert history.notices.resting(NOW) == {"ops": NOW + 3600}
+        history.notices.delivered(boss.id, NOW)
+        assert history.notices.resting(NOW + 3600) == {}
+
+
 def test_a_clock_that_was_wrong_puts_off_nothing_for_years(file: str) -> None:
     with History.open(file) as history:
         decide(history, "1.0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import RowMapping, or_, select, update
+from sqlalchemy import RowMapping, func, or_, select, update
 
 from manyfest.watch.history import tables
 from manyfest.watch.history.batch import WaitingNotice
@@ -43,6 +43,15 @@ class Notices:
         with self._database.reading() as connection:
             rows = connection.execute(query.order_by(_NOTICES.c.due, _NOTICES.c.id).limit(limit))
             return [_waiting(row) for row in rows.mappings()]
+
+    def resting(self, now: float) -> dict[str, float]:
+        """The recipients that were tried in vain and are left alone for now, and until when."""
+        is_later = (_NOTICES.c.due > now) & (_NOTICES.c.due <= now + LONGEST_DELAY)
+        query = select(_NOTICES.c.recipient, func.max(_NOTICES.c.due).label("until"))
+        query = query.where(*_IS_OPEN, is_later, _NOTICES.c.tries > 0)
+        with self._database.reading() as connection:
+            rows = connection.execute(query.group_by(_NOTICES.c.recipient)).mappings()
+            return {row["recipient"]: row["until"] for row in rows}
 
     def next_due(self) -> float | None:
         """When the next one is due, in seconds since 1970, or ``None`` if none waits."""

@@ -55,6 +55,8 @@ class Outbox(Protocol):
         self, now: float, limit: int = ..., besides: Collection[str] = ...
     ) -> Sequence[WaitingNotice]: ...
 
+    def resting(self, now: float) -> dict[str, float]: ...
+
     def attempt(self, notice: WaitingNotice) -> None: ...
 
     def delivered(self, number: int, at: float) -> None: ...
@@ -103,6 +105,7 @@ class Deliverer:
         self._aborted = threading.Event()
         self._under_way: dict[str, _Sending] = {}
         self._rests: dict[str, float] = {}
+        self._knows_rests = False
         self._troubles: dict[str, str] = {}
         self._is_away = False
 
@@ -113,7 +116,7 @@ class Deliverer:
         while not self._stopping.is_set():
             self._changed.clear()
             self._work_off()
-            self._changed.wait(_REST)
+            self._changed.wait(min(_REST, self._limit))
         end = time.monotonic() + self._grace
         while self._under_way and time.monotonic() < end:
             self._changed.clear()
@@ -158,6 +161,9 @@ class Deliverer:
         """Send the next message to each recipient that has none on its way and is not resting."""
         now = self._clock()
         config = self._config()
+        if not self._knows_rests:
+            self._rests = self._outbox.resting(now)
+            self._knows_rests = True
         resting = {name for name, until in self._rests.items() if 0 < until - now <= _LONGEST_REST}
         busy = resting | self._under_way.keys()
         waiting = self._outbox.waiting(now, _MOST_WAITING, busy)
@@ -207,7 +213,8 @@ class Deliverer:
             if again is None:
                 self._outbox.give_up(notice.id, answer.fault, now)
             else:
-                self._outbox.failed(notice.id, answer.fault, again, unclear=answer.unclear)
+                unclear = answer.unclear or notice.cut_short  # once unclear, it stays so
+                self._outbox.failed(notice.id, answer.fault, again, unclear=unclear)
         if again is None or parcel.tries + 1 >= _TROUBLED_AFTER:
             self._troubles[parcel.recipient] = f"{parcel.recipient} is not told: {answer.fault}"
         if again is None:
