@@ -142,9 +142,9 @@ def test_nothing_is_told_to_vanish_that_was_away_for_less_than_the_time_to_settl
                 for at, where, answer in seen[:count]
                 if where == place and isinstance(answer, Readiness)
             ]
-            there = [at for at, answer in answers if answer.digest]
-            away = [at for at, _ in answers if at > there[-1]] or [now]
-            assert now - away[0] >= RULE.settle
+            last = max(number for number, (_, answer) in enumerate(answers) if answer.digest)
+            first_away = answers[last + 1][0]
+            assert now - first_away >= RULE.settle
 
 
 @settings(deadline=None)

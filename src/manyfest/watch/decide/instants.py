@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from manyfest.watch.decide.together import mains
+from manyfest.watch.decide.together import mains, whole
 from manyfest.watch.values import Place, PlaceSeen, Rule, TagState
 
 
@@ -29,6 +29,8 @@ def late_over(rule: Rule, state: TagState) -> float | None:
     if not rule.late or state.first_seen is None or state.was_there:
         return None
     if state.first_complete_at is not None or state.late_at is not None:
+        return None
+    if whole(rule, state.places):  # it will be complete, unless what is doubted now lasts
         return None
     return state.first_seen + rule.late
 

@@ -166,7 +166,7 @@ def soaked(round_: Round, state: TagState) -> After:
 def late(round_: Round, state: TagState) -> After:
     """It is not complete within its time."""
     over = instants.late_over(round_.rule, state)
-    if over is None or round_.now < over or whole(round_.rule, state.places):
+    if over is None or round_.now < over:
         return state, ()
     leading = mains(round_.rule, state.places)
     lacking = [seen for seen in leading if not instants.has(seen, state.digest)]
