@@ -74,9 +74,7 @@ def _store(call: Call, raw: bytes, media_type: str, tags: Sequence[str]) -> Mani
     if digest is not None and manifest.descriptor.digest != digest:
         raise Refusal("DIGEST_INVALID", f"the manifest's digest is {manifest.descriptor.digest}")
     repository = call.storage.repository(call.name)
-    repository.add_manifest(manifest)
-    if tags:
-        repository.tags.point(tags, manifest.descriptor)
+    repository.add_manifest(manifest, tags=tags)
     return manifest
 
 

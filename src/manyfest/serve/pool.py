@@ -11,7 +11,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from msgspec import Struct
 from manyfest.errors import InvalidDigest, StoreError
 from manyfest.oci.digest import Digest
 from manyfest.serve.room import Room
+from manyfest.serve.syncs import Syncs
 from manyfest.stores.blobs import BlobFolder
 from manyfest.stores.files import sync_folder
 
@@ -31,6 +32,7 @@ class BlobPool(Struct, frozen=True):
     blobs: BlobFolder
     aside: Path
     room: Room
+    syncs: Syncs
 
     def admit(self, file: Path, digest: Digest, target: Path) -> None:
         """Make the content of ``file``, which has this digest, appear at ``target`` for good.
@@ -38,25 +40,36 @@ class BlobPool(Struct, frozen=True):
         ``file`` loses its name. If the pool has the content already, that copy is used. Other
         processes may admit and release the same blob meanwhile.
         """
+        self.enter(file, digest, target)
+        file.unlink()
+        sync_folder(target.parent)
+
+    def enter(self, file: Path, digest: Digest, target: Path, *, synced: bool = False) -> None:
+        """The same, but ``file`` keeps its name, it may have been ``synced``, and the folder of
+        ``target`` is still to be."""
         shared = self.blobs.path(digest)
         for folder in (shared.parent, target.parent):
             folder.mkdir(parents=True, exist_ok=True)
         while not _link(shared, target):
-            _sync_file(file)
+            if not synced:
+                sync_file(file)
+                synced = True
             with suppress(FileExistsError):
                 os.link(file, shared)
         touch(target)
-        file.unlink()
-        sync_folder(target.parent)
 
-    def admit_bytes(self, data: bytes, digest: Digest, target: Path) -> None:
-        """The same for something small that is in memory."""
-        self.aside.mkdir(parents=True, exist_ok=True)
+    @contextmanager
+    def written(self, data: bytes) -> Iterator[Path]:
+        """Something small in a file of its own, which is gone at the end of the block."""
         self.room.take(len(data))
         file = self.aside / f"bytes-{secrets.token_hex(8)}"
         try:
-            file.write_bytes(data)
-            self.admit(file, digest, target)
+            try:
+                file.write_bytes(data)
+            except FileNotFoundError:
+                self.aside.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+            yield file
         finally:
             file.unlink(missing_ok=True)
 
@@ -126,7 +139,8 @@ def touch(blob: Path) -> None:
         os.utime(blob)
 
 
-def _sync_file(path: Path) -> None:
+def sync_file(path: Path) -> None:
+    """Make a file's content survive a crash."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
 

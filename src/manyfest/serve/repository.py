@@ -18,8 +18,11 @@ import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from manyfest.errors import DigestMismatch, ManyfestError, StoreError
 from manyfest.oci.descriptor import Descriptor
@@ -28,11 +31,12 @@ from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.parse import parse_manifest
+from manyfest.serve.batches import Batches
 from manyfest.serve.bodies import FilePart
 from manyfest.serve.errors import Refusal, unknown_manifest
 from manyfest.serve.memory import ManifestMemory
-from manyfest.serve.pool import BlobPool, digests_in, touch
-from manyfest.serve.tags import TagList, Tags
+from manyfest.serve.pool import BlobPool, digests_in, sync_file, touch
+from manyfest.serve.tags import TagChange, TagList, Tags
 from manyfest.stores.files import FolderLock, sync_folder
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.referrers import as_referrer
@@ -59,6 +63,7 @@ class Repository:
         self.tags = Tags(self.layout)
         self._pool = pool
         self._memory = memory
+        self._entries: Batches[_Entry] = Batches(self._enter_all)
         self._index = f"{self.layout.path}/index.json"
         self._manifests = f"{self.layout.path}/manifests"
 
@@ -100,7 +105,8 @@ class Repository:
             return False
         try:
             with self._adding():
-                _link(blob, self.blob(digest))
+                if _link(blob, self.blob(digest)):
+                    sync_folder(self.blob(digest).parent)
                 touch(self.blob(digest))
         except OSError as error:
             # Gone by now, or it can have no more links: then the client sends it.
@@ -123,7 +129,7 @@ class Repository:
         """Its tags, as they are now."""
         return await self.tags.current()
 
-    async def tag_names(self) -> list[str]:
+    async def tag_names(self) -> Sequence[str]:
         """All tags, in ASCII order."""
         return (await self.tags.current()).names
 
@@ -157,20 +163,44 @@ class Repository:
         """The same, without holding up the event loop."""
         return await asyncio.to_thread(self.manifest, digest)
 
-    def add_manifest(self, manifest: Manifest, *, whole: bool = True) -> None:
-        """Store it; what it points at must be here, if it is to be ``whole``. No tag is set."""
+    def add_manifest(
+        self, manifest: Manifest, *, whole: bool = True, tags: Sequence[str] = ()
+    ) -> None:
+        """Store it and make ``tags`` mean it; what it points at must be here, if it is to be
+        ``whole``."""
         if whole and not self.exists():
             self._check_children(manifest)  # what is refused makes no repository
-        digest = manifest.descriptor.digest
-        blob, marker = self.blob(digest), Path(self._marker(digest))
         with self._adding():
             if whole:
                 self._check_children(manifest)
-            self._pool.admit_bytes(manifest.raw, digest, blob)
-            if manifest.body.subject is not None:
-                _link(blob, self._referrers(manifest.body.subject.digest) / _file_name(digest))
-            _link(blob, marker)
+            with self._pool.written(manifest.raw) as file:
+                entry = _Entry(file, manifest, TagChange.pointing(tags, manifest.descriptor))
+                self._entries.do(entry)
         self._memory.put(self.name, manifest)
+        entry.tags.check()
+
+    def _enter_all(self, entries: Sequence[_Entry]) -> None:
+        """Manifests that were sent at the same time: to wait for the disk costs the same for one as
+        for twenty. First all content is synced, then all names are."""
+        tagged = [entry.tags for entry in entries if entry.tags.tags]
+        with self.tags.changed(tagged) if tagged else nullcontext() as new_top:
+            files = [partial(sync_file, entry.file) for entry in entries]
+            self._pool.syncs.run([*files, new_top.sync] if new_top else files)
+            folders = {folder for entry in entries for folder in self._enter(entry)}
+            self._pool.syncs.run([partial(sync_folder, folder) for folder in folders])
+
+    def _enter(self, entry: _Entry) -> Iterator[Path]:
+        """Give a manifest its names; the folders that are to be synced then."""
+        digest, subject = entry.manifest.descriptor.digest, entry.manifest.body.subject
+        blob, marker = self.blob(digest), Path(self._marker(digest))
+        self._pool.enter(entry.file, digest, blob, synced=True)
+        yield blob.parent
+        names = [marker]
+        if subject is not None:
+            names.insert(0, self._referrers(subject.digest) / _file_name(digest))
+        for name in names:
+            if _link(blob, name):
+                yield name.parent
 
     def remove_manifest(self, digest: Digest) -> None:
         """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
@@ -360,10 +390,19 @@ def _file_name(digest: Digest) -> str:
     return f"{digest.algorithm}-{digest.hex}"
 
 
-def _link(source: Path, target: Path) -> None:
+def _link(source: Path, target: Path) -> bool:
+    """Whether ``target`` is a new name; its folder is then to be synced."""
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.link(source, target)
     except FileExistsError:
-        return
-    sync_folder(target.parent)
+        return False
+    return True
+
+
+class _Entry(Struct):
+    """A manifest on its way in: a file with its bytes, not yet synced, and its tags."""
+
+    file: Path
+    manifest: Manifest
+    tags: TagChange

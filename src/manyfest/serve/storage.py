@@ -22,6 +22,7 @@ from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool
 from manyfest.serve.repository import LAYOUT, Repository
 from manyfest.serve.room import Room
+from manyfest.serve.syncs import Syncs
 from manyfest.serve.uploads import Uploads
 from manyfest.stores.blobs import BlobFolder
 
@@ -34,13 +35,11 @@ class Storage:
 
     read_only = False
 
-    def __init__(
-        self, root: Path, *, quota: int | None = None, largest: int | None = None
-    ) -> None:
+    def __init__(self, root: Path, *, quota: int | None = None, largest: int | None = None) -> None:
         self.root = root
         self.room = Room(root, quota=quota)
         self.uploads = Uploads(root / "uploads", self.room, largest=largest)
-        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads", self.room)
+        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads", self.room, Syncs())
         self._memory = ManifestMemory()
         self._repositories: dict[str, Repository] = {}
 

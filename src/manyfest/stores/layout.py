@@ -8,9 +8,7 @@ shares a lock on ``blobs``, so that what is there and not named yet is not taken
 from __future__ import annotations
 
 import io
-import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -23,16 +21,24 @@ from manyfest.errors import (
     NotFound,
     StoreError,
 )
+from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_DESCRIPTORS, MAX_MANIFEST_SIZE
-from manyfest.oci.manifest import Index, Manifest
+from manyfest.oci.manifest import Index
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.parse import parse_manifest
 from manyfest.stores.archives.docker_names import names_of
 from manyfest.stores.base import Content, Reader, read_all
 from manyfest.stores.blobs import BlobFolder
-from manyfest.stores.files import FolderLock, new_file, read_small, remove_abandoned, write_errors
+from manyfest.stores.files import (
+    FolderLock,
+    new_file,
+    read_small,
+    remove_abandoned,
+    unnamed_file,
+    write_errors,
+)
 from manyfest.stores.names import (
     as_digest,
     described,
@@ -51,7 +57,7 @@ from manyfest.stores.referrers import (
     with_referrer,
     without_referrer,
 )
-from manyfest.stores.top_file import TopFile
+from manyfest.stores.top_file import NewTop, TopFile
 
 LAYOUT_FILE = b'{"imageLayoutVersion":"1.0.0"}'
 _EMPTY = Index(schema_version=2, media_type=OCI_INDEX, manifests=())
@@ -155,16 +161,31 @@ class LayoutStore:
         Raises ``OSError`` if it cannot be written, and
         :class:`~manyfest.errors.StoreError` rather than write what could not be read again.
         """
-        self._prepare()
-        with self._locked():
-            before = self.top.read().index
+        with self.changing():
+            before = self.top.read_anew().index
             changed = change(before)
             if len(changed.manifests) > MAX_DESCRIPTORS:
                 raise StoreError(
                     f"it has {MAX_DESCRIPTORS} names and can have no more", where=self.label
                 )
             if changed != before:
-                self._write_top(Manifest.of_index(changed))
+                with self.replacing(json.dumps(changed)) as new:
+                    new.sync()
+                    new.put_in_place()
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """No other writer changes ``index.json`` meanwhile."""
+        self._prepare()
+        with self._locked():
+            yield
+
+    @contextmanager
+    def replacing(self, raw: bytes) -> Iterator[NewTop]:
+        """What is to take the place of ``index.json``; it vanishes if it does not."""
+        with unnamed_file(self.path) as unnamed:
+            unnamed.file.write(raw)
+            yield NewTop(unnamed, self.path / "index.json", lasting=self._lasting)
 
     def close(self) -> None:
         """Let others delete again."""
@@ -263,19 +284,7 @@ class LayoutStore:
                 with self._new_file("oci-layout") as file:
                     file.write(LAYOUT_FILE)
                 with self._new_file("index.json") as file:
-                    file.write(Manifest.of_index(_EMPTY).raw)
-
-    def _write_top(self, top: Manifest) -> None:
-        """Replace ``index.json``. Its time is set to the nanosecond: the kernel's own clock ticks
-        so seldom that two files could have the same, and the one be taken for the other."""
-        with self._new_file("index.json") as file:
-            file.write(top.raw)
-            file.flush()
-            now = time.time_ns()
-            os.utime(file.fileno(), ns=(now, now))
-            state = os.fstat(file.fileno())
-        if state.st_mtime_ns == now:
-            self.top.remember(state, top)
+                    file.write(json.dumps(_EMPTY))
 
     def _new_file(self, name: str) -> AbstractContextManager[BinaryIO]:
         return new_file(self.path / name, lasting=self._lasting)

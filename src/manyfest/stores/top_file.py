@@ -11,13 +11,14 @@ from msgspec import Struct
 from manyfest.errors import InvalidArchive, NotFound
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Manifest
-from manyfest.stores.files import open_file
+from manyfest.stores.files import Unnamed, open_file, sync_folder
 from manyfest.stores.names import parse_top
 
 _YOUNG = 50_000_000
 """Nanoseconds, several ticks of the clock that files get their times from."""
 
 Identity = tuple[int, int, int]
+"""Tells a file from the one that took its place."""
 
 
 class _Known(Struct, frozen=True):
@@ -36,11 +37,7 @@ class TopFile:
     def known(self) -> Manifest | None:
         """What is known from memory, if that is still what the file says. Never waits long."""
         known = self._known
-        try:
-            is_same = known is not None and known.identity == _identity(os.stat(self._path))
-        except OSError:
-            return None
-        return known.top if known is not None and is_same else None
+        return known.top if known is not None and known.identity == self.identity() else None
 
     def read(self) -> Manifest:
         """What the file says, from memory if it has not changed.
@@ -59,10 +56,12 @@ class TopFile:
         self._known = None if is_young else _Known(identity, top)
         return top
 
-    def remember(self, state: os.stat_result, top: Manifest) -> None:
-        """What was just written there, so that it need not be read: ``state`` is of the file before
-        it got its name, and its time is one that no other file has."""
-        self._known = _Known(_identity(state), top)
+    def identity(self) -> Identity | None:
+        """Of the file that is there now; ``None`` if there is none."""
+        try:
+            return identity_of(os.stat(self._path))
+        except OSError:
+            return None
 
     def _content(self) -> tuple[Identity, bytes]:
         try:
@@ -75,12 +74,42 @@ class TopFile:
             raise self._invalid(f"cannot be read: {error.strerror}") from None
         if len(raw) > MAX_MANIFEST_SIZE:
             raise self._invalid(f"it is more than the {MAX_MANIFEST_SIZE} bytes allowed")
-        return _identity(state), raw
+        return identity_of(state), raw
 
     def _invalid(self, what: str) -> InvalidArchive:
         return InvalidArchive(what, where=str(self._path))
 
 
-def _identity(state: os.stat_result) -> Identity:
+class NewTop:
+    """A file that is to take the place of ``index.json``, whose content is all there.
+
+    Its time is set to the nanosecond: the kernel's own clock ticks so seldom that two files could
+    have the same, and the one be taken for the other. ``identity`` is ``None`` if the file system
+    does not keep it.
+    """
+
+    def __init__(self, unnamed: Unnamed, path: Path, *, lasting: bool) -> None:
+        self._unnamed = unnamed
+        self._path = path
+        self._lasting = lasting
+        unnamed.file.flush()
+        now = time.time_ns()
+        os.utime(unnamed.file.fileno(), ns=(now, now))
+        state = os.fstat(unnamed.file.fileno())
+        self.identity = identity_of(state) if state.st_mtime_ns == now else None
+
+    def sync(self) -> None:
+        """Make its content survive a crash, if it is to. It must before it gets its name."""
+        if self._lasting:
+            os.fsync(self._unnamed.file.fileno())
+
+    def put_in_place(self) -> None:
+        """Give it the name, in the place of whatever has that now."""
+        self._unnamed.path.rename(self._path)
+        if self._lasting:
+            sync_folder(self._path.parent)
+
+
+def identity_of(state: os.stat_result) -> Identity:
     """Differs when the file was replaced: each new one has its own inode or time."""
     return state.st_ino, state.st_mtime_ns, state.st_size

@@ -120,8 +120,8 @@ class CachedRepository:
             return local
         entry = origin.resolve(tag)
         if not self._kept.is_manifest(entry.digest):
-            self._fetch(origin, entry)
-        if entry.digest != local:
+            self._fetch(origin, entry, tag)
+        elif entry.digest != local:
             self._kept.tags.point([tag], entry)
         return entry.digest
 
@@ -155,8 +155,8 @@ class CachedRepository:
             entry = origin.resolve(str(digest))
         return self._fetch(origin, entry)
 
-    def _fetch(self, origin: Origin, entry: Descriptor) -> Manifest:
-        """Get a manifest and keep it; what it points at may come later."""
+    def _fetch(self, origin: Origin, entry: Descriptor, *tags: str) -> Manifest:
+        """Get a manifest and keep it under these tags; what it points at may come later."""
         raw = read_all(origin, entry)
         manifest = parse_manifest(raw, algorithm=entry.digest.algorithm)
         if manifest.descriptor.media_type != entry.media_type:
@@ -165,7 +165,7 @@ class CachedRepository:
                 where=f"{origin.label}@{entry.digest}",
             )
         self._shared.make_room(len(raw))
-        self._kept.add_manifest(manifest, whole=False)
+        self._kept.add_manifest(manifest, whole=False, tags=tags)
         self._expect(manifest)
         return manifest
 
