@@ -200,10 +200,17 @@ def run(folder: Path, kills: int, *, seed: int) -> Tally:
     Raises ``AssertionError`` when something false is found.
     """
     chance = random.Random(seed)
-    root, told, tally = folder / "registry", Told(), Tally()
-    for _ in range(kills):
+    root, told, tally, files = folder / "registry", Told(), Tally(), Files()
+    for number in range(kills):
+        began = time.monotonic()
         _push_and_kill(root, told, chance, seconds=chance.uniform(0.05, 1.5), largest=1_500_000)
-        _check(root, told, tally, chance)
+        pushed = time.monotonic()
+        _check(root, told, tally, files, chance)
+        progress(
+            f"kill {number + 1} of {kills}: pushed for {pushed - began:.1f} s, looked at for"
+            f" {time.monotonic() - pushed:.1f} s; {tally.finished} blobs and {tally.hashed} files"
+            " in all"
+        )
     return tally
 
 
@@ -212,20 +219,29 @@ def contend(folder: Path, seconds: float, *, seed: int) -> Tally:
     is a kill too. Raises as :func:`run` does."""
     chance = random.Random(seed)
     root, told, tally = folder / "registry", Told(), Tally()
+    progress(f"two registries are pushed to for {seconds:.0f} s")
     _push_and_kill(root, told, chance, seconds=seconds, largest=1000)
-    _check(root, told, tally, chance)
+    progress(f"{len(told.blobs)} blobs and {len(told.manifests)} manifests are looked at")
+    _check(root, told, tally, Files(), chance)
     return tally
 
 
-def _check(root: Path, told: Told, tally: Tally, chance: random.Random) -> None:
+def progress(line: str) -> None:
+    """How far it is, on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _check(root: Path, told: Told, tally: Tally, files: Files, chance: random.Random) -> None:
     tally.kills += 1
-    tally.hashed += _check_names(root)
+    tally.hashed += files.check(root)
     tally.finished += len(told.blobs)
     with served(root) as (_, address):
         _check_told(address, told)
         tally.resumed += _finish(address, told)
-    _clean(root)
     told.forget(chance)
+    _delete_others(root, told)
+    _clean(root)
+    files.are_old()
     with served(root) as (_, address):
         _check_told(address, told)
 
@@ -260,21 +276,45 @@ def _push_and_kill(
         raise failure
 
 
-def _check_names(root: Path) -> int:
-    """Every file that is named after a digest has it; how many there are."""
-    known: dict[tuple[int, str], str] = {}
-    count = 0
-    for path in root.rglob("*"):
-        folder = path.parent.parent.name
-        if not path.is_file() or folder not in ("blobs", "manifests"):
-            continue
-        algorithm, inode = path.parent.name, path.stat().st_ino
-        if (inode, algorithm) not in known:
-            with path.open("rb") as file:
-                known[inode, algorithm] = hashlib.file_digest(file, algorithm).hexdigest()
-        assert known[inode, algorithm] == path.name, f"{path} has another digest"
-        count += 1
-    return count
+class Files:
+    """The files that are named after a digest, each hashed when it is new or was changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, str], tuple[int, int, str]] = {}
+
+    def check(self, root: Path) -> int:
+        """Each has the digest that it is named after; how many had to be hashed for that."""
+        hashed = 0
+        for path in root.rglob("*"):
+            if path.parent.parent.name not in ("blobs", "manifests") or not path.is_file():
+                continue
+            state, algorithm = path.stat(), path.parent.name
+            known = self._known.get((state.st_ino, algorithm))
+            if known is None or known[:2] != (state.st_mtime_ns, state.st_size):
+                with path.open("rb") as file:
+                    found = hashlib.file_digest(file, algorithm).hexdigest()
+                known = (state.st_mtime_ns, state.st_size, found)
+                self._known[state.st_ino, algorithm] = known
+                hashed += 1
+            assert known[2] == path.name, f"{path} has another digest"
+        return hashed
+
+    def are_old(self) -> None:
+        """All files were made to look as if they were of long ago."""
+        self._known = {key: (0, size, found) for key, (_, size, found) in self._known.items()}
+
+
+def _delete_others(root: Path, told: Told) -> None:
+    """Delete the manifests that will not be looked at again, so that there is not more to look at
+    with each kill."""
+    storage = Storage(root)
+    for name in storage.names():
+        repository = storage.repository(name)
+        tagged = set(repository.tags.read().by_name.values())
+        for manifest in list(repository.manifests()):
+            digest = manifest.descriptor.digest
+            if digest not in tagged and (name, str(digest)) not in told.manifests:
+                repository.remove_manifest(digest)
 
 
 def _check_told(address: str, told: Told) -> None:
