@@ -105,14 +105,13 @@ def test_who_is_refused_may_stop_sending(address: str) -> None:
 
 
 def test_a_flood_of_passwords_is_stopped_and_who_is_known_goes_on(address: str) -> None:
-    good = {"authorization": basic("ada")}
-    assert ask(address, "GET", "/v2/", **good)[0] == 200
+    assert ask(address, "GET", "/v2/", authorization=basic("ada"))[0] == 200
     statuses = [
         ask(address, "GET", "/v2/", authorization=basic("ada", f"guess{number}"))[0]
         for number in range(15)
     ]
     assert statuses == [401] * 10 + [429] * 5
-    assert ask(address, "GET", "/v2/", **good)[0] == 200
+    assert ask(address, "GET", "/v2/", authorization=basic("ada"))[0] == 200
 
 
 def test_users_that_change_count_without_a_restart(address: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -33,7 +34,11 @@ _THREADS = 32
 
 _BACKLOG = 1024
 _HEAD_TAKES = 20_000
-"""Milliseconds."""
+"""Milliseconds in which the head of a request must come, and the next one on a connection."""
+
+_LOOKS = 200
+_PAUSE = 0.005
+"""Seconds between two looks whether threads have ended, which takes some hundredths."""
 
 _TIDIED_EVERY = 3600.0
 """Seconds."""
@@ -149,6 +154,7 @@ async def _serve(
         host, port = held.getsockname()[:2]
         registry.policy.check(host, secured=certificate is not None)
         registry.prepare()  # not before the address is known to be free
+        threads = _native_threads()
         server = server_class(
             registry,
             address=host,
@@ -174,6 +180,25 @@ async def _serve(
             tidying = asyncio.create_task(_tidy(registry.content))
             await serving
             tidying.cancel()
+            await _ended(threads)
+
+
+def _native_threads() -> set[str]:
+    """The threads of this process that are not Python's, where the system tells."""
+    try:
+        found = set(os.listdir("/proc/self/task"))
+    except OSError:
+        return set()
+    return found - {str(thread.native_id) for thread in threading.enumerate()}
+
+
+async def _ended(before: set[str]) -> None:
+    """Wait for the threads that came since: granian says that it has ended while some of its own
+    are on their way out, and one that turns to Python while that ends too aborts the process."""
+    for _ in range(_LOOKS):
+        if not _native_threads() - before:
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 def _no_password() -> str:
