@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
-from typing import Any, Literal
+from contextlib import asynccontextmanager
+from typing import Any
 
 from msgspec import Struct
 
@@ -21,7 +23,11 @@ from manyfest.errors import StoreError, UsageError
 _BACKLOG = 1024
 
 _HEAD_TAKES = 20_000
-"""Milliseconds that a client has to send the head of a request."""
+"""Milliseconds in which the head of a request must come, and the next one on a connection."""
+
+_LOOKS = 200
+_PAUSE = 0.005
+"""Seconds between two looks whether threads have ended, which takes some hundredths."""
 
 _WRONG_ADDRESS = {
     errno.EADDRINUSE: "is taken by another program",
@@ -42,43 +48,43 @@ class Server(Struct, frozen=True, kw_only=True):
 @asynccontextmanager
 async def serving(
     app: object,
-    listen: str,
+    held: socket.socket,
     *,
-    threads: ThreadPoolExecutor,
+    threads: int,
     extra: str,
-    interface: Literal["asgi", "asginl"] = "asginl",
     options: Mapping[str, object] | None = None,
 ) -> AsyncIterator[Server]:
-    """Serve ``app`` at ``listen``, ``HOST:PORT``, of which port 0 takes a free one; the block may
-    begin once connections are accepted. ``threads`` become those of the event loop; ``options`` are
-    granian's, and ``extra`` is the part of the package that brings it.
+    """Serve the ASGI application ``app`` at the address of ``held``, a socket of :func:`hold`; the
+    block begins once connections are accepted, and ends when :attr:`Server.ended` has been awaited.
 
-    Raises :class:`~manyfest.errors.UsageError` and :class:`~manyfest.errors.StoreError`.
+    The event loop gets so many ``threads`` for what waits; ``options`` are granian's, and ``extra``
+    is the part of the package that brings it. Raises :class:`~manyfest.errors.UsageError`.
     """
     server_class = embedded(extra)
-    with closing(hold(listen)) as held:
-        host, port = held.getsockname()[:2]
-        server = server_class(
-            app,
-            address=host,
-            port=port,
-            interface=interface,
-            http="1",
-            http1_settings=_http_settings(),
-            websockets=False,
-            backlog=_BACKLOG,
-            log_enabled=False,
-            **(options or {}),
-        )
-        loop = asyncio.get_running_loop()
-        loop.set_default_executor(threads)
-        task = asyncio.create_task(server.serve())
-        await _accepting(host, port, task)
+    host, port = held.getsockname()[:2]
+    before = _native_threads()
+    server = server_class(
+        app,
+        address=host,
+        port=port,
+        interface="asginl",
+        http="1",
+        http1_settings=_http_settings(),
+        websockets=False,
+        backlog=_BACKLOG,
+        log_enabled=False,
+        **(options or {}),
+    )
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(threads, f"manyfest-{extra}"))
+    task = asyncio.create_task(server.serve())
+    await _accepting(host, port, task)
 
-        def stop() -> None:
-            loop.call_soon_threadsafe(server.stop)
+    def stop() -> None:
+        loop.call_soon_threadsafe(server.stop)
 
-        yield Server(address=written(host, port), stop=stop, ended=task)
+    yield Server(address=written(host, port), stop=stop, ended=task)
+    await _ended(before)
 
 
 def embedded(extra: str) -> Any:
@@ -157,6 +163,24 @@ async def _accepting(host: str, port: int, task: asyncio.Task[None]) -> None:
             writer.close()
             return
     await task
+
+
+def _native_threads() -> set[str]:
+    """The threads of this process that are not Python's, where the system tells."""
+    try:
+        found = set(os.listdir("/proc/self/task"))
+    except OSError:
+        return set()
+    return found - {str(thread.native_id) for thread in threading.enumerate()}
+
+
+async def _ended(before: set[str]) -> None:
+    """Wait for the threads that came since: granian says that it has ended while some of its own
+    are on their way out, and one that turns to Python while that ends too aborts the process."""
+    for _ in range(_LOOKS):
+        if not _native_threads() - before:
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 def _http_settings() -> object:

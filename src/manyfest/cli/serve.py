@@ -81,8 +81,9 @@ def command(
     --read-only, push. With it users may do everything, others nothing; --anonymous-read and
     --access say otherwise.
     """
+    from manyfest.listening import parse_address
     from manyfest.serve.content import content_at
-    from manyfest.serve.server import parse_address, run
+    from manyfest.serve.server import run
     from manyfest.serve.sources import Sources
 
     content = content_at(paths or (Path("registry"),), quota=quota, largest=front.max_upload)

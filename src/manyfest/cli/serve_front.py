@@ -156,12 +156,12 @@ def certificate_of(session: Session, front: Front, host: str) -> Certificate | N
 
 def policy_of(session: Session, front: Front) -> Policy:
     """How it treats those who come. Raises :class:`UsageError`."""
+    from manyfest.listening import parse_address
     from manyfest.serve.access.places import Places
     from manyfest.serve.access_log import AccessLog
     from manyfest.serve.limits import Limits
     from manyfest.serve.metrics import Metrics
     from manyfest.serve.policy import Policy
-    from manyfest.serve.server import parse_address
 
     places = Places(front.public_url, front.trusted_proxy)
     return Policy(

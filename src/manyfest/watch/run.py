@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -50,8 +50,8 @@ def run(
     cannot be had, and :class:`~manyfest.errors.HistoryError` for a history that no waiting mends.
     """
     require_extra()
-    hold(listen).close()  # before anything is made
-    return asyncio.run(_Run(config, listen, plain_http, ca_file, log, on_ready).whole())
+    with closing(hold(listen)) as held:  # before anything is made
+        return asyncio.run(_Run(config, held, plain_http, ca_file, log, on_ready).whole())
 
 
 def require_extra() -> None:
@@ -85,14 +85,14 @@ class _Run:
     def __init__(
         self,
         config: WatchConfig,
-        listen: str,
+        held: socket.socket,
         plain_http: tuple[str, ...],
         ca_file: Path | None,
         log: Callable[[str], None] | None,
         on_ready: Callable[[str], None],
     ) -> None:
         self._config = config
-        self._listen = listen
+        self._held = held
         self._plain_http = plain_http
         self._ca_file = ca_file
         self._log = log
@@ -150,10 +150,8 @@ class _Run:
             log=self._log,
             failed=failed,
         )
-        threads = ThreadPoolExecutor(_THREADS, "page")
-        async with serving(
-            create_app(watch), self._listen, threads=threads, extra="watch"
-        ) as server:
+        app = create_app(watch)
+        async with serving(app, self._held, threads=_THREADS, extra="watch") as server:
             await self._waited_for(watch.start)
             loop.add_signal_handler(signal.SIGHUP, lambda: _in_thread(watch.reload))
             logger.info("watching %d images; pages at %s", len(watch.images()), server.address)
