@@ -176,6 +176,14 @@ def test_pages_of_the_catalogue_do_not_tell_of_the_rest(client: Client) -> None:
     assert last.headers.get("link") == ""
 
 
+def test_a_token_for_a_repository_does_not_list_others(client: Client) -> None:
+    ada = bearing(client, "ada", "repository:team/app:pull")
+    asked = challenge(ada.call("GET", "_catalog"))
+    assert asked.endswith('scope="registry:catalog:*",error="insufficient_scope"')
+    client.fields = {}
+    assert bearing(client, "ada", "registry:catalog:*").call("GET", "_catalog").status == 200
+
+
 def test_where_nothing_is_open_the_catalogue_asks_for_a_login(root: Path, tmp_path: Path) -> None:
     client = Client(root, policy=guarded(tmp_path / "access", None))
     asked = challenge(client.call("GET", "_catalog"))

@@ -31,6 +31,7 @@ SERVICE = "manyfest"
 _BASIC = 'Basic realm="manyfest", charset="UTF-8"'
 _READING = frozenset({"GET", "HEAD"})
 _PAGES = frozenset[Endpoint]({"overview", "page"})
+_LISTS = frozenset[Endpoint]({"overview", "catalog"})
 _TOO_LITTLE = "insufficient_scope"
 _FROM_ELSEWHERE = frozenset({"cross-site", "same-site"})
 
@@ -83,19 +84,26 @@ class Gate:
         if route.endpoint == "version":
             if visitor.name == NOBODY and visitor.claims is None:
                 raise self.ask(request, route, "log in, or ask for a token as nobody")
-        elif route.endpoint in _PAGES or route.endpoint == "catalog":
-            if visitor.name == NOBODY and not self.access.is_open:
-                raise self.ask(request, route, "log in to see what there is")
-            if route.endpoint == "page" and not visitor.may_see(route.name):
-                raise self._refusal(visitor, "read", request, route)
+        elif route.endpoint in _LISTS:
+            self._admit_to_list(visitor, request, route)
         elif route.endpoint != "token":
-            right = right_for(route.endpoint, request.method)
-            if not visitor.may(right, route.name):
-                raise self._refusal(visitor, right, request, route)
-            source = _mounted_from(request, route)
-            if source and visitor.has("read", source) and not visitor.may("read", source):
-                raise self.ask(request, route, f"the token is not for {source}", _TOO_LITTLE)
+            self._admit_to_repository(visitor, request, route)
         return visitor
+
+    def _admit_to_list(self, visitor: Known, request: Request, route: Route) -> None:
+        """What is not to be seen is left out of the list: that there is one is no secret."""
+        if visitor.claims is not None and not visitor.claims.grants("registry", "catalog", "*"):
+            raise self.ask(request, route, "the token is not for the catalogue", _TOO_LITTLE)
+        if visitor.name == NOBODY and not self.access.is_open:
+            raise self.ask(request, route, "log in to see what there is")
+
+    def _admit_to_repository(self, visitor: Known, request: Request, route: Route) -> None:
+        right = right_for(route.endpoint, request.method)
+        if not visitor.may(right, route.name):
+            raise self._refusal(visitor, right, request, route)
+        source = _mounted_from(request, route)
+        if source and visitor.has("read", source) and not visitor.may("read", source):
+            raise self.ask(request, route, f"the token is not for {source}", _TOO_LITTLE)
 
     async def identify(self, request: Request, route: Route) -> Known:
         """Who sends this, whatever it is that is asked for; the request bears the name from then
