@@ -17,7 +17,6 @@ from tests import gotify_story
 from tests.serving_pages import served
 
 from manyfest.watch.history.history import History
-from manyfest.watch.web.app import create_app
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -55,7 +54,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as scratch,
         History.open(f"{scratch}/history.db") as history,
-        served(create_app(gotify_story.tell(history))) as address,
+        served(gotify_story.tell(history)) as address,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

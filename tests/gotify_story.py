@@ -71,6 +71,14 @@ def tell(history: History) -> RunningWatch:
     return watch
 
 
+def begin(history: History) -> RunningWatch:
+    """The release of 2.6.1 alone, up to :data:`NOW`."""
+    watch = RunningWatch(history, [SERVER], NOW - _DAY)
+    _the_release(watch)
+    watch.now = NOW
+    return watch
+
+
 def finish(watch: RunningWatch) -> None:
     """What was missing of 2.6.1 at :data:`NOW` comes, until it is complete everywhere."""
     watch.see(NOW + 2 * _MINUTE, holds(SERVER, "2.6.1", HUB, NOW + 2 * _MINUTE))

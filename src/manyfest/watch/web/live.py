@@ -30,6 +30,7 @@ from manyfest.watch.web.pages.view import NoSuchPage
 from manyfest.watch.web.pages.words import sentence
 from manyfest.watch.web.rendering import tab_title
 from manyfest.watch.web.static_files import address
+from manyfest.watch.wording import counted
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +209,7 @@ def _said(page: Page, events: Iterable[Event]) -> list[str]:
     ]
     sentences = [sentence(event) for event in about[-_READ_OUT:]]
     more = len(about) - len(sentences)
-    return [*sentences, f"{more} more things happened."] if more else sentences
+    return [*sentences, f"{counted(more, 'more thing')} happened."] if more else sentences
 
 
 def _message(page: Page, service: Service, known: Iterable[str], said: Iterable[str]) -> bytes:
