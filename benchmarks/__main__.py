@@ -19,6 +19,7 @@ from benchmarks.page import page, summary
 from benchmarks.profiling import profile
 from benchmarks.releases import jobs as releases
 from benchmarks.report import details, goals
+from benchmarks.serving import jobs as serving
 from benchmarks.startup import startup
 from benchmarks.tools import find
 
@@ -30,7 +31,7 @@ def main() -> int:
         print("nothing measured: docker-registry is not installed (Debian has it)")
         return 0
     with Bench(SHORT if options.short else FULL, options.rounds, options.folder) as bench:
-        named = {**jobs(bench), **builds(), **releases(), **startup()}
+        named = {**jobs(bench), **builds(), **releases(), **serving(), **startup()}
         if options.list:
             print("\n".join(named))
             return 0

@@ -24,7 +24,8 @@ REPOSITORY = "debian"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
     """How much of everything. ``few`` rounds are for what takes long; a ``program`` has so many
-    bytes, and there are so many ``assets`` and small ``files`` to build images of."""
+    bytes, and there are so many ``assets`` and small ``files`` to build images of; so much content
+    goes to and from a registry that is measured itself."""
 
     rounds: int
     few: int
@@ -33,6 +34,8 @@ class Scale:
     program: int
     assets: int
     files: int
+    served_bytes: int
+    served_manifests: int
     make: Callable[[], Path]
     milliseconds: int
     """A round trip to what is far away."""
@@ -40,12 +43,13 @@ class Scale:
 
 FULL = Scale(
     rounds=9, few=3, tags=(200, 1000), layer=2_000_000_000, milliseconds=30,
-    program=12_000_000, assets=300, files=50_000,
+    program=12_000_000, assets=300, files=50_000, served_bytes=1_000_000_000,
+    served_manifests=10_000,
     make=inputs.debian_archive,
 )  # fmt: skip
 SHORT = Scale(
     rounds=2, few=1, tags=(5, 10), layer=64_000_000, milliseconds=5,
-    program=1_000_000, assets=30, files=500,
+    program=1_000_000, assets=30, files=500, served_bytes=32_000_000, served_manifests=200,
     make=lambda: inputs.random_archive(8_000_000),
 )  # fmt: skip
 
@@ -85,6 +89,7 @@ class Bench:
             self.target = Registry(self.scratch.root / "target")
             stack.callback(self.source.stop)
             stack.callback(self.target.stop)
+            self._job = stack.enter_context(ExitStack())
             self._stack = stack.pop_all()
         return self
 
@@ -108,8 +113,13 @@ class Bench:
         """The seconds of processors that the two registries have used since they were started."""
         return self.source.processor + self.target.processor
 
+    def until_job_ends(self, stop: Callable[[], None]) -> None:
+        """Have this done when the job has ended."""
+        self._job.callback(stop)
+
     def between_jobs(self) -> None:
         """Throw away what the last job left."""
+        self._job.close()
         self.source.empty()
         self.target.empty()
         self.scratch.forget()

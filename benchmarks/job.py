@@ -39,6 +39,18 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What a job was to reach and what was measured. ``reached`` is ``None`` if that says nothing:
+    a peer is missing, or the job was too small. ``timed`` if it is about time."""
+
+    job: str
+    to_reach: str
+    measured: str
+    reached: bool | None
+    timed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What to do, and how we and others do it. ``prepare`` makes the target empty before each run;
     ``verify`` raises :class:`~benchmarks.measure.Failed` if a run left the job undone."""
@@ -56,6 +68,8 @@ class Job:
     """Bytes, to be reached."""
     most_disk: int | None = 0
     """Bytes beyond source, target and cache, to be reached; ``None`` where that is no aim."""
+    goals: Callable[[], Sequence[Goal]] = tuple
+    """What else was to be reached, told after the runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from benchmarks.bench import Bench
-from benchmarks.job import Result
-from benchmarks.report import Goal, details, targets
+from benchmarks.job import Goal, Result
+from benchmarks.report import details, targets
 from benchmarks.scratch import MEMORY
 from benchmarks.tools import VERSIONS, machine, version
 

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
-from benchmarks.job import Job, Peer, Result
+from benchmarks.job import Goal, Job, Peer, Result
 from benchmarks.measure import Pairs, Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """What a job was to reach and what was measured. ``reached`` is ``None`` if that says nothing:
-    a peer is missing, or the job was too small. ``timed`` if it is about time."""
-
-    job: str
-    to_reach: str
-    measured: str
-    reached: bool | None
-    timed: bool = False
 
 
 def goals(results: Sequence[Result]) -> list[Goal]:
     """Every goal of the jobs, then those that all of them share."""
     found = [goal for result in results for goal in _speed(result)]
+    found += [goal for result in results for goal in result.job.goals()]
     found += _shared("peak memory", results, lambda run: run.memory, lambda job: job.most_memory)
     found += _shared(
         "disk beyond source, target and cache",

@@ -42,6 +42,14 @@ class Server:
         user, system = fields[11:13]  # proc(5): utime and stime, fields 14 and 15
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
+    @property
+    def most_memory(self) -> int:
+        """The most bytes of memory that it has had; 0 if it does not run."""
+        if self._process is None:
+            return 0
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
     def run(self, command: Sequence[str]) -> None:
         """Start it, and wait until it answers."""
         self.stop()
