@@ -83,6 +83,13 @@ def test_samples_count_in_the_order_of_their_times() -> None:
     assert (state.failing_since, state.failures) == (60, 2)
 
 
+def test_failures_of_a_short_time_are_no_outage_however_late_they_are_looked_at() -> None:
+    """A history that was away was waited for."""
+    state, told = observe(NEW, [failed(0), failed(1), failed(2), answered(3)], 600.0)
+    assert told == ()
+    assert state.failing_since is None
+
+
 def test_samples_of_another_registry_are_passed_over() -> None:
     other = msgspec.structs.replace(failed(0), registry="docker.io")
     assert observe(NEW, [other], 5.0) == (NEW, ())

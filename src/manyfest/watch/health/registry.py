@@ -34,7 +34,7 @@ def observe(
         at = min(sample.at, now)
         state = replace(state, began=at if state.began is None else state.began, at=now)
         state = _failed(state, sample, at) if sample.why else _answered(state, sample, at)
-        if event := _told(state, now):
+        if event := _told(state, at, now):
             events.append(event)
             state = _after(state, event)
     return state, tuple(events)
@@ -52,16 +52,16 @@ def _answered(state: RegistryState, sample: Sample, at: float) -> RegistryState:
     return state if state.down_since is not None else _up(state)
 
 
-def _told(state: RegistryState, now: float) -> Event | None:
-    """What there is to tell of a state that just came to be."""
+def _told(state: RegistryState, at: float, now: float) -> Event | None:
+    """What there is to tell ``now`` of a state that came to be by a sample of that time."""
     since = state.failing_since
     if since is None:
         return None
-    lasted = max(0.0, now - since)
-    if state.down_since is None and state.failures >= FAILURES and lasted >= LASTING:
-        return Event(kind="unreachable", at=now, registry=state.registry, why=state.why, lag=lasted)
-    if state.down_since is not None and state.answers >= ANSWERS:
-        return Event(kind="recovered", at=now, registry=state.registry, lag=lasted)
+    told = Event(kind="recovered", at=now, registry=state.registry, lag=max(0.0, now - since))
+    if state.down_since is not None:
+        return told if state.answers >= ANSWERS else None
+    if state.failures >= FAILURES and at - since >= LASTING:
+        return replace(told, kind="unreachable", why=state.why)
     return None
 
 
