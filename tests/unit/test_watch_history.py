@@ -213,6 +213,13 @@ def test_text_that_a_database_has_no_place_for_is_marked(history: History) -> No
         assert connection.scalar(select(tables.events.c.why)) == "a\ufffdb ? é"
 
 
+def test_nothing_is_written_after_it_was_closed(history: History) -> None:
+    history.close()
+    with pytest.raises(HistoryError, match="is closed"):
+        history.record(Batch(events=(event("2.6.1", at=1.0),)))
+    history.close()
+
+
 def test_the_file_is_for_nobody_else(tmp_path: Path) -> None:
     with History.open(str(tmp_path / "history.db")) as history:
         history.record(Batch(events=(event("2.6.1", at=1.0),)))

@@ -54,6 +54,7 @@ class Database:
         self._writing_engine = self.engine if in_memory else _engine(address, is_writing=True)
         self._turn = threading.RLock()
         self._writer: Connection | None = None
+        self._closed = False
 
     @classmethod
     def open(cls, address: Address, *, alone: bool) -> Self:
@@ -74,6 +75,7 @@ class Database:
     def close(self) -> None:
         """Let go of all connections, and of the lock. Harmless when repeated."""
         with self._turn:
+            self._closed = True
             self._let_go()
             for engine in {self.engine, self._writing_engine}:
                 engine.dispose()
@@ -112,6 +114,8 @@ class Database:
     def _connect(self) -> Connection:
         """The connection that writes. Where one has to be alone it has the lock, again if it was
         lost with the connection before."""
+        if self._closed:
+            raise HistoryError("is closed", where=self.name)
         connection = self._writing_engine.connect()
         self._writer = connection
         if self._alone and not self._take_lock(connection):
