@@ -33,6 +33,7 @@ LONGEST_LIFE = 3.0
 """Seconds until a watch is killed, at most: some while it starts, most while it looks."""
 
 _TOLD = re.compile(r"app (1\.[0-9.]+) is complete")
+_COUNT = re.compile(r"events: .*?([0-9]+) complete")
 
 
 @dataclass
@@ -175,19 +176,26 @@ def _judge_notices(watch: WatchProcess, tally: Tally) -> None:
 
 
 def _judge_messages(versions: list[str], gotify: Gotify, tally: Tally) -> None:
-    """Each version's being complete was told: once, and again only where that was said."""
+    """Each version's being complete was told: once, and again only where that was said. A message
+    about many versions names some of them, and says of how many it is."""
     first, again = Counter[str](), Counter[str]()
+    unnamed = 0
     for message in gotify.messages:
         tally.messages += 1
         is_marked = REPEATED in message["message"]
         tally.marked += is_marked
-        text = f"{message['title']}\n{message['message']}"
-        (again if is_marked else first).update(set(_TOLD.findall(text)))
-    for version in versions:
-        if not first[version] + again[version]:
-            tally.wrong.append(f"nobody was told of {version}")
-        if first[version] > 1:
-            tally.wrong.append(f"{version} was told {first[version]} times as if for the first")
+        named = set(_TOLD.findall(f"{message['title']}\n{message['message']}"))
+        (again if is_marked else first).update(named)
+        if found := _COUNT.search(message["title"]):
+            unnamed += int(found[1]) - len(named)
+    untold = [each for each in versions if not first[each] + again[each]]
+    if len(untold) > unnamed:
+        tally.wrong.append(f"nobody was told of some of {', '.join(untold)}")
+    for version, count in first.items():
+        if count > 1:
+            tally.wrong.append(f"{version} was told {count} times as if for the first")
+    if unnamed > len(untold) and not tally.marked:
+        tally.wrong.append(f"{unnamed} versions were told unnamed, and {len(untold)} were left")
 
 
 def main() -> int:
