@@ -158,6 +158,22 @@ def test_a_watch_that_is_killed_while_it_tells_tells_again(place: Place) -> None
     ]
 
 
+def test_who_cannot_be_told_is_said_beforehand(place: Place) -> None:
+    done = subprocess.run(
+        [MANYFEST, "watch", "check-config"],
+        cwd=place.folder,
+        env={**os.environ, "GOTIFY_URL": place.gotify.url(), "HOOK": TOKEN},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == (
+        "warning: watch.yaml:8: env:NOT_SET is not set, so nobody is told there\n"
+        "watch.yaml is right: 1 image, 2 recipients, 1 webhook\n"
+    )
+    assert done.returncode == 0
+
+
 def test_messages_can_be_tried_out(place: Place) -> None:
     done = subprocess.run(
         [MANYFEST, "watch", "notify-test", "phone", "nobody"],

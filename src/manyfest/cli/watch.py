@@ -129,7 +129,13 @@ def run(
 @with_session
 def check_config(session: Session, file: Path | None) -> None:
     """Read watch.yaml as a watch would, and say what is wrong with it."""
+    from manyfest.notify.send import obstacle
+
     config = _file(file)
+    for recipient in config.recipients.values():
+        why = obstacle(recipient.address)
+        if why:
+            session.say(f"warning: {recipient.where}: {why}")
     session.say(
         f"{config.path} is right: {_counted(len(config.images), 'image')},"
         f" {_counted(len(config.recipients), 'recipient')},"

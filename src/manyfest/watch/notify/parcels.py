@@ -16,7 +16,7 @@ from manyfest.watch.values import Event
 MOST_SINGLE = 5
 """Notices that are told one by one; of more, as after a night, one message is made."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 3600.0
+FIRST_PAUSE, LONGEST_PAUSE = 2.0, 900.0
 """Seconds until the second attempt, and between later ones."""
 
 LONGEST_REQUEST = 86400.0
