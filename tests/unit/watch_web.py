@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from manyfest.errors import ConfigError, NotFound, UsageError
 from manyfest.watch.access.accounts import Accounts
+from manyfest.watch.config.load import image_of
 from manyfest.watch.config.values import TagChoice, WatchConfig, WatchedImage
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history.batch import Batch, User
@@ -87,14 +88,11 @@ class Watch(Service):
         return True
 
     def add(self, asked: Mapping[str, object]) -> WatchedImage:
-        repositories = cast("list[str]", asked["in"])
-        if not repositories:
-            raise ConfigError("at least one is needed", where="in")
-        name = str(asked.get("name") or repositories[0])
-        if name in self._images:
-            raise ConfigError("is watched already", where=f"name: {name}")
-        self._images[name] = image(name, repositories, origin="page")
-        return self._images[name]
+        image = image_of(asked, 300.0, ())
+        if image.name in self._images:
+            raise ConfigError(f"'name': {image.name} is watched already")
+        self._images[image.name] = image
+        return image
 
     def remove(self, image: str) -> None:
         if self._known(image).origin == "file":

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from manyfest.oci.reference import is_tag
 from manyfest.watch.access.accounts import Bearer
+from manyfest.watch.config.schema import schema
 from manyfest.watch.history.read import api, versions
 from manyfest.watch.history.read.incidents import Known
 from manyfest.watch.service_api import Service
@@ -18,10 +19,8 @@ from manyfest.watch.web.api.read import newest
 from manyfest.watch.web.api.replies import Fault, Reply, document
 from manyfest.watch.web.api.values import Asked, Image, Notices, Troubles, Waits, Wrong
 
-NewImage = Annotated[
-    dict[str, Any],
-    Meta(description="What watch.yaml has under images: in, platforms, and so on."),
-]
+NewImage = dict[str, Any]
+"""What ``watch.yaml`` has under ``images``; it is checked where that file is."""
 
 
 class LookQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +50,10 @@ def acknowledged(service: Service, number: str, by: str) -> Known:
         if found is not None:
             return found
     raise Fault(404, "there is no such incident")
+
+
+def _new_image() -> tuple[str, dict[str, Any]]:
+    return "ImageKey", schema()["$defs"]
 
 
 def _add(call: Call) -> Reply:
@@ -139,6 +142,7 @@ OPERATIONS = (
         answers=(Answer(what="It is watched.", shape=Image, status=201),),
         scope="write",
         body=NewImage,
+        body_schema=_new_image,
         tag="change",
     ),
     Operation(

@@ -3,6 +3,7 @@ not there cannot be described, and what is there cannot be left out."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
@@ -16,6 +17,7 @@ from manyfest.watch.web.api.operations import Operation
 from manyfest.watch.web.api.replies import JSON, PROBLEM_JSON, Problem
 
 _REFERENCE = "#/components/schemas/{name}"
+_IN_SCHEMA = re.compile(r"#/\$defs/(\w+)")
 _IN_PATH = re.compile(r"\{(\w+)\}")
 
 _SCHEMES: dict[str, Any] = {
@@ -111,9 +113,27 @@ def _operation(
         "security": _SECURITY[operation.scope],
     }
     if operation.body is not None:
-        content = {JSON: {"schema": schemas[operation.body]}}
+        schema = schemas[operation.body]
+        if operation.body_schema is not None:
+            name, others = operation.body_schema()
+            components |= _borrowed(name, others)
+            schema = {"$ref": _REFERENCE.format(name=name)}
+        content = {JSON: {"schema": schema}}
         made["requestBody"] = {"required": True, "content": content}
     return made
+
+
+def _borrowed(name: str, others: dict[str, Any]) -> dict[str, Any]:
+    """The schema of that name and those that it refers to, as components."""
+    found: dict[str, Any] = {}
+    left = [name]
+    while left:
+        name = left.pop()
+        if name not in found:
+            text = json.dumps(others[name])
+            left += _IN_SCHEMA.findall(text)
+            found[name] = json.loads(_IN_SCHEMA.sub(r"#/components/schemas/\1", text))
+    return found
 
 
 def _in_path(path: str) -> list[dict[str, Any]]:

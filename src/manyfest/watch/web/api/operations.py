@@ -4,7 +4,7 @@ checked against, and published at ``/api/openapi.json``."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -59,7 +59,9 @@ Run = Callable[[Call], Reply]
 class Operation(Struct, frozen=True, kw_only=True):
     """A method on a path, whose parts in braces may hold slashes if they are images' names.
 
-    ``query`` is the type of its parameters, ``body`` that of what is sent. ``faults`` are the
+    ``query`` is the type of its parameters, ``body`` that of what is sent; ``body_schema`` gives
+    the name of its schema and the schemas by their names, where the type does not say it all.
+    ``faults`` are the
     statuses of its problems beyond those that all operations share.
     """
 
@@ -72,6 +74,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     scope: Scope = "read"
     query: type[Struct] = Nothing
     body: object = None
+    body_schema: Callable[[], tuple[str, dict[str, Any]]] | None = None
     faults: tuple[int, ...] = ()
     tag: str = "read"
 
@@ -81,6 +84,9 @@ def watched(service: Service, name: str) -> WatchedImage:
     for image in service.images():
         if image.name == name:
             return image
+    for image in service.images():
+        if name in {place.repository for place in image.rule.places}:
+            raise Fault(404, f"no image is called {name}", mend=f"it is watched as {image.name}")
     raise Fault(404, f"no image {name[:200]!r} is watched")
 
 

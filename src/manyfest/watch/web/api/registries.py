@@ -56,8 +56,8 @@ def _registry(found: Standing) -> Registry:
         why=state.why if state and state.down_since is not None else "",
         limited_at=moment(state.limited_at) if state else None,
         uptime=Spans(hours_24=_share(hours), days_7=_share(week), days_90=_share(quarter)),
-        p50=found.p50,
-        p95=found.p95,
+        p50=_rounded(found.p50),
+        p95=_rounded(found.p95),
     )
 
 
@@ -65,6 +65,11 @@ def _share(uptime: float | None) -> float | None:
     """To the thousandth of a percent, so that an answer does not differ from the one before it by
     what nobody sees."""
     return None if uptime is None else int(uptime * 100_000) / 100_000
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """To the tenth of a millisecond."""
+    return None if seconds is None else round(seconds, 4)
 
 
 def _day(taken: DayTaken) -> Day:

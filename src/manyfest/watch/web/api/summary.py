@@ -130,7 +130,7 @@ def _summary(call: Call) -> Reply:
         ongoing = api.wrong(connection, _MOST_INCIDENTS, is_open=True)
         newest_of = {each.name: newest(connection, each.name) for each in service.images()}
         latest = api.happened(connection, api.About(), 1)
-    updated = _latest(latest, ongoing)
+    updated = _latest(latest, ongoing, newest_of.values())
     images = _images(service.images(), newest_of, updated)
     hosts = _hosts(registries.standings(service), updated)
     components = (*_grouped(_IMAGES, "Images", images), *_grouped(_REGISTRIES, "Registries", hosts))
@@ -152,10 +152,15 @@ def _summary(call: Call) -> Reply:
     )
 
 
-def _latest(events: Sequence[Recorded], ongoing: Sequence[Known]) -> float:
+def _latest(
+    events: Sequence[Recorded],
+    ongoing: Sequence[Known],
+    newest_of: Iterable[versions.Version | None],
+) -> float:
     """When anything of this last changed: not when it was asked for, which would make every answer
     another one."""
     times = [each.event.at for each in events]
+    times += [each.state.began for each in newest_of if each is not None]
     times += [each.incident.acknowledged_at or each.incident.began for each in ongoing]
     return max(times, default=0.0)
 
