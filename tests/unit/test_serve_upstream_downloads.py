@@ -129,6 +129,21 @@ def test_a_download_serves_two_repositories(cache: Cache) -> None:
     assert len(fetched(cache)) == 1
 
 
+def test_what_has_come_is_kept_before_the_end(cache: Cache) -> None:
+    assert cache.call("GET", PATH).body == DATA
+    cache.content.close()
+    assert cache.kept.is_held(DIGEST)
+
+
+def test_what_has_not_come_does_not_hold_up_the_end(cache: Cache) -> None:
+    gate = cache.hub.reader = Gate()
+    cache.call("GET", PATH, range="bytes=0-0")
+    cache.content.close()
+    assert not cache.kept.is_held(DIGEST)
+    gate.opened.set()
+    wait_for(lambda: cache.kept.is_held(DIGEST))
+
+
 def test_what_a_killed_download_left_is_cleared_at_the_next_start(
     cache: Cache, tmp_path: Path
 ) -> None:

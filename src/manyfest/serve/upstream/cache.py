@@ -19,6 +19,9 @@ from manyfest.stores.files import remove_abandoned
 FRESH = 300.0
 """Seconds for which a tag is believed unless told otherwise."""
 
+_KEPT_WITHIN = 10.0
+"""Seconds that the end waits for the disk."""
+
 _MOST_LISTS = 200
 _MOST_EXPECTED = 100_000
 
@@ -99,6 +102,7 @@ class PullThrough:
         remove_abandoned(self._storage.uploads.folder)
 
     def close(self) -> None:
-        """End the connections to the upstreams."""
+        """End the connections to the upstreams. What has just come is still kept."""
+        self._shared.downloads.settle(_KEPT_WITHIN)
         self._storage.close()
         self._origins.close()

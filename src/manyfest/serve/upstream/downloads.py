@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import threading
+import time
 import weakref
 from collections.abc import AsyncIterator, Callable, Set
 from concurrent.futures import Future
@@ -32,11 +33,12 @@ _MOST_AT_A_TIME = 32
 
 class Download:
     """A blob that arrives in a file. ``begun`` is done when its first byte can be waited for, and
-    raises if the upstream does not give it."""
+    raises if the upstream does not give it; ``ended`` is set when it is kept or was given up."""
 
     def __init__(self, size: int, holder: str) -> None:
         self.size = size
         self.begun: Future[None] = Future()
+        self.ended = threading.Event()
         self._there = 0
         self._failure: Exception | None = None
         self._holders = {holder}
@@ -60,6 +62,12 @@ class Download:
         """Whether this repository will have it, as far as can be seen."""
         with self._guard:
             return self._failure is None and holder in self._holders
+
+    @property
+    def is_there(self) -> bool:
+        """Whether all of it has come, and is right."""
+        with self._guard:
+            return self._there == self.size
 
     def begin(self, file: Path) -> None:
         """It arrives in this file."""
@@ -152,6 +160,15 @@ class Downloads:
         work.start()
         return download
 
+    def settle(self, seconds: float) -> None:
+        """Wait for those of which all has come to be kept, for so long at most."""
+        deadline = time.monotonic() + seconds
+        with self._guard:
+            running = list(self._running.values())
+        for download in running:
+            if download.is_there:
+                download.ended.wait(max(deadline - time.monotonic(), 0))
+
     def _run(self, download: Download, blob: Descriptor, origin: Origin) -> None:
         with self._places:
             try:
@@ -163,6 +180,7 @@ class Downloads:
                 with self._guard:
                     if self._running.get(blob.digest) is download:
                         del self._running[blob.digest]
+                download.ended.set()
 
     def _fetch(self, download: Download, blob: Descriptor, origin: Origin) -> None:
         reader = VerifyingReader(origin.open(blob), blob, where=origin.label)
