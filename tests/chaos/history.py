@@ -40,8 +40,8 @@ _EACH = 3
 _LONGEST = 0.8
 """Seconds for which a writer, or a server, lives at most after the first batch was written."""
 
-_START = 1.5
-"""Seconds that a new database may take to be made, or until its writer is killed over that."""
+_PATIENCE = 120
+"""Seconds that a writer may take to begin, or to go on."""
 
 
 class Tally(Struct):
@@ -191,7 +191,7 @@ def kill_writers(url: str, kills: int, *, seed: int) -> Tally:
     for _ in range(kills):
         writer = Writer(url)
         if chance.random() < 0.8:
-            assert writer.wait(60), "it does not write"
+            assert writer.wait(_PATIENCE), "it does not write"
         time.sleep(chance.uniform(0, _LONGEST))
         last = writer.kill()
         tally.kills += 1
@@ -209,10 +209,15 @@ def kill_first_starts(folder: Path, kills: int, *, seed: int) -> Tally:
     """Kill writers that are about to make a database of SQLite's, each a new one: it opens."""
     chance = random.Random(seed)
     tally = Tally()
+    begun = time.monotonic()
+    first = Writer(str(folder / "first.db"))
+    assert first.wait(_PATIENCE), "it does not write"
+    start = time.monotonic() - begun
+    first.kill()
     for number in range(kills):
         url = str(folder / f"first-{number}.db")
         writer = Writer(url)
-        time.sleep(chance.uniform(0, _START))
+        time.sleep(chance.uniform(start / 2, start))  # Python begins before
         last = writer.kill()
         tally.kills += 1
         tally.early += last < 0
@@ -228,7 +233,7 @@ def kill_server(server: Server, kills: int, *, seed: int) -> Tally:
     url = server.new_database()
     writer = Writer(url)
     try:
-        assert writer.wait(60), "it does not write"
+        assert writer.wait(_PATIENCE), "it does not write"
         for _ in range(kills):
             time.sleep(chance.uniform(0, _LONGEST))
             server.crash()
@@ -243,7 +248,7 @@ def kill_server(server: Server, kills: int, *, seed: int) -> Tally:
 
 
 def _goes_on(writer: Writer) -> None:
-    before, deadline = writer.acknowledged, time.monotonic() + 60
+    before, deadline = writer.acknowledged, time.monotonic() + _PATIENCE
     while writer.acknowledged == before:
         assert writer.is_alive, "it gave up"
         assert time.monotonic() < deadline, "it does not go on"

@@ -31,12 +31,14 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA synchronous = FULL",  # what is written is on the disk, whatever fails then
     "PRAGMA fullfsync = ON",  # where a disk says so too early
+    "PRAGMA cache_size = -1000",  # kilobytes, for each of those that read
 )
 
 _PRAGMAS_OF_FILE = (
     "PRAGMA journal_size_limit = 67108864",  # what a large transaction took is given back
     "PRAGMA auto_vacuum = INCREMENTAL",  # before there is any table
     "PRAGMA journal_mode = WAL",  # pages are read while the watch writes
+    "PRAGMA cache_size = -8000",
 )
 
 
