@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from manyfest import listening
 from manyfest.errors import UsageError
-from manyfest.serve import server
 from manyfest.serve.access_log import AccessLog
 from manyfest.serve.limits import Limits
 from manyfest.serve.metrics import Metrics
@@ -24,7 +24,7 @@ from tests.serving import ask
 
 @pytest.fixture
 def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(server, "_HEAD_TAKES", 300)
+    monkeypatch.setattr(listening, "_HEAD_TAKES", 300)
     policy = Policy(
         gate=gate(tmp_path / "access"),
         limits=Limits(uploads=4, uploads_per_client=2),

@@ -159,6 +159,7 @@ def test_the_catalogue_has_what_may_be_read(client: Client) -> None:
     def listed() -> object:
         return client.call("GET", "_catalog").json()
 
+    bearing(client, "", "registry:catalog:*")
     assert listed() == {"repositories": ["tools"]}
     as_user(client, "eve")
     assert listed() == {"repositories": ["team/app", "tools"]}
@@ -184,10 +185,19 @@ def test_a_token_for_a_repository_does_not_list_others(client: Client) -> None:
     assert bearing(client, "ada", "registry:catalog:*").call("GET", "_catalog").status == 200
 
 
-def test_where_nothing_is_open_the_catalogue_asks_for_a_login(root: Path, tmp_path: Path) -> None:
-    client = Client(root, policy=guarded(tmp_path / "access", None))
+def test_the_catalogue_asks_for_a_login_as_clients_do_not_log_in_by_themselves(
+    client: Client,
+) -> None:
     asked = challenge(client.call("GET", "_catalog"))
     assert asked == f'Bearer realm="{TOKEN}",service="manyfest",scope="registry:catalog:*"'
+
+
+@pytest.mark.parametrize(("is_open", "status"), [(True, 200), (False, 401)])
+def test_where_basic_is_asked_for_the_catalogue_is_as_open_as_what_is_in_it(
+    root: Path, tmp_path: Path, is_open: bool, status: int
+) -> None:
+    users = gate(tmp_path / "access", None, anonymous_read=is_open, challenge="basic")
+    assert Client(root, policy=Policy(gate=users)).call("GET", "_catalog").status == status
 
 
 def test_rules_that_change_count_at_once(client: Client, tmp_path: Path) -> None:

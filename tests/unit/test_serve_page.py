@@ -228,8 +228,9 @@ def test_only_what_may_be_read_is_shown(client: Client, tmp_path: Path) -> None:
     for name in ("secret/app", "team/app", "tools"):
         client.push_image(name, "v1")
     guests = Client(client.root, policy=guarded(tmp_path / "access"))
-    assert read(guests.call("GET", "/")).links == ["/repositories/tools"]
-    assert read(guests.call("GET", "/", authorization=basic("eve"))).links == [
+    assert read(guests.call("GET", "/")).links == ["/?login", "/repositories/tools"]
+    assert guests.call("GET", "/?login").status == 401
+    assert read(guests.call("GET", "/?login", authorization=basic("eve"))).links == [
         "/repositories/team/app",
         "/repositories/tools",
     ]

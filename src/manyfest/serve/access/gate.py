@@ -91,11 +91,15 @@ class Gate:
         return visitor
 
     def _admit_to_list(self, visitor: Known, request: Request, route: Route) -> None:
-        """What is not to be seen is left out of the list: that there is one is no secret."""
-        if visitor.claims is not None and not visitor.claims.grants("registry", "catalog", "*"):
-            raise self.ask(request, route, "the token is not for the catalogue", _TOO_LITTLE)
-        if visitor.name == NOBODY and not self.access.is_open:
-            raise self.ask(request, route, "log in to see what there is")
+        """What is not to be seen is left out of the list: that there is one is no secret. Clients
+        log in when they are asked only, and people when they want to."""
+        if visitor.claims is not None:
+            if not visitor.claims.grants("registry", "catalog", "*"):
+                raise self.ask(request, route, "the token is not for the catalogue", _TOO_LITTLE)
+        elif visitor.name == NOBODY:
+            by_token = route.endpoint == "catalog" and self._challenge == "token"
+            if by_token or not self.access.is_open or "login" in request.query():
+                raise self.ask(request, route, "log in to see what there is")
 
     def _admit_to_repository(self, visitor: Known, request: Request, route: Route) -> None:
         right = right_for(route.endpoint, request.method)

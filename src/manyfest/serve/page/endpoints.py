@@ -76,8 +76,13 @@ def _after(names: Sequence[str], last: str | None, most: int) -> tuple[Sequence[
 def _page(call: Call, template: str, **values: object) -> Response:
     host = call.request.header("host")
     environment = _environment()
+    visitor = call.visitor
     html = environment.get_template(template).render(
-        host=host, user=call.visitor.name, style=_style(), **values
+        host=host,
+        user=visitor.name,
+        may_log_in=not (visitor.name or visitor.sees_all),
+        style=_style(),
+        **values,
     )
     body = html.encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'

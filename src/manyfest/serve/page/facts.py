@@ -100,10 +100,10 @@ async def _kind(repository: Readable, manifest: Manifest) -> str:
     entry = manifest.image.config
     if entry.size > MAX_MANIFEST_SIZE:
         return "unknown"
-    body = await repository.find_blob(entry.digest, to_send=False)
-    if not isinstance(body, FilePart | StreamPart):
-        return "unknown"
     try:
+        body = await repository.find_blob(entry.digest, to_send=False)
+        if not isinstance(body, FilePart | StreamPart):
+            return "unknown"
         raw = await asyncio.to_thread(_read, body)
         return str(parse_config(raw).platform.normalised())
     except (ManyfestError, OSError):
