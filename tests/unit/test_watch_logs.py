@@ -58,7 +58,8 @@ def test_a_fault_comes_with_its_trace_on_one_line(capsys: pytest.CaptureFixture[
         logging.getLogger("manyfest.watch").exception("it failed")
 
     (line,) = capsys.readouterr().err.splitlines()
-    assert json.loads(line)["trace"].endswith("ZeroDivisionError: integer division or modulo by zero")
+    trace = json.loads(line)["trace"]
+    assert trace.endswith("ZeroDivisionError: integer division or modulo by zero")
 
 
 def test_others_are_heard_when_they_warn(capsys: pytest.CaptureFixture[str]) -> None:
