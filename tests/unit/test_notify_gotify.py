@@ -16,6 +16,7 @@ from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import (
     AnswersPlainHttp,
     FunctionTransport,
+    LastingFailure,
     Request,
     Response,
     Unreachable,
@@ -192,6 +193,10 @@ def test_a_redirect_is_not_followed() -> None:
                 fault="it answers in plain http where https is needed; write gotify:// if that is"
                 " meant to be"
             ),
+        ),
+        (
+            LastingFailure("its certificate is not trusted"),
+            Answer(fault="its certificate is not trusted; SSL_CERT_FILE may name whom to trust"),
         ),
         (
             ConnectionFailed("the connection broke off"),

@@ -166,8 +166,9 @@ def post(
 def _no_answer(error: ConnectionFailed) -> Answer:
     if isinstance(error, AnswersPlainHttp):
         return Answer(fault=f"{error.what}; write gotify:// if that is meant to be")
-    was_sent = not isinstance(error, LastingFailure | Unreachable)
-    return Answer(fault=error.what, unclear=was_sent)
+    if isinstance(error, LastingFailure):
+        return Answer(fault=f"{error.what}; SSL_CERT_FILE may name whom to trust")
+    return Answer(fault=error.what, unclear=not isinstance(error, Unreachable))
 
 
 def _answer(response: Response, said: bytes, token: Secret) -> Answer:
