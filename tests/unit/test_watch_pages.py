@@ -196,6 +196,9 @@ class TestImage:
         back = web.get(f"/images/{IMAGE}?above=1.17.0").text
         assert re.findall(r"<h3><a[^>]*>(.*?)</a>", back)[::11] == ["1.29.0", "1.18.0"]
         assert "newer versions" not in back
+        beyond = web.get(f"/images/{IMAGE}?below=1.0.0")
+        assert "There are no older ones." in text(beyond.text)
+        assert f'href="/images/{IMAGE}">&larr; newer versions' in beyond.text
 
     def test_how_long_versions_took(self, watch: Watch, web: Client) -> None:
         ready = [

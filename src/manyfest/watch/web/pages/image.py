@@ -75,14 +75,15 @@ def _versions(view: View, name: str) -> Fragment:
     found, before, after = _one_page(view, name)
     image = view.image(name)
     address = addresses.image(name)
+    first, last = (found[0].state.tag, found[-1].state.tag) if found else ("", "")
     return fragment(
         "versions",
         "image_versions",
         cards=[card(each, image) for each in found],
         label="Versions",
-        before=addresses.with_query(address, above=found[0].state.tag) if before else "",
+        before=addresses.with_query(address, above=first) if before else "",
         before_word="newer versions",
-        after=addresses.with_query(address, below=found[-1].state.tag) if after else "",
+        after=addresses.with_query(address, below=last) if after else "",
         after_word="older versions",
     )
 

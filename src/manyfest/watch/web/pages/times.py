@@ -43,12 +43,11 @@ def ago(seconds: float) -> str:
     distance = abs(seconds)
     if distance < 45:
         return "just now" if seconds >= 0 else "in a moment"
-    for unit, size in _UNITS:
-        amount = round(distance / size)
-        if amount >= 1 and (distance >= size or unit == "minute"):
-            words = f"{amount} {unit}{'' if amount == 1 else 's'}"
-            return f"{words} ago" if seconds >= 0 else f"in {words}"
-    return "1 minute ago" if seconds >= 0 else "in 1 minute"
+    # From two of a unit on: "90 minutes" says more than an hour or two.
+    unit, size = next((each for each in _UNITS if distance >= 2 * each[1]), _UNITS[-1])
+    amount = max(round(distance / size), 1)
+    words = f"{amount} {unit}{'' if amount == 1 else 's'}"
+    return f"{words} ago" if seconds >= 0 else f"in {words}"
 
 
 def ago_mark(at: float) -> str:

@@ -103,7 +103,7 @@ const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 function ago(seconds) {
   const distance = Math.abs(seconds);
   if (distance < 45) return seconds >= 0 ? "just now" : "in a moment";
-  const [unit, size] = UNITS.find(([, each]) => distance >= each) ?? UNITS[2];
+  const [unit, size] = UNITS.find(([, each]) => distance >= 2 * each) ?? UNITS[2];
   const amount = Math.max(Math.round(distance / size), 1);
   const words = `${amount} ${unit}${amount === 1 ? "" : "s"}`;
   return seconds >= 0 ? `${words} ago` : `in ${words}`;
