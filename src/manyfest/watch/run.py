@@ -154,7 +154,9 @@ class _Run:
         async with serving(app, self._held, threads=_THREADS, extra="watch") as server:
             await self._waited_for(watch.start)
             loop.add_signal_handler(signal.SIGHUP, lambda: _in_thread(watch.reload))
-            logger.info("watching %d images; pages at %s", len(watch.images()), server.address)
+            count = len(watch.images())
+            images = "an image" if count == 1 else f"{count} images"
+            logger.info("watching %s; pages at %s", images, server.address)
             self._on_ready(server.address)
             await self._stopping.wait()
             logger.info("stopping")

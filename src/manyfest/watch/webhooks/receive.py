@@ -53,7 +53,7 @@ async def receive(request: Request) -> Response:
             return _refusal(400, error.what)
         hints = ()
     taken = sum(service.hint(hint.repository, hint.tag) for hint in hints)
-    logger.info("the webhook %s gave %d hints, %d of use", hook.name, len(hints), taken)
+    logger.info("hints of the webhook %s: %d, of use: %d", hook.name, len(hints), taken)
     return JSONResponse({"hints": taken}, status_code=202)
 
 
