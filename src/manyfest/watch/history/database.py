@@ -98,9 +98,10 @@ class Database:
             try:
                 with connection.begin():
                     yield connection
-            finally:
-                if connection.invalidated:
+            except BaseException:
+                if connection.invalidated or not _rolled_back(connection):
                     self._let_go()
+                raise
 
     def _prepare(self) -> None:
         if self._address.path:
@@ -146,6 +147,15 @@ class Database:
             with suppress(SQLAlchemyError):  # it is of no use any more
                 self._writer.close()
             self._writer = None
+
+
+def _rolled_back(connection: Connection) -> bool:
+    """Whether it can go on: SQLAlchemy leaves a transaction open whose commit failed."""
+    try:
+        connection.connection.rollback()
+    except connection.dialect.loaded_dbapi.Error:
+        return False
+    return True
 
 
 def _engine(address: Address, *, is_writing: bool) -> Engine:
