@@ -23,7 +23,6 @@ from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history.batch import Batch, User
 from manyfest.watch.history.history import History
 from manyfest.watch.live import Live
-from manyfest.watch.service_api import Service
 from manyfest.watch.values import (
     Change,
     Event,
@@ -45,30 +44,18 @@ IMAGE = "gotify/server"
 PASSWORD = "correct horse battery"
 
 
-class Watch(Service):
+class Watch:
     """What the pages see of a watch: a real history, and images that nobody looks at."""
 
     def __init__(self, folder: Path, *, public: bool = True, url: str = "") -> None:
-        self._history = History.open(str(folder / "watch.db"))
-        self._live = Live()
+        self.history = History.open(str(folder / "watch.db"))
+        self.live = Live()
         self.now = NOW
         self.ready = True
         self.hints: list[tuple[str, str]] = []
         self.trouble: tuple[str, ...] = ()
         self._images = {IMAGE: image()}
-        self._config = WatchConfig(images=(), title="Our releases", url=url, public=public)
-
-    @property
-    def history(self) -> History:
-        return self._history
-
-    @property
-    def live(self) -> Live:
-        return self._live
-
-    @property
-    def config(self) -> WatchConfig:
-        return self._config
+        self.config = WatchConfig(images=(), title="Our releases", url=url, public=public)
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -120,7 +107,7 @@ class Watch(Service):
     ) -> None:
         """Write into the history."""
         changes = tuple(Change(state=each) for each in states)
-        self._history.record(
+        self.history.record(
             Batch(
                 changes=changes,
                 events=tuple(events),
@@ -308,8 +295,11 @@ def _hashed(password: str) -> str:
 
 
 def user(client: Client, name: str = "ada", password: str = PASSWORD) -> None:
-    people = service_of(client).history.people
-    people.keep_user(User(name=name, password=_hashed(password), made_at=NOW))
+    keep_user(service_of(client), name, password)
+
+
+def keep_user(watch: Watch, name: str, password: str = PASSWORD) -> None:
+    watch.history.people.keep_user(User(name=name, password=_hashed(password), made_at=NOW))
 
 
 def service_of(client: Client) -> Watch:

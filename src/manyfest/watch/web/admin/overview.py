@@ -79,4 +79,5 @@ def _shown(
         ongoing=ongoing,
         waiting=waiting,
         troubles=service.troubles(),
+        now=service.clock(),
     )
