@@ -252,6 +252,13 @@ def test_a_layer_that_is_lost_for_long_makes_it_incomplete_and_then_it_is_comple
     assert (ready.lag, again.lag) == (None, None)
 
 
+def test_a_layer_that_is_lost_for_less_than_the_time_to_settle_was_never_lost() -> None:
+    looks = [(100.0, HUB, LOSSY), (159.0, HUB, LOSSY), (160.0, HUB, WHOLE), (161.0, HUB, LOSSY)]
+    changes = play(ONE, looks, complete(ONE))
+    assert kinds(changes) == []
+    assert {each.state.places[0].platforms[ARM64].state for each in changes} == {"ready"}
+
+
 def test_it_is_not_incomplete_while_another_registry_may_be_about_to_lose_it_too() -> None:
     looks = [(100.0, HUB, ABSENT), (130.0, GHCR, ABSENT), (160.0, HUB, ABSENT)]
     changes = play(BOTH, [*looks, (170.0, GHCR, ABSENT)], complete(BOTH))

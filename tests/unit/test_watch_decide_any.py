@@ -149,6 +149,35 @@ def test_nothing_is_told_to_vanish_that_was_away_for_less_than_the_time_to_settl
 
 @settings(deadline=None)
 @given(SEEN)
+def test_a_platform_is_told_to_be_ready_again_only_if_it_was_not_for_long(steps: Steps) -> None:
+    seen = looks(steps)
+    changes = play(RULE, seen)
+    last = dict[tuple[str, str], int]()
+    for number, change in enumerate(changes):
+        for each in change.events:
+            about = each.place, each.what
+            if each.kind in ("moved", "vanished"):
+                last = {key: at for key, at in last.items() if key[0] != each.place}
+            if each.kind == "platform ready":
+                if about in last:
+                    between = seen[last[about] + 1 : number]
+                    assert longest_without(each.platform, each.place, between) >= RULE.settle
+                last[about] = number
+
+
+def longest_without(platform: str, place: str, seen: Sequence[Look]) -> float:
+    """For how long a place said again and again that a platform is not ready."""
+    longest, since = 0.0, None
+    for now, where, answer in seen:
+        if where == place and isinstance(answer, Readiness):
+            ready = [each.platform for each in answer.platforms if each.state == "ready"]
+            since = None if platform in ready else now if since is None else since
+            longest = max(longest, now - (now if since is None else since))
+    return longest
+
+
+@settings(deadline=None)
+@given(SEEN)
 @example([(0, HUB, WHOLE), (0, GHCR, WHOLE), (1, GHCR, NEXT), (70, HUB, WHOLE)])
 def test_complete_is_told_exactly_when_all_registries_say_so(steps: Steps) -> None:
     seen = looks(steps)
