@@ -150,14 +150,14 @@ class Registry:
         return handlers[method]
 
     def _gauges(self) -> Gauges:
-        turnstile, content = self._turnstile, self.content
-        if not isinstance(content, Storage):
+        turnstile, storage = self._turnstile, self.content.storage
+        if storage is None:
             return Gauges(uploads=lambda: turnstile.uploads)
         return Gauges(
             uploads=lambda: turnstile.uploads,
-            unfinished=lambda: content.uploads.unfinished,
-            used=content.room.count,
-            root=content.root,
+            unfinished=lambda: storage.uploads.unfinished,
+            used=storage.room.count,
+            root=storage.root,
         )
 
     async def _live(self, receive: Receive, send: Send) -> None:

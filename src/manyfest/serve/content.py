@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from manyfest.errors import NotFound, UsageError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.serve.bodies import Body
+
+if TYPE_CHECKING:
+    from manyfest.serve.storage import Storage
 
 
 class TagNames(Protocol):
@@ -87,6 +90,11 @@ class Content(Protocol):
     @property
     def read_only(self) -> bool:
         """Whether nothing can ever be pushed to it."""
+        ...
+
+    @property
+    def storage(self) -> Storage | None:
+        """The folder that all of it is kept in, if there is one."""
         ...
 
     def prepare(self, *, read_only: bool = False) -> None:

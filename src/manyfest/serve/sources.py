@@ -39,6 +39,7 @@ class Sources:
     in, without the registry; those that only have a tag are in one named after the file."""
 
     read_only = True
+    storage = None
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = tuple(paths)

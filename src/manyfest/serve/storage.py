@@ -43,6 +43,11 @@ class Storage:
         self._memory = ManifestMemory()
         self._repositories: dict[str, Repository] = {}
 
+    @property
+    def storage(self) -> Storage:
+        """Itself."""
+        return self
+
     def prepare(self, *, read_only: bool = False) -> None:
         """Make the folder ready for writing, unless it is only to be read, and clear what was
         given up.

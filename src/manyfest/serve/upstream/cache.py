@@ -45,7 +45,7 @@ class PullThrough:
         fresh: float = FRESH,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._storage = storage
+        self.storage = storage
         self._upstreams = Upstreams(upstreams)
         self._origins = origins
         eviction = Eviction(storage)
@@ -67,12 +67,12 @@ class PullThrough:
     def prepare(self, *, read_only: bool = True) -> None:  # noqa: ARG002 - clients never write
         """Make the folder ready, and clear what downloads that were killed left. Raises as
         :meth:`~manyfest.serve.storage.Storage.prepare`."""
-        self._storage.prepare()
-        remove_abandoned(self._storage.uploads.folder)
+        self.storage.prepare()
+        remove_abandoned(self.storage.uploads.folder)
 
     def names(self) -> list[str]:
         """The repositories of which something is kept, in ASCII order."""
-        shown = map(self._upstreams.shown, self._storage.names())
+        shown = map(self._upstreams.shown, self.storage.names())
         return sorted(name for name in shown if name is not None)
 
     def repository(self, name: str) -> CachedRepository:
@@ -81,7 +81,7 @@ class PullThrough:
         origin = self._upstreams.origin(name)
         if origin is None:
             raise unknown_repository(name)
-        kept = self._storage.repository(kept_name(origin))
+        kept = self.storage.repository(kept_name(origin))
         return CachedRepository(name, origin, kept, self._shared)
 
     def existing(self, name: str) -> CachedRepository:
@@ -98,11 +98,11 @@ class PullThrough:
 
     def tidy(self) -> None:
         """Clear what was given up."""
-        self._storage.tidy()
-        remove_abandoned(self._storage.uploads.folder)
+        self.storage.tidy()
+        remove_abandoned(self.storage.uploads.folder)
 
     def close(self) -> None:
         """End the connections to the upstreams. What has just come is still kept."""
         self._shared.downloads.settle(_KEPT_WITHIN)
-        self._storage.close()
+        self.storage.close()
         self._origins.close()
