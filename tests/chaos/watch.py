@@ -29,8 +29,9 @@ from tests.watching import WatchProcess, push
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 EXPECTED = ("appeared", "platform ready", "complete", "soaked")
-LONGEST_LIFE = 3.0
-"""Seconds until a watch is killed, at most: some while it starts, most while it looks."""
+LONGEST_LIFE = 4
+"""Times as long as one takes to be ready, until it is killed, at most: so some are killed while
+they start, and most while they look and tell."""
 
 _TOLD = re.compile(r"app (1\.[0-9.]+) is complete")
 _COUNT = re.compile(r"events: .*?([0-9]+) complete")
@@ -60,17 +61,20 @@ def kill_again_and_again(kills: int, folder: Path, *, seed: int = 1) -> Tally:
         watch = WatchProcess(folder / "watch", _config(places, gotify))
         push(places[0], "1.0.0", PLATFORMS)
         push(places[1], "1.0.0", PLATFORMS)
+        began = time.monotonic()
         watch.start()
+        watch.wait_ready()
+        longest = LONGEST_LIFE * (time.monotonic() - began)
         watch.until_complete("1.0.0")
         watch.kill()
         versions = [f"1.{1 + number // 10}.{number}" for number in range(kills)]
         stopped = threading.Event()
-        pusher = threading.Thread(target=_push_all, args=(places, versions, chance, stopped))
+        pusher = threading.Thread(target=_push_all, args=(places, versions, longest / 8, stopped))
         pusher.start()
         try:
             for _ in versions:
                 watch.start()
-                time.sleep(chance.uniform(0.0, LONGEST_LIFE))
+                time.sleep(chance.uniform(0.0, longest))
                 watch.kill()
                 tally.kills += 1
         finally:
@@ -102,15 +106,15 @@ notify:
 
 
 def _push_all(
-    places: tuple[str, str], versions: list[str], chance: random.Random, stopped: threading.Event
+    places: tuple[str, str], versions: list[str], pause: float, stopped: threading.Event
 ) -> None:
-    """Push each version to both registries, in four steps; without pauses once it is
-    ``stopped``."""
+    """Push each version to both registries, in four steps with pauses of so many seconds; without
+    them once it is ``stopped``."""
     for version in versions:
         for place in places:
             for count in (1, 2):
                 push(place, version, PLATFORMS[:count])
-                stopped.wait(chance.uniform(0.0, LONGEST_LIFE / 4))
+                stopped.wait(pause)
 
 
 def _rest(watch: WatchProcess, versions: list[str], gotify: Gotify) -> None:

@@ -195,3 +195,14 @@ def test_a_budget_is_used_up() -> None:
         ours.done(found, "answered", now, 1)
 
     assert 90 <= count <= 100
+
+
+def test_another_budget_holds_from_now_on() -> None:
+    ours = lane()
+    for number in range(40):
+        ours.plan(look(str(number)), 0.0)
+    ours.limit(Budget(requests=8, seconds=3600.0), 0.0)
+    assert len(taken(ours, 0.0)) == 2
+
+    ours.limit(None, 0.0)
+    assert len(taken(ours, 0.0)) == PLACES - 2

@@ -62,6 +62,7 @@ class Watch:
         self._stopping = threading.Event()
         self._changing = threading.Lock()
         self._kept: dict[str, KeptImage] = {}
+        self._shown = config.images
         self._faults: dict[str, str] = {}
         self._threads: list[threading.Thread] = []
         self._deliverer = Deliverer(history.notices, lambda: self._config, clock=clock)
@@ -123,8 +124,7 @@ class Watch:
 
     def images(self) -> tuple[WatchedImage, ...]:
         """See :class:`~manyfest.watch.service_api.Service`."""
-        with self._changing:
-            return self._images()
+        return self._shown
 
     def is_ready(self) -> bool:
         """See :class:`~manyfest.watch.service_api.Service`."""
@@ -234,7 +234,7 @@ class Watch:
 
     def _apply(self) -> None:
         """Have looked at, and decided by, what is watched now."""
-        images = self._images()
+        self._shown = images = self._images()
         self._decider.use(images, self._config.recipients.values())
         self._poller.watch(images, self._config.registries.values(), self._decider.states())
 

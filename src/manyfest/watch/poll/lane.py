@@ -68,9 +68,17 @@ class Lane:
         self._hinted: set[Look] = set()
         self._failures = 0
         self._rests_until = 0.0
-        self._budget = budget
-        self._left = budget.requests * _AT_ONCE if budget else 0.0
+        self._budget: Budget | None = None
+        self._left = 0.0
         self._filled_at = now
+        self.limit(budget, now)
+
+    def limit(self, budget: Budget | None, now: float) -> None:
+        """Keep within this budget from now on."""
+        if budget != self._budget:
+            self._budget = budget
+            self._left = budget.requests * _AT_ONCE if budget else 0.0
+            self._filled_at = now
 
     def plan(self, look: Look, due: float, rank: int = 1) -> None:
         """Look at it when it is ``due``, and not when it was to be before."""

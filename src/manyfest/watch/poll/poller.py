@@ -26,7 +26,7 @@ from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_tag
 from manyfest.stores.base import Source
 from manyfest.stores.registry.retry import PASSING_STATUSES
-from manyfest.watch.config.values import RegistryRule, WatchedImage
+from manyfest.watch.config.values import Budget, RegistryRule, WatchedImage
 from manyfest.watch.poll.lane import Lane, Look, Outcome
 from manyfest.watch.poll.seen import SeenImage
 from manyfest.watch.poll.tags import WatchedTags
@@ -152,6 +152,8 @@ class Poller:
         active = {each.name: each for each in images if each.paused_at is None}
         with self._changed:
             self._rules = {each.host: each for each in registries}
+            for registry, lane in self._lanes.items():
+                lane.limit(self._budget(registry), self._timer())
             for name in [*self._images]:
                 if active.get(name) != self._images[name].asked:
                     self._drop(name)
@@ -385,10 +387,14 @@ class Poller:
     def _lane(self, look: Look) -> Lane:
         registry = _registry(look.repository)
         if registry not in self._lanes:
-            rule = self._rules.get(registry)
-            budget = rule.budget if rule else None
-            self._lanes[registry] = Lane(budget=budget, now=self._timer(), jitter=self._jitter)
+            self._lanes[registry] = Lane(
+                budget=self._budget(registry), now=self._timer(), jitter=self._jitter
+            )
         return self._lanes[registry]
+
+    def _budget(self, registry: str) -> Budget | None:
+        rule = self._rules.get(registry)
+        return rule.budget if rule else None
 
 
 def outcome_of(error: ManyfestError) -> Outcome:

@@ -56,7 +56,8 @@ class WatchedTags:
     def admit(self, tag: str) -> bool:
         """Whether a tag of which somebody says that it is there is watched from now on."""
         if tag not in self.watched:
-            self._watched = frozenset(choose(self._choice, {*self._known(), tag}))
+            # What is not watched now is older than what is, and would not be chosen then either.
+            self._watched = frozenset(choose(self._choice, {*self.watched, tag}))
         return tag in self.watched
 
     def _is_listed(self, tag: str) -> bool:
