@@ -201,6 +201,24 @@ def test_a_batch_whose_acknowledgement_was_lost_is_there_once(server: Server, ur
         assert look(history, acknowledged=1) == 2
 
 
+def test_nothing_is_written_while_it_is_not_known_who_has_the_lock(
+    server: Server, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection breaks, and so does the next one when it asks for the lock."""
+    monkeypatch.setattr(database, "PATIENCE", 0.2)
+    with (
+        way_to(server.folder, server.folder / "unsure") as way,
+        History.open(url.replace(str(server.folder), str(way.folder))) as first,
+    ):
+        for answer in (b"COMMIT", b"pg_try_advisory_lock"):
+            way.lose_next(answer)
+            with pytest.raises(HistoryAway):
+                first.record(Batch(events=(event("2.6.1", at=1.0),)))
+        assert way.lost == 2
+        with History.open(url), pytest.raises(HistoryInUse):
+            first.record(Batch(events=(event("2.6.1", at=1.0),)))
+
+
 def test_many_threads_read_while_one_writes(url: str) -> None:
     with History.open(url) as history:
         faults: list[Exception] = []

@@ -107,7 +107,8 @@ class Database:
         if self._address.path:
             _make(self._address.path)
         with self._turn, told(self.name):
-            has_lock = self._take_lock(self._connect())
+            connection = self._connect()
+            has_lock = self._alone or self._take_lock(connection)
         with self.writing() as connection:
             (migrate if has_lock else require_current)(connection, self.name)
         if has_lock and not self._alone:
@@ -120,15 +121,21 @@ class Database:
         if self._closed:
             raise HistoryError("is closed", where=self.name)
         connection = self._writing_engine.connect()
+        try:
+            self._require_lock(connection)
+        except BaseException:
+            _close(connection)
+            raise
         self._writer = connection
+        return connection
+
+    def _require_lock(self, connection: Connection) -> None:
         if self._alone and not self._take_lock(connection):
-            self._let_go()
             raise HistoryInUse(
                 "another process has it open",
                 where=self.name,
                 mend="stop that one, or give each watch a database of its own",
             )
-        return connection
 
     def _take_lock(self, connection: Connection) -> bool:
         if self._file_lock:
@@ -144,9 +151,14 @@ class Database:
 
     def _let_go(self) -> None:
         if self._writer is not None:
-            with suppress(SQLAlchemyError):  # it is of no use any more
-                self._writer.close()
+            _close(self._writer)
             self._writer = None
+
+
+def _close(connection: Connection) -> None:
+    """Let go of one that may be of no use any more."""
+    with suppress(SQLAlchemyError):
+        connection.close()
 
 
 def _rolled_back(connection: Connection) -> bool:

@@ -61,7 +61,11 @@ class History:
         """
         history = cls(Database.open(address.parse(url), alone=alone))
         if alone:
-            history._begin()
+            try:
+                history._begin()
+            except BaseException:
+                history.close()
+                raise
         return history
 
     def close(self) -> None:
