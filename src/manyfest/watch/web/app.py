@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from manyfest.errors import HistoryError
+from manyfest.watch import webhooks
 from manyfest.watch.service_api import Service
 from manyfest.watch.web import admin, api, static_files
 from manyfest.watch.web.admin.context import accounts_of, cookie_of, service_of
@@ -33,6 +34,7 @@ def create_app(service: Service) -> Starlette:
             *static_files.routes(),
             *api.routes(),
             *admin.routes(),
+            *webhooks.routes(),
             *pages.routes(service, may_read),
         ],
         middleware=[
