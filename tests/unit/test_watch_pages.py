@@ -67,7 +67,7 @@ def shown(web: Client, path: str) -> str:
 
 
 def title(web: Client, path: str = "/") -> str:
-    found = re.search("<title>(.*?)</title>", web.get(path).text)
+    found = re.search("<title>(.*?)</title>", web.get(path).text, re.DOTALL)
     return found[1] if found else ""
 
 
@@ -379,6 +379,12 @@ class TestHostileNames:
             assert "<script>alert" not in page.text
             assert f"{HOSTILE[:30]}" not in page.text
             assert HOSTILE in " ".join(_Text(page.text).parts), path
+
+    def test_a_tag_that_has_line_ends_and_slashes(self, watch: Watch, web: Client) -> None:
+        watch.knows(state("a\nb/c"))
+        address = f"/images/{IMAGE}/a%0Ab%2Fc"
+        assert f'href="{address}"' in web.get("/").text
+        assert title(web, address) == "Complete · gotify/server a\nb/c · Our releases"
 
     def test_what_is_not_found_is_not_markup_either(self, web: Client) -> None:
         answer = web.get("/images/%3Cscript%3Ealert(1)%3C%2Fscript%3E")

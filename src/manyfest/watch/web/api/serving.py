@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
-from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +21,7 @@ from manyfest.watch.web.admin.context import accounts_of, base_url, cookie_of, s
 from manyfest.watch.web.api import reading
 from manyfest.watch.web.api.operations import Call, Operation, fault_of
 from manyfest.watch.web.api.replies import JSON, Fault, Reply, problem, response
+from manyfest.watch.web.paths import anything
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -30,20 +30,6 @@ logger = logging.getLogger(__name__)
 
 _IN_PATH = re.compile(r"\{image\}")
 
-
-class _Anything(Convertor[str]):
-    """A part of a path that has slashes, line ends, whatever was sent."""
-
-    regex = r"[\s\S]+"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("anything", _Anything())
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="manyfest watch"'}
 
@@ -54,7 +40,7 @@ def routes(operations: Iterable[Operation]) -> list[Route]:
     for each in operations:
         paths.setdefault(each.path, []).append(each)
     return [
-        Route(_IN_PATH.sub("{image:anything}", path), Path(each)) for path, each in paths.items()
+        Route(_IN_PATH.sub(anything("image"), path), Path(each)) for path, each in paths.items()
     ]
 
 
@@ -169,4 +155,4 @@ class _Nothing:
 
 def nothing_else() -> Route:
     """What is left below ``/api/``."""
-    return Route("/api/{path:anything}", _Nothing())
+    return Route(f"/api/{anything('path')}", _Nothing())

@@ -16,6 +16,7 @@ from manyfest.watch.service_api import Service
 from manyfest.watch.web.live import Viewers
 from manyfest.watch.web.pages.page import Page
 from manyfest.watch.web.pages.site import BELOW, WHOLE, Site
+from manyfest.watch.web.paths import anything
 from manyfest.watch.web.rendering import document, fragment
 
 MayRead = Callable[[Request], bool]
@@ -46,7 +47,7 @@ def routes(service: Service, may_read: MayRead) -> list[Route]:
         else:
             await Response(status_code=403)(scope, receive, send)
 
-    paths = [*WHOLE, *(f"{beginning}{{rest:path}}" for beginning in BELOW)]
+    paths = [*WHOLE, *(f"{beginning}{anything('rest')}" for beginning in BELOW)]
     return [
         *(Route(path, shown, methods=["GET"]) for path in paths),
         Route("/live", _Application(look_on), methods=["GET"]),
