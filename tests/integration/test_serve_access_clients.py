@@ -18,6 +18,7 @@ from manyfest.stores.layout import LayoutStore
 from tests import images, real
 from tests.gates import gate
 from tests.integration.conftest import MANYFEST
+from tests.runtimes import running_containerd
 
 pytestmark = pytest.mark.real
 
@@ -196,6 +197,27 @@ def test_oras(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     is_refused(
         oras, "manifest", "delete", "--force", "--plain-http", file, f"{address}/team/files:v1"
     )
+
+
+def test_containerd(address: str, layout: str, tmp_path: Path) -> None:
+    """Which asks for tokens by POST first."""
+    real.need_programs("skopeo")
+    team, secret = f"{address}/team/app:v1", f"{address}/secret/app:v1"
+    for name in (team, secret):
+        succeeds(
+            "skopeo", "copy", "--dest-tls-verify=false", "--dest-creds=ada:swordfish",
+            layout, f"docker://{name}",
+        )  # fmt: skip
+    bob = ("--plain-http", "--user=bob:swordfish")
+    with running_containerd(tmp_path) as ctr:
+        ctr("content", "fetch", "--all-platforms", *bob, team)
+        ctr("images", "push", *bob, f"{address}/team/other:v1", team)
+        with pytest.raises(AssertionError, match=r"403|denied|insufficient|authoriz"):
+            ctr("images", "push", *bob, secret, team)
+        with pytest.raises(AssertionError, match=r"403|denied|insufficient|authoriz"):
+            ctr("content", "fetch", "--all-platforms", *bob, secret)
+        with pytest.raises(AssertionError, match=r"401|authoriz|insufficient"):
+            ctr("content", "fetch", "--all-platforms", "--plain-http", team)
 
 
 def test_nobody_pulls_what_anyone_may_read(layout: str, docker: list[str], tmp_path: Path) -> None:

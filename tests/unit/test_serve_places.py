@@ -8,10 +8,16 @@ from manyfest.serve.asgi import Message, Request
 
 
 def request(client: str = "192.0.2.1", scheme: str = "http", **fields: str) -> Request:
+    """A field that is to be there several times has its values in several lines."""
+
     async def receive() -> Message:
         raise AssertionError
 
-    headers = [(name.replace("_", "-").encode(), text.encode()) for name, text in fields.items()]
+    headers = [
+        (name.replace("_", "-").encode(), value.encode())
+        for name, text in fields.items()
+        for value in text.split("\n")
+    ]
     scope = {
         "method": "GET",
         "path": "/v2/",
@@ -36,6 +42,7 @@ def test_the_client_is_who_the_connection_comes_from() -> None:
         ("203.0.113.9, 10.1.2.3", "203.0.113.9"),
         ("", "10.0.0.1"),
         ("203.0.113.9,", "203.0.113.9"),
+        ("198.51.100.1\n203.0.113.9", "203.0.113.9"),
     ],
 )
 def test_a_trusted_proxy_says_who_asks(forwarded: str, client: str) -> None:
@@ -54,7 +61,7 @@ def test_a_trusted_proxy_says_what_was_asked_of_it() -> None:
         "10.0.0.1",
         host="inside:5000",
         x_forwarded_proto="https",
-        x_forwarded_host="registry.example.org",
+        x_forwarded_host="made.up\nregistry.example.org",
     )
     assert Places(proxies=["10.0.0.1"]).url(asked) == "https://registry.example.org"
     assert Places().url(asked) == "http://inside:5000"
@@ -65,7 +72,7 @@ def test_a_url_that_is_told_counts_for_everybody() -> None:
     assert places.url(request(host="x")) == "https://registry.example.org"
 
 
-@pytest.mark.parametrize("host", ["", 'x",realm="y', "a b", "x/../y", "x\r\ny", "é"])
+@pytest.mark.parametrize("host", ["", 'x",realm="y', "a b", "x/../y", "x\ry", "é"])
 def test_what_is_no_host_leads_nowhere(host: str) -> None:
     assert Places().url(request(host=host)) == ""
 

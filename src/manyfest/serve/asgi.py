@@ -76,6 +76,12 @@ class Request:
         """Whether the server can send a file by itself (ASGI, "Path Send")."""
         return "http.response.pathsend" in (self._scope.get("extensions") or {})
 
+    def joined(self, name: str) -> str:
+        """All values of a field, given in lower case, in one line (RFC 9110, section 5.3)."""
+        wanted = name.encode()
+        values: list[bytes] = [value for key, value in self._scope["headers"] if key == wanted]
+        return b", ".join(values).decode("latin-1")
+
     def header(self, name: str) -> str:
         """The first value of a field, given in lower case; empty if there is none."""
         wanted = name.encode()

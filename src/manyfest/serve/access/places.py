@@ -33,7 +33,7 @@ class Places:
         address = request.client
         if not self._proxies or not self._is_proxy(address):
             return address
-        for forwarded in reversed(request.header("x-forwarded-for").split(",")):
+        for forwarded in reversed(request.joined("x-forwarded-for").split(",")):
             address = forwarded.strip() or address
             if not self._is_proxy(address):
                 break
@@ -45,8 +45,8 @@ class Places:
             return self._url
         scheme, host = request.scheme, request.header("host")
         if self._proxies and self._is_proxy(request.client):
-            scheme = request.header("x-forwarded-proto") or scheme
-            host = request.header("x-forwarded-host") or host
+            scheme = _last(request, "x-forwarded-proto") or scheme
+            host = _last(request, "x-forwarded-host") or host
         if scheme not in ("http", "https") or not _HOST.fullmatch(host):
             return ""  # what comes from such a client can be answered, but leads nowhere
         return f"{scheme}://{host}"
@@ -59,6 +59,11 @@ class Places:
         if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
             parsed = parsed.ipv4_mapped
         return any(parsed in network for network in self._proxies)
+
+
+def _last(request: Request, name: str) -> str:
+    """What the proxy itself said; what stands before it may be made up."""
+    return request.joined(name).rpartition(",")[2].strip()
 
 
 def _network(text: str) -> _Network:
