@@ -48,6 +48,23 @@ class Waiting(Struct, frozen=True, kw_only=True):
     oldest: float
 
 
+def newest(connection: Connection) -> dict[str, Version]:
+    """The highest version of each image, of those that are there."""
+    highest = (
+        select(tags.c.image, func.max(tags.c.rank).label("rank"))
+        .where(tags.c.standing != "gone")
+        .group_by(tags.c.image)
+        .subquery()
+    )
+    found = select(tags.c.image, tags.c.state, tags.c.standing, tags.c.rank).join(
+        highest, and_(tags.c.image == highest.c.image, tags.c.rank == highest.c.rank)
+    )
+    return {
+        row.image: Version(_STATE.decode(row.state), row.standing, row.rank)
+        for row in connection.execute(found)
+    }
+
+
 def versions(
     connection: Connection,
     image: str,

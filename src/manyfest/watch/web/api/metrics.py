@@ -22,7 +22,6 @@ from manyfest.watch.history.read.registries import Standing
 from manyfest.watch.history.read.versions import Version
 from manyfest.watch.web.api import registries
 from manyfest.watch.web.api.operations import Answer, Call, Operation
-from manyfest.watch.web.api.read import newest
 from manyfest.watch.web.api.replies import Reply
 
 _MOST_IMAGES = 1000
@@ -38,7 +37,7 @@ class Known(Struct, frozen=True, kw_only=True):
     is_ready: bool
     images: tuple[WatchedImage, ...]
     counts: dict[str, dict[str, int]]
-    newest: dict[str, Version | None]
+    newest: dict[str, Version]
     ongoing: dict[str, int]
     registries: list[Standing]
     waiting: list[api.Waiting]
@@ -73,7 +72,7 @@ def _known(call: Call) -> Known:
         counts = versions.counts(connection)
         ongoing = incidents.ongoing_counts(connection)
         waiting = api.waiting(connection)
-        newest_of = {each.name: newest(connection, each.name) for each in images[:_MOST_IMAGES]}
+        newest_of = api.newest(connection)
     return Known(
         now=service.clock(),
         is_ready=service.is_ready(),
@@ -125,7 +124,7 @@ def _of_images(known: Known) -> Iterator[Metric]:
     )  # fmt: skip
     for image in known.images[:_MOST_IMAGES]:
         paused.add_metric([image.name], float(image.paused_at is not None))
-        version = known.newest[image.name]
+        version = known.newest.get(image.name)
         if version is not None:
             complete.add_metric([image.name], float(version.standing == "complete"))
         if version is not None and version.state.first_seen is not None:

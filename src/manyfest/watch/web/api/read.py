@@ -52,10 +52,10 @@ class PageOfEvents(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Which events."""
 
     image: Annotated[str, Meta(description="Only those of this image.")] = ""
-    tag: Annotated[str, Meta(description="Only those of this tag.")] = ""
-    place: Annotated[str, Meta(description="Only those in this repository.")] = ""
+    tag: Annotated[str, Meta(description="Only those of this tag of the image.")] = ""
+    place: Annotated[str, Meta(description="Only those of the image in this repository.")] = ""
     registry: Annotated[str, Meta(description="Only those of this registry.")] = ""
-    platform: Annotated[str, Meta(description="Only those of this platform.")] = ""
+    platform: Annotated[str, Meta(description="Only those of this platform of the image.")] = ""
     kind: Annotated[
         tuple[Kind, ...], Meta(description="Only those of this kind; may be given repeatedly.")
     ] = ()
@@ -115,10 +115,11 @@ def newest(connection: Connection, image: str) -> Version | None:
 def _images(call: Call) -> Reply:
     with call.service.history.reading() as connection:
         counts = versions.counts(connection)
-        found = [
-            made.image(each, counts.get(each.name, {}), newest(connection, each.name))
-            for each in call.service.images()
-        ]
+        newest_of = api.newest(connection)
+    found = [
+        made.image(each, counts.get(each.name, {}), newest_of.get(each.name))
+        for each in call.service.images()
+    ]
     return document(Images(images=tuple(found)))
 
 
@@ -152,6 +153,9 @@ def _version(call: Call) -> Reply:
 
 def _events(call: Call) -> Reply:
     query = cast("PageOfEvents", call.query)
+    for name in ("tag", "place", "platform"):
+        if getattr(query, name) and not query.image:
+            raise Fault(400, f"{name} is only asked for together with image")
     about = api.About(
         image=query.image,
         tag=query.tag,

@@ -19,7 +19,6 @@ from manyfest.watch.values import Incident
 from manyfest.watch.web.api import registries
 from manyfest.watch.web.api.moments import moment
 from manyfest.watch.web.api.operations import Answer, Call, Operation
-from manyfest.watch.web.api.read import newest
 from manyfest.watch.web.api.replies import Reply, document
 from manyfest.watch.web.pages.words import incident_title
 
@@ -128,7 +127,7 @@ def _summary(call: Call) -> Reply:
     service = call.service
     with service.history.reading() as connection:
         ongoing = api.wrong(connection, _MOST_INCIDENTS, is_open=True)
-        newest_of = {each.name: newest(connection, each.name) for each in service.images()}
+        newest_of = api.newest(connection)
         latest = api.happened(connection, api.About(), 1)
     updated = _latest(latest, ongoing, newest_of.values())
     images = _images(service.images(), newest_of, updated)
@@ -155,22 +154,22 @@ def _summary(call: Call) -> Reply:
 def _latest(
     events: Sequence[Recorded],
     ongoing: Sequence[Known],
-    newest_of: Iterable[versions.Version | None],
+    newest_of: Iterable[versions.Version],
 ) -> float:
     """When anything of this last changed: not when it was asked for, which would make every answer
     another one."""
     times = [each.event.at for each in events]
-    times += [each.state.began for each in newest_of if each is not None]
+    times += [each.state.began for each in newest_of]
     times += [each.incident.acknowledged_at or each.incident.began for each in ongoing]
     return max(times, default=0.0)
 
 
 def _images(
-    watched: Iterable[WatchedImage], found: dict[str, versions.Version | None], updated: float
+    watched: Iterable[WatchedImage], found: dict[str, versions.Version], updated: float
 ) -> list[Component]:
     made = []
     for position, image in enumerate(watched, 1):
-        version = found[image.name]
+        version = found.get(image.name)
         status = _OF_STANDING.get(version.standing, "operational") if version else "operational"
         began = version.state.began if version else updated
         words = f"{version.state.tag}: {version.standing}" if version else "no version was seen yet"
