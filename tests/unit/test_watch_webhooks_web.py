@@ -1,0 +1,105 @@
+"""Webhooks as they arrive over HTTP."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from manyfest.stores.registry.auth.secret import Secret
+from manyfest.watch.config.values import Hook
+from manyfest.watch.webhooks.forms import MAX_SIZE
+from tests.distribution_events import PUSHED
+from tests.unit.test_watch_webhooks import DOCKER_HUB, GHCR_PACKAGE, SECRET, signature
+from tests.unit.watch_web import Client, Watch, client, service_of
+
+
+@pytest.fixture
+def hooked(tmp_path: Path) -> Iterator[Client]:
+    """A watch with a webhook of each kind of proof."""
+    watch = Watch(tmp_path, url="https://releases.example.org", public=False)
+    hooks = {
+        "hub": Hook(name="hub", form="docker-hub", secret=Secret(SECRET)),
+        "github": Hook(name="github", form="ghcr", secret=Secret(SECRET)),
+        "ours": Hook(name="ours", form="distribution", secret=Secret(SECRET)),
+    }
+    watch.config = replace(watch.config, hooks=hooks)
+    yield client(watch)
+    watch.history.close()
+
+
+def test_each_comes_with_its_own_proof(hooked: Client) -> None:
+    hub = hooked.call("POST", f"/hooks/hub/{SECRET}", json.dumps(DOCKER_HUB).encode())
+    body = json.dumps({"action": "published", "package": GHCR_PACKAGE}).encode()
+    signed = {**signature(body), "x-github-event": "package"}
+    github = hooked.call("POST", "/hooks/github", body, signed)
+    shown = {"authorization": f"Bearer {SECRET}"}
+    ours = hooked.call("POST", "/hooks/ours", PUSHED.encode(), shown)
+
+    assert [each.status for each in (hub, github, ours)] == [202, 202, 202]
+    assert service_of(hooked).hints == [
+        ("docker.io/gotify/server", "2.6.1"),
+        ("ghcr.io/gotify/server", "2.6.1"),
+        ("registry.example.org/gotify/server", "2.6.1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/hooks/hub", {}),
+        ("/hooks/hub/another-secret-of-some-length", {}),
+        ("/hooks/github", {"x-hub-signature-256": "sha256=" + "0" * 64}),
+        ("/hooks/ours", {"authorization": "Bearer nothing"}),
+        ("/hooks/nobody", {"authorization": f"Bearer {SECRET}"}),
+    ],
+)
+def test_without_proof_nothing_is_looked_at(
+    hooked: Client, path: str, headers: dict[str, str]
+) -> None:
+    answer = hooked.call("POST", path, json.dumps(DOCKER_HUB).encode(), headers)
+
+    assert answer.status == 401
+    assert service_of(hooked).hints == []
+
+
+def test_what_is_not_understood_is_refused_but_for_who_would_send_it_for_ever(
+    hooked: Client,
+) -> None:
+    shown = {"authorization": f"Bearer {SECRET}"}
+
+    assert hooked.call("POST", f"/hooks/hub/{SECRET}", b"nonsense").status == 400
+    assert hooked.call("POST", "/hooks/ours", b"nonsense", shown).status == 202
+    assert service_of(hooked).hints == []
+
+
+def test_one_that_is_too_long_is_not_read(hooked: Client) -> None:
+    body = b" " * (MAX_SIZE + 1)
+
+    assert hooked.call("POST", f"/hooks/hub/{SECRET}", body).status == 413
+
+
+def test_a_secret_in_an_address_is_in_no_log(
+    hooked: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for path in (f"/hooks/hub/{SECRET}", f"/hooks/hub/{SECRET}x", f"/hooks/other/{SECRET}"):
+        hooked.call("POST", path, json.dumps(DOCKER_HUB).encode())
+        hooked.call("POST", path, b"nonsense")
+
+    assert len(caplog.records) >= 6
+    assert SECRET not in caplog.text
+
+
+def test_a_neighbour_may_call_us_by_any_name_there(hooked: Client) -> None:
+    hooked.host = "watch:8080"
+
+    assert hooked.get("/").status == 421
+    assert (
+        hooked.call("POST", f"/hooks/hub/{SECRET}", json.dumps(DOCKER_HUB).encode()).status == 202
+    )
+    assert hooked.get("/healthz").status == 200
