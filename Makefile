@@ -80,6 +80,7 @@ chaos: $(VENV)/.dev ## Kill copies and releases, disturb registries, and look at
 	@$(BIN)/python -m tests.chaos.rendezvous
 	@$(BIN)/python -m tests.chaos.serve
 	@$(BIN)/python -m tests.chaos.history
+	@$(BIN)/python -m tests.chaos.watch
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) $(PEERS) dist examples/ruff/bin examples/ruff/dist examples/ruff/registry

@@ -8,6 +8,7 @@ and prints what came of it.
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import re
@@ -204,9 +205,13 @@ def _judge_messages(versions: list[str], gotify: Gotify, tally: Tally) -> None:
 
 def main() -> int:
     """Kill as often as the command line says, and print what came of it."""
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.watch", description=__doc__)
+    parser.add_argument("kills", type=int, nargs="?", default=100)
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
+    options = parser.parse_args()
+    print(f"a watch, killed {options.kills} times, seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="watch-chaos-") as folder:
-        tally = kill_again_and_again(kills, Path(folder))
+        tally = kill_again_and_again(options.kills, Path(folder), seed=options.seed)
     print(
         f"{tally.kills} kills: {tally.events} events, each once; {tally.messages} messages,"
         f" of which {tally.marked} say that they may have been told before"
