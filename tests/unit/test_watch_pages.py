@@ -12,7 +12,7 @@ import pytest
 from manyfest.errors import HistoryAway
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history.batch import Batch
-from manyfest.watch.values import Change, Incident, Observation, Sample
+from manyfest.watch.values import Change, Doubt, Incident, Observation, Sample
 from tests.unit.watch_web import (
     GHCR,
     HUB,
@@ -242,9 +242,21 @@ class TestVersion:
         assert '<svg class="timeline"' in page
         assert "docker.io amd64 ready after 1 min" in page
         read = text(page)
-        assert f"amd64 {HUB} 26 Nov 2026, 20:30 UTC 1 minute ago 1 min" in read
-        assert "complete everywhere 26 Nov 2026, 20:30 UTC 1 minute ago 1 min" in read
+        assert f"amd64 {HUB} 26 Nov 2026, 20:30:00 UTC 1 min" in read
+        assert "complete everywhere 26 Nov 2026, 20:30:00 UTC 1 min" in read
         assert "Soak time over 26 Nov 2026, 21:30 UTC in 59 minutes" in read
+
+    def test_by_which_key_it_is_signed(self, watch: Watch, web: Client) -> None:
+        ghcr = seen(GHCR, ready=["linux/amd64"], signed_by="SHA256:key")
+        watch.knows(state("2.6.1", seen(HUB, signed_by="SHA256:key"), ghcr))
+        page = shown(web, f"/images/{IMAGE}/2.6.1")
+        assert page.count("All of it is signed by the key SHA256:key") == 1
+
+    def test_what_is_not_believed_yet_is_said(self, watch: Watch, web: Client) -> None:
+        doubted = seen(HUB, doubt=Doubt(digest="", since=NOW - 60))
+        watch.knows(state("2.6.1", doubted, seen(GHCR)))
+        page = shown(web, f"/images/{IMAGE}/2.6.1")
+        assert "It says something else since 26 Nov 2026, 20:30 UTC 1 minute ago" in page
 
     def test_one_that_was_there_before_has_no_picture(self, watch: Watch, web: Client) -> None:
         watch.knows(state("2.6.1", was_there=True))
@@ -259,8 +271,8 @@ class TestVersion:
         watch.history.record(Batch(changes=(change,)))
         page = shown(web, f"/images/{IMAGE}/2.6.1")
         assert (
-            f"{HUB} 26 Nov 2026, 20:26 UTC now no answer: no route to host "
-            f"{HUB} 26 Nov 2026, 20:21 UTC 26 Nov 2026, 20:26 UTC 5 min no answer: busy"
+            f"{HUB} 26 Nov 2026, 20:26:00 UTC now no answer: no route to host "
+            f"{HUB} 26 Nov 2026, 20:21:00 UTC 26 Nov 2026, 20:26:00 UTC 5 min no answer: busy"
         ) in page
 
     def test_a_name_with_a_slash_is_an_image_and_no_tag(self, watch: Watch, web: Client) -> None:

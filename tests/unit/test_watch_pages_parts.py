@@ -7,7 +7,7 @@ import pytest
 from manyfest.watch import addresses
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.history.read.registries import Latency
-from manyfest.watch.values import Incident, Place
+from manyfest.watch.values import Incident, Place, PlaceSeen, PlatformSeen
 from manyfest.watch.web.pages.chart import chart
 from manyfest.watch.web.pages.grid import grid
 from manyfest.watch.web.pages.page import Fragment, Page
@@ -184,6 +184,12 @@ class TestTimeline:
         assert picture.complete_x is None
         assert picture.soak is None
         assert [tick.label for tick in picture.ticks][:2] == ["first seen", "+15 min"]
+
+    def test_what_became_different_was_ready_all_the_same(self) -> None:
+        other = PlatformSeen(state="different", ready_at=NOW - 90)
+        ghcr = PlaceSeen(place=GHCR, digest="sha256:e", platforms={"linux/amd64": other})
+        line = _picture(seen(HUB), ghcr).groups[1].lines[0]
+        assert (line.cell.state, line.ready_after) == ("different", 30.0)
 
     def test_nobody_knows_when_what_was_there_before_came(self) -> None:
         before = state("1", was_there=True)

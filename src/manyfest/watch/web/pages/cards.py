@@ -53,6 +53,6 @@ def _note(version: Version, places: Grid) -> tuple[str, float | None]:
         return "no registry has it any more", None
     if state.complete_at is not None:
         if state.first_seen is None or state.was_there:
-            return "complete since", state.complete_at
+            return "seen complete", state.complete_at
         return f"complete within {span(state.complete_at - state.first_seen)},", state.complete_at
     return f"{places.ready} of {places.size} ready; first seen", state.first_seen

@@ -25,8 +25,8 @@ _STEPS = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 216
 
 
 class Line(Struct, frozen=True):
-    """A platform in a place: waited for from ``x`` to ``ready_x``, if it became ready; ``why`` it
-    is not."""
+    """A platform in a place: waited for from ``x`` to ``ready_x``, if it became ready, and then as
+    its cell says: what became ready may be different from what another place has."""
 
     cell: Cell
     label: str
@@ -125,7 +125,7 @@ def _group(number: int, column: Column, grid: Grid, scale: _Scale) -> Group:
 
 
 def _line(cell: Cell, label: str, y: float, scale: _Scale) -> Line:
-    ready_at = cell.ready_at if cell.state == "ready" else None
+    ready_at = cell.ready_at
     return Line(
         cell=cell,
         label=label,

@@ -34,7 +34,7 @@ def version_page(view: View, version: Version) -> Page:
         fragments=(
             _head(version, image, places),
             _timeline(view, state, places, image),
-            fragment("places", "version_places", grid=places),
+            fragment("places", "version_places", grid=places, signed=_signed(places)),
             _history(view, state),
         ),
         image=state.image,
@@ -68,6 +68,15 @@ def _timeline(view: View, state: TagState, places: Grid, image: WatchedImage | N
         words=_in_words(picture),
         version_state=state,
     )
+
+
+def _signed(places: Grid) -> set[str]:
+    """The repositories in which every platform is signed by the key that is asked for."""
+    return {
+        column.repository
+        for number, column in enumerate(places.columns)
+        if column.seen.signed_by and all(row.cells[number].state == "ready" for row in places.rows)
+    }
 
 
 def _in_words(picture: Timeline | None) -> str:
