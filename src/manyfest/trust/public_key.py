@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -28,20 +29,23 @@ _VARIABLE = "env:"
 
 class PublicKey:
     """A key of the kinds ECDSA, RSA (PKCS #1 v1.5) or Ed25519; ``label`` is how the user named
-    it."""
+    it. Two are equal if both the key and its name are."""
 
     def __init__(self, key: PublicKeyTypes, label: str) -> None:
         self._key = key
         self.label = label
 
     @classmethod
-    def load(cls, text: str, environ: Mapping[str, str] = os.environ) -> Self:
-        """The key in the file at this path, or with ``env:NAME`` in that variable.
+    def load(
+        cls, text: str, environ: Mapping[str, str] = os.environ, folder: Path = Path()
+    ) -> Self:
+        """The key in the file at this path, from ``folder`` on, or with ``env:NAME`` in that
+        variable.
 
         Raises :class:`~manyfest.errors.UsageError`.
         """
         if not text.startswith(_VARIABLE):
-            return cls.parse(_read(Path(text)), text)
+            return cls.parse(_read(folder / text), text)
         held = environ.get(text.removeprefix(_VARIABLE), "")
         if not held:
             raise UsageError("the variable is not set", where=text, mend="put the key's PEM in it")
@@ -77,6 +81,22 @@ class PublicKey:
                 mend=f"use one of {MIN_RSA_BITS} or more, or ECDSA",
             )
         return cls(key, label)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the key is told apart by, whatever it is called: the SHA-256 of its DER form."""
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        der = self._key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return f"sha256:{sha256(der).hexdigest()}"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PublicKey):
+            return NotImplemented
+        return (self.label, self.fingerprint) == (other.label, other.fingerprint)
+
+    def __hash__(self) -> int:
+        return hash((self.label, self.fingerprint))
 
     def made(self, signature: bytes, message: bytes) -> bool:
         """Whether ``signature`` is one of ``message``, made with this key's private half."""

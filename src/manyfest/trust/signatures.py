@@ -66,6 +66,10 @@ class Signatures:
         count = "its signature is not" if others == 1 else f"none of its {others} signatures is"
         return f"{count} by {self._key.label}"
 
+    def forget(self, subject: Digest) -> None:
+        """It will not be asked about any more."""
+        self._signed.discard(subject)
+
     def _vouches(self, signed: Signed | None, subject: Digest) -> bool:
         return (
             signed is not None

@@ -64,7 +64,8 @@ class Rule(Struct, frozen=True, kw_only=True):
 
 class Observation(Struct, frozen=True, kw_only=True):
     """What one place said of one tag at one moment. ``answer`` is ``None`` if it could not tell;
-    ``silence`` says why then. A tag that is not there is an answer, with an empty digest."""
+    ``silence`` says why then. A tag that is not there is an answer, with an empty digest.
+    ``signed_by`` is the fingerprint of the key by which all had to be signed, or empty."""
 
     image: str
     tag: str
@@ -72,6 +73,7 @@ class Observation(Struct, frozen=True, kw_only=True):
     at: float
     answer: Readiness | None
     silence: str = ""
+    signed_by: str = ""
 
 
 class PlatformSeen(Struct, frozen=True, kw_only=True):
@@ -104,6 +106,7 @@ class PlaceSeen(Struct, frozen=True, kw_only=True):
     mirror was told to be late. ``earlier`` are digests that it held before, the last one first, and
     ``doubt`` is what it answers now and is not believed. ``was_there`` says that this place is
     watched only since after the version came: its first answer is no news, and it is never late.
+    ``signed_by`` is the fingerprint of the key that its last answer is about, or empty.
     """
 
     place: str
@@ -120,6 +123,7 @@ class PlaceSeen(Struct, frozen=True, kw_only=True):
     earlier: tuple[str, ...] = ()
     doubt: Doubt | None = None
     was_there: bool = False
+    signed_by: str = ""
 
 
 class TagState(Struct, frozen=True, kw_only=True):

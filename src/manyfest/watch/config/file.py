@@ -91,6 +91,14 @@ class ImageKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     every: Annotated[
         Span | None, Meta(description="How often its tags are looked at, instead of 'every'.")
     ] = None
+    signed_by: Annotated[
+        str,
+        Meta(
+            description="The key by which each version must be signed: a file beside this one, or"
+            " env:NAME for an environment variable that holds it.",
+            examples=["cosign.pub"],
+        ),
+    ] = ""
     notify: Annotated[
         tuple[str, ...] | None,
         Meta(description="Who is told of it, by their names under 'notify'; all if left out."),

@@ -17,6 +17,7 @@ from manyfest.release.versions.ranges import Range
 from manyfest.settings.decode import Readers, decode
 from manyfest.settings.document import parse, read
 from manyfest.stores.registry.auth.secret import NO_SECRET, Secret
+from manyfest.trust.public_key import PublicKey
 from manyfest.watch.config.file import HookKey, ImageKey, RecipientKey, TagsKey, WatchFile
 from manyfest.watch.config.pattern import Pattern
 from manyfest.watch.config.units import Rate, Repository, Span
@@ -131,6 +132,10 @@ def image_of(
     try:
         node = parse(text, path)
         key, lines = decode(node, ImageKey, path, _READERS)
+        if key.signed_by:  # whoever may write to the page may not read our files by it
+            _Read(path, lines, {}).wrong(
+                "signed_by", "only watch.yaml names keys", "write the image into watch.yaml"
+            )
         image = _image(_Read(path, lines, {}), "", key, Span(every), recipients)
     except ConfigError as error:
         raise ConfigError(error.what, mend=error.mend) from None
@@ -174,6 +179,7 @@ def _image(
         tags=_tags(it, f"{under}tags", asked.tags),
         every=looked,
         notify=_told(it, f"{under}notify", asked.notify, recipients),
+        signed_by=_key(it, f"{under}signed_by", asked.signed_by),
     )
 
 
@@ -205,6 +211,16 @@ def _check_range(it: _Read, key: str, text: str) -> None:
         Range.parse(text)
     except UsageError as error:
         it.wrong(key, error.what, error.mend)
+
+
+def _key(it: _Read, key: str, text: str) -> PublicKey | None:
+    """The key in that file, which may stand beside the document, or in the variable."""
+    if not text:
+        return None
+    try:
+        return PublicKey.load(text, it.environ, it.path.parent)
+    except UsageError as error:
+        it.wrong(key, f"{text[:200]}: {error.what}", error.mend)
 
 
 def _told(

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from manyfest.stores.registry.auth.secret import NO_SECRET, Secret
+from manyfest.trust.public_key import PublicKey
 from manyfest.watch.config.pattern import Pattern
 from manyfest.watch.recipients import Recipient
 from manyfest.watch.values import Rule
@@ -32,12 +33,14 @@ class TagChoice(Struct, frozen=True, kw_only=True):
 
 class WatchedImage(Struct, frozen=True, kw_only=True):
     """An image and what is expected of it. Its tags are looked at ``every`` so many seconds;
-    ``notify`` names recipients. ``paused_at`` is since when nothing is asked about it."""
+    ``notify`` names recipients. ``signed_by`` is the key by which all of it must be signed, if
+    that is asked for. ``paused_at`` is since when nothing is asked about it."""
 
     rule: Rule
     tags: TagChoice
     every: float
     notify: tuple[str, ...] = ()
+    signed_by: PublicKey | None = None
     origin: Origin = "file"
     paused_at: float | None = None
 

@@ -82,7 +82,7 @@ def _confirmed(state: TagState, observation: Observation, now: float) -> TagStat
             continue
         if answer is None:
             return None if seen.silent_since is None else state
-        if not is_the_same(seen, answer):
+        if observation.signed_by != seen.signed_by or not is_the_same(seen, answer):
             return None
         at = max(min(observation.at, now), seen.answered_at or 0.0)
         return _with_place(state, number, replace(seen, answered_at=at))

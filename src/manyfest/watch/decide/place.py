@@ -58,23 +58,23 @@ def hear(rule: Rule, seen: PlaceSeen, observation: Observation, now: float) -> H
     states = told(rule, observation.answer)
     if states is None:
         return unheard
-    listening = replace(seen, answered_at=at, silent_since=None, silence="")
-    heard = _answered(rule, listening, seen.answered_at, observation.answer.digest, states)
+    listening = replace(
+        seen, answered_at=at, silent_since=None, silence="", signed_by=observation.signed_by
+    )
+    heard = _answered(rule, listening, seen, observation.answer.digest, states)
     return replace(heard, changed=heard.changed or seen.silent_since is not None)
 
 
-def _answered(
-    rule: Rule, seen: PlaceSeen, before: float | None, digest: str, states: Platforms
-) -> Heard:
-    """``before`` is when the place answered last; now it does so for the first time if it never
-    did."""
+def _answered(rule: Rule, seen: PlaceSeen, was: PlaceSeen, digest: str, states: Platforms) -> Heard:
+    """``was`` is what was known of the place; now it answers for the first time if it never did
+    before."""
     at = seen.answered_at or 0.0
-    if before is None:
+    if was.answered_at is None:
         return _believed(seen, digest, states, at, quiet=seen.was_there)
     if digest != seen.digest:
         return _other_digest(rule, seen, digest, states, at)
     known = own(rule, seen)
-    if known.keys() != states.keys():
+    if known.keys() != states.keys() or seen.signed_by != was.signed_by:
         return _asked_anew(seen, known, states, at)
     return _same_digest(rule, seen, known, states, at)
 
@@ -117,7 +117,7 @@ def _same_digest(
 
 
 def _asked_anew(seen: PlaceSeen, known: Platforms, states: Platforms, at: float) -> Heard:
-    """The answer to a question about other platforms than before."""
+    """The answer to a question about other platforms, or another key, than before."""
     after = replace(seen, platforms=_with_times(known, states, at), doubt=None)
     return Heard(before=seen, after=after, quiet=True)
 

@@ -95,7 +95,10 @@ class _Image:
         platforms = [Platform.parse(each) for each in asked.rule.platforms]
         self.places = {
             place.repository: SeenImage(
-                place.repository, _opener(repositories, place.repository), platforms
+                place.repository,
+                _opener(repositories, place.repository),
+                platforms,
+                asked.signed_by,
             )
             for place in asked.rule.places
         }
@@ -278,7 +281,7 @@ class Poller:
         except ManyfestError as error:
             if self._stopped:
                 return "refused", every, _SETTLED
-            self._observe(look, None, str(error))
+            self._observe(image, look, None, str(error))
             outcome = outcome_of(error)
             return outcome, min(every, _SOON) if outcome == "failed" else every, _UNFINISHED
         if again:
@@ -286,7 +289,7 @@ class Poller:
         with self._lock:
             is_there = bool(answer.digest)
             image.tags.see(look.repository, look.tag, is_there=is_there, at=self._timer())
-        self._observe(look, answer)
+        self._observe(image, look, answer)
         return "answered", every, _SETTLED if answer.ready else _UNFINISHED
 
     def _list(self, image: _Image, look: Look) -> tuple[Outcome, float, int]:
@@ -322,7 +325,9 @@ class Poller:
                 self._repositories.require_registry(registry)
             self._proven.add(registry)
 
-    def _observe(self, look: Look, answer: Readiness | None, silence: str = "") -> None:
+    def _observe(
+        self, image: _Image, look: Look, answer: Readiness | None, silence: str = ""
+    ) -> None:
         self._told.observe(
             Observation(
                 image=look.image,
@@ -331,6 +336,7 @@ class Poller:
                 at=self._clock(),
                 answer=answer,
                 silence=silence,
+                signed_by=image.places[look.repository].signed_by,
             )
         )
 

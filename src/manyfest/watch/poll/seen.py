@@ -5,25 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from manyfest.check.readiness import PlatformState, Readiness, missing, readiness, with_states
+from manyfest.check.signed import with_signatures
 from manyfest.errors import NotFound, Unsupported
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.mediatypes import OCI_MANIFEST
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Compares, Lists, Source
+from manyfest.trust.public_key import PublicKey
+from manyfest.trust.signatures import Signatures
 from manyfest.watch.poll.glance import Glance
 from manyfest.watch.values import PlaceSeen
+
+_WHOLE = frozenset({"ready", "unsigned"})
+"""States of what is all there."""
 
 
 class SeenImage:
     """Remembers what was whole: then one HEAD request for the tag tells that it still is what it
     was. Threads may share it.
 
-    ``source`` gives the repository ``place``, and ``wanted`` are the platforms, at least one.
+    ``source`` gives the repository ``place``, and ``wanted`` are the platforms, at least one. With
+    a key ``signed_by`` there must be a signature in this very place. What was seen to be signed is
+    not asked about again, and what is not is at each look.
     """
 
     def __init__(
-        self, place: str, source: Callable[[], Source], wanted: Sequence[Platform]
+        self,
+        place: str,
+        source: Callable[[], Source],
+        wanted: Sequence[Platform],
+        signed_by: PublicKey | None = None,
     ) -> None:
         self._place = place
         self._source = source
@@ -31,13 +43,19 @@ class SeenImage:
         self._roots: dict[str, str] = {}
         self._whole: dict[str, tuple[PlatformState, ...]] = {}
         self._glance = Glance()
+        self._signatures = Signatures(signed_by) if signed_by else None
+        self._signed: set[str] = set()
+        self.signed_by = signed_by.fingerprint if signed_by else ""
 
     def recall(self, tag: str, seen: PlaceSeen) -> None:
         """Take what was known of a tag before the watch began anew, if that was whole."""
         known = [seen.platforms.get(str(platform)) for platform in self._wanted]
-        if not seen.digest or not all(each and each.state == "ready" for each in known):
+        states = {each.state if each else "missing" for each in known}
+        if not seen.digest or not states <= _WHOLE:
             return
         self._roots[tag] = seen.digest
+        if seen.signed_by == self.signed_by and states == {"ready"}:
+            self._signed.add(seen.digest)
         self._whole[seen.digest] = tuple(
             PlatformState(platform=str(platform), state="ready", digest=each.digest, why="")
             for platform, each in zip(self._wanted, known, strict=True)
@@ -51,6 +69,25 @@ class SeenImage:
         A tag that is not there is an answer. Raises what a registry raises that cannot tell.
         """
         source = self._source()
+        return self._with_signatures(source, self._held(source, tag, again=again))
+
+    def holds(self, root: str) -> bool:
+        """Whether a tag meant this digest when it was looked at last."""
+        return root in tuple(self._roots.values())
+
+    def tags(self) -> tuple[str, ...]:
+        """All tags of the repository. Raises :class:`~manyfest.errors.Unsupported` if it gives no
+        list of them."""
+        source = self._source()
+        if not isinstance(source, Lists):
+            raise Unsupported("it gives no list of tags", where=self._place)
+        return tuple(source.tags())
+
+    def forget(self, tag: str) -> None:
+        """The tag is not watched any more."""
+        self._note(tag, "")
+
+    def _held(self, source: Source, tag: str, *, again: bool) -> Readiness:
         root = self._roots.get(tag, "")
         known = self._whole.get(root)
         try:
@@ -65,17 +102,13 @@ class SeenImage:
             )
         return self._read(source, tag)
 
-    def tags(self) -> tuple[str, ...]:
-        """All tags of the repository. Raises :class:`~manyfest.errors.Unsupported` if it gives no
-        list of them."""
-        source = self._source()
-        if not isinstance(source, Lists):
-            raise Unsupported("it gives no list of tags", where=self._place)
-        return tuple(source.tags())
-
-    def forget(self, tag: str) -> None:
-        """The tag is not watched any more."""
-        self._note(tag, "")
+    def _with_signatures(self, source: Source, answer: Readiness) -> Readiness:
+        if self._signatures is None or answer.digest in self._signed:
+            return answer
+        signed = with_signatures(source, answer, self._signatures.why_unsigned)
+        if signed.ready:
+            self._signed.add(answer.digest)
+        return signed
 
     def _read(self, source: Source, tag: str) -> Readiness:
         answer = readiness(source, tag, self._wanted, self._named(tag), self._glance)
@@ -90,9 +123,15 @@ class SeenImage:
         before = self._roots.pop(tag, "")
         if root:
             self._roots[tag] = root
-        if before and before != root and before not in tuple(self._roots.values()):
-            self._whole.pop(before, None)
+        if before and before != root and not self.holds(before):
+            self._forget_signatures(before, self._whole.pop(before, ()))
             self._glance.drop(Digest.parse(before))
+
+    def _forget_signatures(self, root: str, states: Sequence[PlatformState]) -> None:
+        self._signed.discard(root)
+        if self._signatures is not None:
+            for digest in (root, *(each.digest for each in states)):
+                self._signatures.forget(Digest.parse(digest))
 
     def _named(self, tag: str) -> str:
         return f"{self._place}:{tag}"
