@@ -47,8 +47,10 @@ PASSWORD = "correct horse battery"
 class Watch:
     """What the pages see of a watch: a real history, and images that nobody looks at."""
 
-    def __init__(self, folder: Path, *, public: bool = True, url: str = "") -> None:
-        self.history = History.open(str(folder / "watch.db"))
+    def __init__(self, folder: Path | str, *, public: bool = True, url: str = "") -> None:
+        """Its history is in ``folder``, or at that URL."""
+        database = folder if isinstance(folder, str) else str(folder / "watch.db")
+        self.history = History.open(database)
         self.live = Live()
         self.now = NOW
         self.ready = True
