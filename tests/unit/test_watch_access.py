@@ -201,6 +201,23 @@ def test_who_has_to_wait_costs_no_look_at_a_password(
     assert counted.costs == []
 
 
+def test_only_so_many_attempts_wait_for_their_turn(
+    known: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt, while it is looked at, is followed by another one."""
+    waits = list[float]()
+
+    def another(password: Secret, kept: str | None) -> bool:
+        waits.append(known.sign_in("ada", WRONG, f"198.51.100.{len(waits)}", None).wait)
+        return False
+
+    monkeypatch.setattr(passwords, "matches", another)
+    known.sign_in("ada", WRONG, HERE, None)
+    assert waits == [10.0] + [0.0] * 7
+    monkeypatch.undo()
+    assert known.sign_in("ada", RIGHT, HERE, None).cookie is not None
+
+
 def test_the_last_attempt_says_how_long_to_wait(known: Accounts) -> None:
     waits = [known.sign_in("ada", WRONG, HERE, None).wait for _ in range(10)]
     assert waits == [0.0] * 9 + [900.0]

@@ -7,6 +7,7 @@ and one bcrypt either way.
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -22,6 +23,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _LONGEST_LABEL = 100
 _NOTED_EVERY = 60.0
 """Seconds; that a token is used is not worth more writing than that."""
+
+_AT_ONCE = 8
+"""Attempts that are looked at, or wait for it. More would keep threads from those who only read,
+and let that many more be made before the first of them is counted."""
+
+_SOON = 10.0
+"""Seconds for whoever comes on top of these."""
 
 
 class Bearer(Struct, frozen=True, kw_only=True):
@@ -54,6 +62,7 @@ class Accounts:
         self._people = people
         self._clock = clock
         self._attempts = Attempts()
+        self._turns = threading.BoundedSemaphore(_AT_ONCE)
 
     def set_password(self, name: str, password: Secret) -> None:
         """Add a user, or give one another password and end its sessions. Raises
@@ -66,6 +75,14 @@ class Accounts:
         A session is always a new one, and the one that was shown ends: nobody can have somebody
         sign in with a cookie that he knows.
         """
+        if not self._turns.acquire(blocking=False):
+            return Attempt(wait=_SOON)
+        try:
+            return self._sign_in(name, password, address, shown)
+        finally:
+            self._turns.release()
+
+    def _sign_in(self, name: str, password: Secret, address: str, shown: Secret | None) -> Attempt:
         now = self._clock()
         wait = self._attempts.wait(name, address, now)
         if wait:
