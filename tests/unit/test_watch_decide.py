@@ -309,6 +309,19 @@ def test_a_registry_that_is_not_done_does_not_differ() -> None:
     assert "differ" not in kinds(changes)
 
 
+def test_they_do_not_agree_while_one_says_something_else() -> None:
+    looks: list[Look] = [(100, GHCR, NEXT), (160, HUB, WHOLE), (160, GHCR, NEXT)]
+    looks += [(310, GHCR, WHOLE), (320, HUB, ABSENT), (370, GHCR, WHOLE), (375, HUB, WHOLE)]
+    changes = play(BOTH, looks, complete(BOTH))
+    assert at(changes, "platform ready") == [
+        (100, "moved"),
+        (160, "differ"),
+        (370, "moved"),
+        (375, "agree"),
+        (375, "complete"),
+    ]
+
+
 def test_the_soak_is_not_over_while_registries_may_differ() -> None:
     rule_ = rule(soak=100.0)
     looks = [(90, GHCR, NEXT), (101, HUB, WHOLE), (101, GHCR, NEXT)]
