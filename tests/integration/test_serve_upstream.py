@@ -70,6 +70,14 @@ def get(address: str, path: str, wanted: str = "bytes=0-") -> bytes:
     return body
 
 
+def comes_whole(address: str, path: str) -> bool:
+    """Whether a client would take the answer for the content: neither an error nor broken off."""
+    try:
+        return ask(address, "GET", path)[0] == 200
+    except (http.client.IncompleteRead, ConnectionError):
+        return False
+
+
 # Cold, warm, and without the upstream
 
 
@@ -227,8 +235,7 @@ def test_a_client_never_takes_wrong_bytes_for_the_blob(tmp_path: Path, wrong: st
         caching(tmp_path / "cache", upstream, program=MANYFEST) as (_, address),
     ):
         path = f"/v2/app/blobs/{image.layer}"
-        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-            get(address, path)
+        assert not comes_whole(address, path)
         assert named(tmp_path / "cache", image.layer) == []
         image.send = whole
         assert digest_of(get(address, path)) == image.layer
@@ -243,8 +250,7 @@ def test_a_registry_whose_disk_is_damaged_spoils_nothing(
     file = upstream.blob_file(layer["digest"])
     right = file.read_bytes()
     file.write_bytes(bytes(len(right)))
-    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-        get(address, f"/v2/team/app/blobs/{layer['digest']}")
+    assert not comes_whole(address, f"/v2/team/app/blobs/{layer['digest']}")
     assert named(tmp_path / "cache", layer["digest"]) == []
     file.write_bytes(right)
     assert get(address, f"/v2/team/app/blobs/{layer['digest']}") == right
