@@ -156,6 +156,30 @@ class TagState(Struct, frozen=True, kw_only=True):
     untold: bool = False
 
 
+class PlatformFacts(Struct, frozen=True, kw_only=True):
+    """What one platform's image consists of: the bytes of its configuration and ``layers`` as they
+    are downloaded, when it says that it was ``created``, and the kinds of what is ``attached``."""
+
+    platform: str
+    digest: str
+    size: int
+    layers: int
+    created: str = ""
+    attached: tuple[str, ...] = ()
+
+
+class Facts(Struct, frozen=True, kw_only=True):
+    """What an index, or an image without one, consists of, read at a moment: the platforms that
+    are watched, and the kinds of what is ``attached`` to the index itself. Nothing of it changes
+    but that more may be attached: ``is_last`` says that it was read again for that."""
+
+    digest: str
+    platforms: tuple[PlatformFacts, ...]
+    read_at: float
+    attached: tuple[str, ...] = ()
+    is_last: bool = False
+
+
 class Event(Struct, frozen=True, kw_only=True):
     """One thing that happened. What it is not about is left empty.
 

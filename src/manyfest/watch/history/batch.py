@@ -8,16 +8,16 @@ from msgspec import Struct, field
 
 from manyfest.watch.config.values import Origin
 from manyfest.watch.health.values import RegistryState
-from manyfest.watch.values import Change, Event, Incident, Notice, Sample
+from manyfest.watch.values import Change, Event, Facts, Incident, Notice, Sample
 
 
 class Batch(Struct, frozen=True, kw_only=True):
     """What is written together, or not at all.
 
     ``events`` are those of no tag: a registry's. ``opened`` are incidents that began, ``closed``
-    those that ended, as :func:`~manyfest.watch.health.incidents.follow` gives them. The ``key`` is
-    the batch's own: one that is recorded again, because nobody knew what came of it, is written
-    once.
+    those that ended, as :func:`~manyfest.watch.health.incidents.follow` gives them. ``facts`` are
+    what was read of versions. The ``key`` is the batch's own: one that is recorded again, because
+    nobody knew what came of it, is written once.
     """
 
     changes: tuple[Change, ...] = ()
@@ -27,6 +27,7 @@ class Batch(Struct, frozen=True, kw_only=True):
     samples: tuple[Sample, ...] = ()
     opened: tuple[Incident, ...] = ()
     closed: tuple[Incident, ...] = ()
+    facts: tuple[Facts, ...] = ()
     key: str = field(default_factory=lambda: uuid4().hex)
 
 

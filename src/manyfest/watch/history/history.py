@@ -18,6 +18,7 @@ from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history import address, recording, retention, tables
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.history.database import Database
+from manyfest.watch.history.facts import WasRead, was_read
 from manyfest.watch.history.images import Images
 from manyfest.watch.history.notices import Notices
 from manyfest.watch.history.people import People
@@ -124,6 +125,10 @@ class History:
         query = select(*columns).where(table.c.ended.is_(None)).order_by(table.c.id)
         with self._database.reading() as connection:
             return [Incident(**row) for row in connection.execute(query).mappings()]
+
+    def facts_read(self) -> list[WasRead]:
+        """Of what the facts are known."""
+        return was_read(self._database)
 
     def acknowledge(self, incident: int, by: str, at: float) -> bool:
         """Note who saw the incident with this number, and when; the first to do so stays. Says

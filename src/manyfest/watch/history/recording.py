@@ -9,7 +9,7 @@ from msgspec.json import encode
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
 
-from manyfest.watch.history import tables
+from manyfest.watch.history import facts, tables
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.history.rank import rank, standing
 from manyfest.watch.history.tallies import add_downtime, add_samples
@@ -34,6 +34,7 @@ def write(connection: Connection, batch: Batch) -> bool:
     _add(connection, tables.notices, map(_notice, batch.notices))
     _add(connection, tables.incidents, map(asdict, batch.opened))
     _close(connection, batch.closed)
+    facts.write(connection, batch.facts)
     add_downtime(connection, (*batch.opened, *batch.closed))
     add_samples(connection, batch.samples)
     registries = [
@@ -96,6 +97,7 @@ def _tag(state: TagState, changed_at: float) -> Row:
         "state": encode(state),
         "rank": rank(state.tag),
         "standing": standing(state),
+        "digest": state.digest,
         "first_seen": state.first_seen,
         "changed_at": changed_at,
     }

@@ -41,7 +41,8 @@ def forget(database: Database, before: float, stopped: Callable[[], bool]) -> in
 
 
 def _old(before: float) -> list[tuple[Table, ColumnElement[bool]]]:
-    tags, notices = tables.tags.c, tables.notices.c
+    tags, notices, facts = tables.tags.c, tables.notices.c, tables.facts.c
+    is_there = select(tags.id).where(tags.digest == facts.digest).exists()
     return [
         (tables.observations, tables.observations.c.at < before),
         (tables.events, tables.events.c.at < before),
@@ -51,6 +52,7 @@ def _old(before: float) -> list[tuple[Table, ColumnElement[bool]]]:
         (tables.samples, tables.samples.c.start < before),
         (tables.days, tables.days.c.day < (before - _DAYS_STAY) // _DAY),
         (tables.tags, (tags.standing == "gone") & (tags.changed_at < before)),
+        (tables.facts, (facts.read_at < before) & ~is_there),
     ]
 
 

@@ -87,11 +87,23 @@ tags = Table(
     Column("state", LargeBinary, nullable=False),  # JSON of a TagState
     Column("rank", Text, nullable=False),  # sorts as the versions do
     Column("standing", Text, nullable=False),  # complete, incomplete, late, differ or gone
+    Column("digest", Text, nullable=False),  # what the version is, or empty
     Column("first_seen", Float),
     Column("changed_at", Float, nullable=False),
     UniqueConstraint("image", "tag"),
     Index("tags_by_rank", "image", "rank"),
     Index("tags_by_standing", "image", "standing"),
+    Index("tags_by_digest", "digest"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("digest", Text, primary_key=True),  # of an index, or of an image without one
+    Column("facts", LargeBinary, nullable=False),  # JSON of a Facts
+    Column("read_at", Float, nullable=False),
+    Column("is_last", Boolean, nullable=False),
+    Index("facts_by_time", "read_at"),
 )
 
 observations = Table(

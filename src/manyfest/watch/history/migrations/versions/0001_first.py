@@ -22,6 +22,7 @@ def upgrade() -> None:
     _batches()
     _days()
     _events()
+    _facts()
     _images()
     _incidents()
     _notices()
@@ -79,6 +80,18 @@ def _events() -> None:
     op.create_index("events_of_kind", "events", ["image", "kind", "at"])
     op.create_index("events_of_registry", "events", ["registry", "at"])
     op.create_index("events_of_tag", "events", ["image", "tag", "at"])
+
+
+def _facts() -> None:
+    op.create_table(
+        "facts",
+        sa.Column("digest", _TEXT, nullable=False),
+        sa.Column("facts", sa.LargeBinary(), nullable=False),
+        sa.Column("read_at", sa.Float(), nullable=False),
+        sa.Column("is_last", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    op.create_index("facts_by_time", "facts", ["read_at"])
 
 
 def _images() -> None:
@@ -184,11 +197,13 @@ def _tags() -> None:
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.Column("rank", _TEXT, nullable=False),
         sa.Column("standing", _TEXT, nullable=False),
+        sa.Column("digest", _TEXT, nullable=False),
         sa.Column("first_seen", sa.Float(), nullable=True),
         sa.Column("changed_at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("image", "tag"),
     )
+    op.create_index("tags_by_digest", "tags", ["digest"])
     op.create_index("tags_by_rank", "tags", ["image", "rank"])
     op.create_index("tags_by_standing", "tags", ["image", "standing"])
 
