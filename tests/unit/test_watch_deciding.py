@@ -4,7 +4,7 @@ file."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,12 +14,13 @@ from manyfest.check.readiness import PlatformState, Readiness
 from manyfest.errors import HistoryAway
 from manyfest.notify.address import address
 from manyfest.watch.config.values import TagChoice, WatchedImage
+from manyfest.watch.decide import decide
 from manyfest.watch.deciding import Decider
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.history.history import History
 from manyfest.watch.live import Live
 from manyfest.watch.recipients import Recipient
-from manyfest.watch.values import Observation, Place, Rule, Sample
+from manyfest.watch.values import Change, Observation, Place, Rule, Sample, TagState
 
 PLACE = "hub.example.org/app"
 DIGEST, CHILD = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
@@ -241,3 +242,21 @@ def test_a_history_that_stays_away_is_a_trouble_and_holds_up_no_stop(
         part.until(lambda: part.decider.trouble)
 
         assert part.decider.trouble == "watch.db: the disk is full"
+
+
+def test_a_fault_of_our_own_concerns_one_tag(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(rule: Rule, before: TagState, observed: Sequence[Observation], now: float) -> Change:
+        if before.tag == "1":
+            raise ZeroDivisionError
+        return decide(rule, before, observed, now)
+
+    monkeypatch.setattr("manyfest.watch.deciding.decide", faulty)
+    with running(tmp_path / "watch.db") as part:
+        part.decider.find("app", ["1", "2"], was_there=False)
+        part.see("1")
+        part.see("2")
+        part.until(lambda: "complete" in part.kinds("2"))
+
+        assert part.kinds("1") == []

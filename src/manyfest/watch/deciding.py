@@ -128,7 +128,8 @@ class Decider:
 
     def states(self) -> tuple[TagState, ...]:
         """What is known of all tags."""
-        return tuple(self._states.values())
+        with self._changed:
+            return tuple(self._states.values())
 
     def use(self, images: Iterable[WatchedImage], recipients: Iterable[Recipient]) -> None:
         """Decide by these rules, and tell these, from now on."""
@@ -210,10 +211,11 @@ class Decider:
         audience = self._audience
         begun, observed = self._sorted(found, audience, now)
         due_now = self._due_by(now, audience)
-        changes = [
+        decided = (
             self._decided(tag, begun, observed.get(tag, ()), audience, now)
             for tag in {**begun, **observed, **dict.fromkeys(due_now)}
-        ]
+        )
+        changes = [change for change in decided if change is not None]
         worth = [each for each in changes if self._is_news(each, begun)]
         registries, events = self._health(samples, now)
         happened = (*(event for each in worth for event in each.events), *events)
@@ -262,12 +264,17 @@ class Decider:
         observed: Iterable[Observation],
         audience: Audience,
         now: float,
-    ) -> Change:
+    ) -> Change | None:
+        """What follows; ``None`` for a fault of our own, which is no reason to lose the rest."""
         rule = audience.images[tag[0]].rule
         before = self._states.get(tag) or begun.get(tag)
         if before is None:
             before = beginning(rule, tag[1], now, was_there=True)
-        return decide(rule, before, tuple(observed), now)
+        try:
+            return decide(rule, before, tuple(observed), now)
+        except Exception:
+            logger.exception("what was seen of %s %s cannot be decided", *tag)
+            return None
 
     def _is_news(self, change: Change, begun: Mapping[Tag, TagState]) -> bool:
         """Whether it is to be written: when a place answered last is not, by itself."""
@@ -367,9 +374,9 @@ class Decider:
         found = []
         with self._changed:
             for tag in tags:
-                state, image = self._states[tag], self._audience.images.get(tag[0])
-                at = due(image.rule, state) if image else None
-                if at is not None and at <= now:
+                state, image = self._states.get(tag), self._audience.images.get(tag[0])
+                at = due(image.rule, state) if image and state else None
+                if state is not None and at is not None and at <= now:
                     self._asked[tag] = _Asked(at, now)
                     self._plan(tag, state)
                     found.append(tag)
