@@ -533,7 +533,8 @@ def test_a_platform_that_is_asked_for_now_and_was_never_there_is_no_news() -> No
     changes = play(rule_, [(100, HUB, old), (300, HUB, old)], complete(ONE))
     assert kinds(changes) == []
     assert changes[-1].state.complete_at is None
-    new = index("sha256:new", {AMD64: "a", ARM64: "b", riscv: "c"}, wanted)
+    images = {AMD64: "sha256:amd64", ARM64: "sha256:arm64", riscv: "sha256:riscv64"}
+    new = index("sha256:new", images, wanted)  # what was complete once moves, it is not filled
     later = play(rule_, [(400, HUB, new)], changes[-1].state)
     assert at(later, "platform ready") == [(400, "moved"), (400, "complete")]
 
