@@ -13,7 +13,6 @@ import pytest
 from manyfest.watch.values import Incident, Notice
 from tests.unit.watch_openapi import described_answer
 from tests.unit.watch_web import (
-    GHCR,
     HUB,
     IMAGE,
     PASSWORD,
@@ -24,6 +23,7 @@ from tests.unit.watch_web import (
     accounts,
     client,
     image,
+    seen,
     sign_in,
     state,
     token,
@@ -346,8 +346,9 @@ def test_an_image_is_paused_and_resumed(watch: Watch, ada: Client) -> None:
 
 
 def test_an_image_is_looked_at_soon_in_all_its_places(watch: Watch, ada: Client) -> None:
+    watch.knows(state("2.6.1"), state("2.6.0"), state("2.5.0", seen(index=""), digest=""))
     done(act(ada, "images/look", image=IMAGE), "looked")
-    assert watch.hints == [(HUB, ""), (GHCR, "")]
+    assert watch.hints == [(HUB, ""), (HUB, "2.6.1"), (HUB, "2.6.0")]
 
 
 def test_an_image_is_added_and_removed(watch: Watch, ada: Client) -> None:
@@ -409,8 +410,19 @@ def test_what_keeps_somebody_from_being_told_is_shown(watch: Watch, ada: Client)
     [waiting] = watch.history.notices.waiting(NOW)
     watch.history.notices.attempt(waiting)
     watch.history.notices.failed(waiting.id, "no answer from <push>", NOW + 60)
-    page = ada.get("/admin").text
-    assert "no answer from &lt;push&gt;" in page
+    assert "no answer from &lt;push&gt;" in ada.get("/admin").text
+    watch.history.notices.give_up(waiting.id, "was away for too long", NOW)
+    assert "was away for too long" in ada.get("/admin").text
+    assert written(ada, "GET", "/api/v1/notices").json()["recipients"] == [
+        {
+            "recipient": "ops",
+            "notices": 0,
+            "failing": 0,
+            "given_up": 1,
+            "fault": "was away for too long",
+            "oldest": None,
+        }
+    ]
 
 
 def test_what_was_done_is_said_in_our_words_alone(ada: Client) -> None:
@@ -511,7 +523,7 @@ def test_a_program_does_all_that_the_page_does(watch: Watch, web: Client) -> Non
     assert resumed["newest"]["tag"] == "2.6.1"
     asked = written(web, "POST", f"/api/v1/images/{IMAGE}/look?tag=2.6.1", **bearer)
     assert (asked.status, asked.json()) == (202, {"places": 2})
-    assert watch.hints == [(HUB, "2.6.1"), (GHCR, "2.6.1")]
+    assert watch.hints == [(HUB, "2.6.1")]
     noted = written(web, "POST", "/api/v1/incidents/1/acknowledge", **bearer)
     assert noted.json()["acknowledged_at"] == "2026-11-26T20:31:00Z"
     removed = written(web, "DELETE", "/api/v1/images/a%2Fb", **bearer)

@@ -38,14 +38,16 @@ class About(Struct, frozen=True, kw_only=True):
 
 
 class Waiting(Struct, frozen=True, kw_only=True):
-    """How many notices wait to be told to a recipient, and how many of them were tried in vain.
-    ``fault`` is why the last attempt failed, ``oldest`` when the first was due."""
+    """What a recipient was not told: so many ``notices`` that wait, of which so many ``failing``
+    were tried in vain, and so many that were ``given_up``. ``fault`` is why the last attempt
+    failed, ``oldest`` when the first of those that wait was or is due."""
 
     recipient: str
-    notices: int
-    failing: int
-    fault: str
-    oldest: float
+    notices: int = 0
+    failing: int = 0
+    given_up: int = 0
+    fault: str = ""
+    oldest: float | None = None
 
 
 def newest(connection: Connection) -> dict[str, Version]:
@@ -132,21 +134,39 @@ def incident(connection: Connection, number: int) -> Known | None:
 
 
 def waiting(connection: Connection) -> list[Waiting]:
-    """The notices that nobody was told of yet, by recipient."""
-    left = notices.c.delivered_at.is_(None) & notices.c.given_up_at.is_(None)
-    found = (
-        select(
-            notices.c.recipient,
-            func.count().label("notices"),
-            func.sum(case((notices.c.fault != "", 1), else_=0)).label("failing"),
-            func.max(notices.c.fault).label("fault"),
-            func.min(notices.c.due).label("oldest"),
-        )
-        .where(left)
-        .group_by(notices.c.recipient)
-        .order_by(notices.c.recipient)
+    """What was not told, by recipient."""
+    found: dict[str, dict[str, Any]] = {}
+    for query in (_LEFT, _GIVEN_UP, _FAULTS):
+        for row in _rows(connection, query):
+            found.setdefault(row["recipient"], {}).update(row)
+    return [msgspec.convert(found[name], Waiting, strict=False) for name in sorted(found)]
+
+
+_WAITS = notices.c.delivered_at.is_(None) & notices.c.given_up_at.is_(None)
+
+_LEFT = (
+    select(
+        notices.c.recipient,
+        func.count().label("notices"),
+        func.sum(case((notices.c.fault != "", 1), else_=0)).label("failing"),
+        func.min(notices.c.due).label("oldest"),
     )
-    return [msgspec.convert(row, Waiting, strict=False) for row in _rows(connection, found)]
+    .where(_WAITS)
+    .group_by(notices.c.recipient)
+)
+_GIVEN_UP = (
+    select(notices.c.recipient, func.count().label("given_up"))
+    .where(notices.c.given_up_at.is_not(None))
+    .group_by(notices.c.recipient)
+)
+_FAULTS = select(notices.c.recipient, notices.c.fault).where(
+    notices.c.id.in_(
+        select(func.max(notices.c.id))
+        .where(notices.c.fault != "", or_(_WAITS, notices.c.given_up_at.is_not(None)))
+        .group_by(notices.c.recipient)
+    )
+)
+"""The last fault of each, as far as it matters still."""
 
 
 def _equal(table: Table, wanted: Mapping[str, str]) -> list[ColumnElement[bool]]:

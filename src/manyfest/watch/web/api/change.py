@@ -15,7 +15,7 @@ from manyfest.watch.service_api import Service
 from manyfest.watch.web.api import made
 from manyfest.watch.web.api.moments import moment
 from manyfest.watch.web.api.operations import Answer, Call, Operation
-from manyfest.watch.web.api.read import newest
+from manyfest.watch.web.api.read import THERE, newest
 from manyfest.watch.web.api.replies import Fault, Reply, document
 from manyfest.watch.web.api.values import Asked, Image, Notices, Troubles, Waits, Wrong
 
@@ -23,21 +23,37 @@ NewImage = dict[str, Any]
 """What ``watch.yaml`` has under ``images``; it is checked where that file is."""
 
 
+_MOST_LOOKED_AT = 20
+"""Tags that are looked at at once; others are when it is their turn."""
+
+
 class LookQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is looked at."""
 
-    tag: Annotated[str, Meta(description="This tag; the list of tags, if it is empty.")] = ""
+    tag: Annotated[
+        str, Meta(description="This tag; if it is empty, the list of tags and the newest of them.")
+    ] = ""
 
 
 def look(service: Service, name: str, tag: str) -> int:
-    """Have an image looked at soon, in all its places; gives how many those are. Raises
-    :class:`Fault` 400 for what is no tag."""
+    """Have a tag of an image looked at soon, in all its places; without one, what tags there are
+    and the newest of them. Gives how many places those are. Raises :class:`Fault` 400 for what is
+    no tag."""
     if tag and not is_tag(tag):
         raise Fault(400, f"{tag[:128]!r} is not a tag")
     places = [
         place for image in service.images() if image.name == name for place in image.rule.places
     ]
-    return sum(service.hint(place.repository, tag) for place in places)
+    for each in [tag] if tag else ["", *_newest(service, name)]:
+        for place in places[:1]:  # it is looked at in all others then
+            service.hint(place.repository, each)
+    return len(places)
+
+
+def _newest(service: Service, name: str) -> list[str]:
+    with service.history.reading() as connection:
+        found = api.versions(connection, name, _MOST_LOOKED_AT, standing=THERE)
+    return [each.state.tag for each in found]
 
 
 def acknowledged(service: Service, number: str, by: str) -> Known:
@@ -103,6 +119,7 @@ def _notices(call: Call) -> Reply:
                     recipient=each.recipient,
                     notices=each.notices,
                     failing=each.failing,
+                    given_up=each.given_up,
                     fault=each.fault,
                     oldest=moment(each.oldest),
                 )

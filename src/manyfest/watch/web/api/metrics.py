@@ -180,6 +180,10 @@ def _of_notices(known: Known) -> Iterator[Metric]:
         "manyfest_watch_notices_failing",
         "Notices of those that were tried in vain.", labels=["recipient"],
     )  # fmt: skip
+    given_up = GaugeMetricFamily(
+        "manyfest_watch_notices_given_up",
+        "Notices that nobody will be told any more.", labels=["recipient"],
+    )  # fmt: skip
     overdue = GaugeMetricFamily(
         "manyfest_watch_notices_overdue_seconds",
         "For how long the oldest of them has been due.", labels=["recipient"],
@@ -187,8 +191,10 @@ def _of_notices(known: Known) -> Iterator[Metric]:
     for each in known.waiting:
         waiting.add_metric([each.recipient], each.notices)
         failing.add_metric([each.recipient], each.failing)
-        overdue.add_metric([each.recipient], max(0.0, known.now - each.oldest))
-    yield from (waiting, failing, overdue)
+        given_up.add_metric([each.recipient], each.given_up)
+        due = known.now if each.oldest is None else each.oldest
+        overdue.add_metric([each.recipient], max(0.0, known.now - due))
+    yield from (waiting, failing, given_up, overdue)
 
 
 OPERATIONS = (

@@ -29,7 +29,8 @@ from manyfest.watch.web.api.values import (
     VersionWhole,
 )
 
-_THERE: tuple[Standing, ...] = ("complete", "incomplete", "late", "differ")
+THERE: tuple[Standing, ...] = ("complete", "incomplete", "late", "differ")
+"""How a version may stand that is not gone."""
 
 _ImageName = Annotated[str, Meta(description="The name of an image that is watched.")]
 _Limit = Annotated[int, Meta(ge=1, le=500, description="How many there are on a page.")]
@@ -109,7 +110,7 @@ class GateQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def newest(connection: Connection, image: str) -> Version | None:
     """The highest version of an image that is there."""
-    return next(iter(api.versions(connection, image, 1, standing=_THERE)), None)
+    return next(iter(api.versions(connection, image, 1, standing=THERE)), None)
 
 
 def _images(call: Call) -> Reply:

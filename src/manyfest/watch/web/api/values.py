@@ -234,14 +234,16 @@ class Gate(Struct, frozen=True, kw_only=True):
 
 
 class Waits(Struct, frozen=True, kw_only=True):
-    """Somebody who is to be told, and what keeps it from being: so many ``notices`` wait, of which
-    so many ``failing`` were tried in vain; ``fault`` is why."""
+    """Somebody who was not told everything: so many ``notices`` wait, of which so many ``failing``
+    were tried in vain, and so many were ``given_up``; ``fault`` is why the last attempt failed.
+    ``oldest`` is when the first of those that wait was or is due."""
 
     recipient: str
     notices: int
     failing: int
+    given_up: int
     fault: str
-    oldest: datetime
+    oldest: datetime | None
 
 
 class Notices(Struct, frozen=True, kw_only=True):
