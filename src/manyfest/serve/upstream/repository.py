@@ -302,7 +302,7 @@ class CachedRepository:
         :class:`~manyfest.serve.errors.Refusal`, again for a while without asking."""
         refused = self._shared.absent.get(key, within=ABSENT)
         if refused is not None:
-            raise refused
+            raise refused.with_traceback(None)  # or it would grow each time
         return await self._shared.flights.share(key, partial(self._answered, key, work))
 
     def _answered(self, key: Key, work: Callable[[], T]) -> T:
