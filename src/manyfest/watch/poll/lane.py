@@ -7,6 +7,7 @@ a clock that is never set.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable
 from itertools import count
 from random import random
@@ -22,17 +23,26 @@ PLACES = 8
 FIRST_REST, LONGEST_REST = 5.0, 300.0
 """Seconds for which a registry that does not answer is left alone: twice as many each time."""
 
+SPARE = 4
+"""From this rank on, looks are made by what is left over: one at a time, while nothing else is due
+and hardly any of the budget is used up."""
+
 _AT_ONCE = 0.25
 """The part of a budget that may be used up at once; the rest comes evenly over its time, so that
 no span of that length sees more than the budget."""
 
+_UNUSED = 0.75
+"""The part of what may be used up at once that is there still when something is left over."""
+
 
 class Look(Struct, frozen=True):
-    """A tag of an image in a repository; without a tag, the list of its tags."""
+    """A tag of an image in a repository; without a tag, the list of its tags. With ``facts``, what
+    the index with that digest consists of, which the tag means."""
 
     image: str
     repository: str
     tag: str = ""
+    facts: str = ""
 
 
 Outcome = Literal["answered", "failed", "refused"]
@@ -49,7 +59,8 @@ class Lane:
     """The looks at one registry.
 
     Of those that are due, hinted ones come first, then those that something is expected of, by
-    ``rank``, lowest first. It belongs to one thread at a time.
+    ``rank``, lowest first. Between two that are :data:`SPARE` there are ``gap`` seconds. It belongs
+    to one thread at a time.
     """
 
     def __init__(
@@ -58,8 +69,12 @@ class Lane:
         budget: Budget | None = None,
         now: float,
         jitter: Callable[[], float] = random,
+        gap: float = 0.0,
     ) -> None:
         self._jitter = jitter
+        self._gap = gap
+        self._spare: Look | None = None
+        self._spare_at = now
         self._plans: dict[Look, _Plan] = {}
         self._coming: list[tuple[float, int, Look]] = []
         self._due: list[tuple[int, float, int, Look]] = []
@@ -114,9 +129,14 @@ class Lane:
             return None
         self._gather(now)
         while self._due:
-            rank, due, _, look = heapq.heappop(self._due)
-            if self._plans.get(look) == _Plan(due, rank) and look not in self._running:
+            rank, due, _, look = self._due[0]
+            is_planned = self._plans.get(look) == _Plan(due, rank) and look not in self._running
+            if is_planned and self._askable_at(now, rank) > now:
+                return None
+            heapq.heappop(self._due)
+            if is_planned:
                 self._running.add(look)
+                self._spare = look if rank >= SPARE else self._spare
                 return look
         return None
 
@@ -124,6 +144,9 @@ class Lane:
         """A look that was taken is over, and took so many requests."""
         self._running.discard(look)
         self._left -= requests
+        if look == self._spare:
+            self._spare = None
+            self._spare_at = now + self._gap if requests else now
         if outcome == "answered":
             self._failures = 0
         elif outcome == "failed" and now >= self._rests_until:
@@ -141,8 +164,11 @@ class Lane:
         self._gather(now)
         if self._is_full() or not (self._due or self._coming):
             return None
-        due = now if self._due else self._coming[0][0]
-        return max(due, self._rests_until, self._affordable_at(now)) - now
+        times = [self._askable_at(now, self._due[0][0])] if self._due else []
+        if self._coming:
+            times.append(max(self._coming[0][0], self._affordable_at(now)))
+        at = max(min(times), self._rests_until)
+        return None if at == math.inf else at - now
 
     def _is_full(self) -> bool:
         # Whether one that did not answer is back, one look tells.
@@ -151,15 +177,24 @@ class Lane:
     def _may_ask(self, now: float) -> bool:
         return not self._is_full() and now >= self._rests_until and self._affordable_at(now) <= now
 
-    def _affordable_at(self, now: float) -> float:
-        """When the budget has a request left, more than those that are under way."""
+    def _askable_at(self, now: float, rank: int) -> float:
+        """When something of that rank which is due may be asked."""
+        if rank < SPARE:
+            return self._affordable_at(now)
+        if self._spare is not None:
+            return math.inf
+        return max(self._spare_at, self._affordable_at(now, _UNUSED))
+
+    def _affordable_at(self, now: float, unused: float = 0.0) -> float:
+        """When the budget has a request left, more than those that are under way; and besides it
+        that part of what may be used up at once."""
         if self._budget is None:
             return now
         rate = self._budget.requests * (1 - _AT_ONCE) / self._budget.seconds
         most = max(self._budget.requests * _AT_ONCE, 1.0)
         self._left = min(self._left + (now - self._filled_at) * rate, most)
         self._filled_at = now
-        lacking = 1.0 + len(self._running) - self._left
+        lacking = 1.0 + len(self._running) + unused * (most - 1.0) - self._left
         return now + max(lacking, 0.0) / rate
 
     def _gather(self, now: float) -> None:

@@ -22,15 +22,15 @@ from manyfest.errors import (
     RateLimited,
     RegistryError,
 )
-from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_tag
-from manyfest.stores.base import Source
 from manyfest.stores.registry.retry import PASSING_STATUSES
 from manyfest.watch.config.values import Budget, RegistryRule, WatchedImage
+from manyfest.watch.history.batch import WasRead
+from manyfest.watch.poll.facts import read_facts
+from manyfest.watch.poll.image import PolledImage, Repositories
 from manyfest.watch.poll.lane import Lane, Look, Outcome
-from manyfest.watch.poll.seen import SeenImage
-from manyfest.watch.poll.tags import WatchedTags
-from manyfest.watch.values import Observation, TagState
+from manyfest.watch.poll.reading import LATER, Reading, gap_of
+from manyfest.watch.values import Facts, Observation, TagState
 
 logger = logging.getLogger(__name__)
 
@@ -52,26 +52,6 @@ _UNFINISHED, _LIST, _SETTLED = 1, 2, 3
 """
 
 
-class Repositories(Protocol):
-    """Where repositories are looked at; :class:`~manyfest.watch.poll.network.Network` is one."""
-
-    def source(self, place: str) -> Source:
-        """The repository ``host/name``."""
-        ...
-
-    def require_registry(self, registry: str) -> None:
-        """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
-        ...
-
-    def rest(self, registry: str) -> float:
-        """Seconds for which the registry wants to be left alone."""
-        ...
-
-    def sent(self) -> int:
-        """How many requests to registries this thread has sent."""
-        ...
-
-
 class Told(Protocol):
     """Who is told what is found."""
 
@@ -84,35 +64,9 @@ class Told(Protocol):
         """What a place said of a tag. It may make the thread that asked wait."""
         ...
 
-
-class _Image:
-    """A watched image: its places, which of its tags are looked at, and when all of each was asked
-    for."""
-
-    def __init__(self, asked: WatchedImage, repositories: Repositories) -> None:
-        self.asked = asked
-        self.tags = WatchedTags(asked.tags, asked.rule.settle)
-        platforms = [Platform.parse(each) for each in asked.rule.platforms]
-        self.places = {
-            place.repository: SeenImage(
-                place.repository,
-                _opener(repositories, place.repository),
-                platforms,
-                asked.signed_by,
-            )
-            for place in asked.rule.places
-        }
-        self.followed: set[str] = set()
-        self.listed: set[str] = set()
-        self.checked: dict[Look, float] = {}
-
-    def looks(self, tag: str = "") -> list[Look]:
-        """The looks at a tag, or at the list of tags, one in each place."""
-        return [Look(image=self.asked.name, repository=place, tag=tag) for place in self.places]
-
-
-def _opener(repositories: Repositories, place: str) -> Callable[[], Source]:
-    return lambda: repositories.source(place)
+    def learn(self, image: str, tag: str, facts: Facts) -> None:
+        """What that consists of which the tag means. It does not wait."""
+        ...
 
 
 class Poller:
@@ -138,11 +92,17 @@ class Poller:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._lanes: dict[str, Lane] = {}
-        self._images: dict[str, _Image] = {}
+        self._images: dict[str, PolledImage] = {}
         self._rules: dict[str, RegistryRule] = {}
         self._proven: set[str] = set()
+        self._reading = Reading()
         self._threads: set[threading.Thread] = set()
         self._stopped = False
+
+    def recall(self, read: Iterable[WasRead]) -> None:
+        """Of these it is known what they consist of."""
+        with self._lock:
+            self._reading.recall(read)
 
     def watch(
         self,
@@ -162,7 +122,7 @@ class Poller:
                     self._drop(name)
             new = {name: each for name, each in active.items() if name not in self._images}
             for name, asked in new.items():
-                self._images[name] = _Image(asked, self._repositories)
+                self._images[name] = PolledImage(asked, self._repositories)
             known = [state for state in states if state.image in new]
             for name in new:
                 self._begin(self._images[name], [each for each in known if each.image == name])
@@ -247,9 +207,11 @@ class Poller:
         image = self._images.get(look.image)
         before = self._repositories.sent()
         outcome: Outcome = "answered"
-        after, rank = 0.0, _SETTLED
+        after, rank = 0.0, LATER if look.facts else _SETTLED
         try:
-            if image is not None and look.repository in image.places:
+            if look.facts:
+                outcome, after = self._learn(image, lane, look)
+            elif image is not None and look.repository in image.places:
                 ask = self._look if look.tag else self._list
                 outcome, after, rank = ask(image, look)
         except Exception:
@@ -271,7 +233,7 @@ class Poller:
                     self._changed.notify_all()
         return following
 
-    def _look(self, image: _Image, look: Look) -> tuple[Outcome, float, int]:
+    def _look(self, image: PolledImage, look: Look) -> tuple[Outcome, float, int]:
         """Look at a tag: what came of it, after how many seconds to look again, and its rank."""
         every = image.asked.every
         again = self._timer() - image.checked.get(look, 0.0) > RECHECK
@@ -289,10 +251,55 @@ class Poller:
         with self._lock:
             is_there = bool(answer.digest)
             image.tags.see(look.repository, look.tag, is_there=is_there, at=self._timer())
+            self._want_facts(image, look, answer.digest)
         self._observe(image, look, answer)
         return "answered", every, _SETTLED if answer.ready else _UNFINISHED
 
-    def _list(self, image: _Image, look: Look) -> tuple[Outcome, float, int]:
+    def _want_facts(self, image: PolledImage, look: Look, root: str) -> None:
+        """Plan to read what a version consists of, once it is whole."""
+        if not image.places[look.repository].images(root):
+            return
+        is_new, now = look.tag in image.new, self._clock()
+        planned = self._reading.want(image.asked, look, root, is_new=is_new, now=now)
+        if planned is None:
+            return
+        if planned.instead is not None:
+            self._lane(planned.instead).drop(planned.instead)
+        self._lane(planned.look).plan(planned.look, self._timer() + planned.after, planned.rank)
+
+    def _learn(self, image: PolledImage | None, lane: Lane, look: Look) -> tuple[Outcome, float]:
+        """Read what a version consists of: what came of it, and after how many seconds to try
+        again. That it cannot be read is no fault of the version."""
+        place = image.places.get(look.repository) if image else None
+        images = place.images(look.facts) if place else {}
+        outcome: Outcome = "answered"
+        again: float | None = None
+        if image is None or place is None or not images:
+            with self._lock:
+                self._reading.drop(look)
+        else:
+            try:
+                facts = read_facts(
+                    self._repositories.source(look.repository),
+                    look.facts,
+                    images,
+                    self._clock(),
+                    is_last=self._reading.is_last(look.facts),
+                )
+            except ManyfestError as error:
+                if self._stopped:
+                    return "refused", _LONG
+                logger.info("what %s:%s consists of: %s", look.repository, look.tag, error)
+                outcome, again = outcome_of(error), self._reading.failed(look)
+            else:
+                self._told.learn(look.image, look.tag, facts)
+                again = self._reading.done(image.asked, facts)
+        if again is None:
+            with self._lock:
+                lane.drop(look)
+        return outcome, again or 0.0
+
+    def _list(self, image: PolledImage, look: Look) -> tuple[Outcome, float, int]:
         """Ask for the list of tags. If it cannot be had, what is known stays."""
         every = image.asked.every
         try:
@@ -308,7 +315,7 @@ class Poller:
                 self._changed.notify_all()
         return "answered", every, _LIST
 
-    def _tags(self, image: _Image, repository: str) -> Iterable[str]:
+    def _tags(self, image: PolledImage, repository: str) -> Iterable[str]:
         """Its tags: none if the registry has no such repository yet. All that comes is new then."""
         try:
             return image.places[repository].tags()
@@ -326,7 +333,7 @@ class Poller:
             self._proven.add(registry)
 
     def _observe(
-        self, image: _Image, look: Look, answer: Readiness | None, silence: str = ""
+        self, image: PolledImage, look: Look, answer: Readiness | None, silence: str = ""
     ) -> None:
         self._told.observe(
             Observation(
@@ -340,7 +347,7 @@ class Poller:
             )
         )
 
-    def _begin(self, image: _Image, states: Iterable[TagState]) -> None:
+    def _begin(self, image: PolledImage, states: Iterable[TagState]) -> None:
         """Plan the first looks at an image: at its lists, and at tags that are known for when they
         would have been looked at."""
         waits: dict[Look, float] = {}
@@ -360,13 +367,15 @@ class Poller:
         self._follow(image, waits)
 
     def _follow(
-        self, image: _Image, waits: Mapping[Look, float] = {}, *, is_new: bool = False
+        self, image: PolledImage, waits: Mapping[Look, float] = {}, *, is_new: bool = False
     ) -> None:
         """Plan looks at the tags that are watched by now, and drop those that are not any more.
         ``waits`` are the seconds that some can wait; ``is_new`` says that those that are found now
         were not there when the watch looked last."""
         watched = image.tags.watched
         found = watched - image.followed
+        if is_new:
+            image.new |= found
         if found:
             self._told.find(image.asked.name, found, was_there=not is_new)
         for tag in image.followed - watched:
@@ -394,7 +403,10 @@ class Poller:
         registry = _registry(look.repository)
         if registry not in self._lanes:
             self._lanes[registry] = Lane(
-                budget=self._budget(registry), now=self._timer(), jitter=self._jitter
+                budget=self._budget(registry),
+                now=self._timer(),
+                jitter=self._jitter,
+                gap=gap_of(registry),
             )
         return self._lanes[registry]
 

@@ -71,9 +71,10 @@ class SeenImage:
         source = self._source()
         return self._with_signatures(source, self._held(source, tag, again=again))
 
-    def holds(self, root: str) -> bool:
-        """Whether a tag meant this digest when it was looked at last."""
-        return root in tuple(self._roots.values())
+    def images(self, root: str) -> dict[str, str]:
+        """The digests of its images by platform, if ``root`` was whole and a tag meant it when it
+        was looked at last; else none."""
+        return {each.platform: each.digest for each in self._whole.get(root, ())}
 
     def tags(self) -> tuple[str, ...]:
         """All tags of the repository. Raises :class:`~manyfest.errors.Unsupported` if it gives no
@@ -123,7 +124,7 @@ class SeenImage:
         before = self._roots.pop(tag, "")
         if root:
             self._roots[tag] = root
-        if before and before != root and not self.holds(before):
+        if before and before != root and before not in tuple(self._roots.values()):
             self._forget_signatures(before, self._whole.pop(before, ()))
             self._glance.drop(Digest.parse(before))
 
