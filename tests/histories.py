@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy import event as listening
 
 from manyfest.check.readiness import PlatformState, Readiness
 from manyfest.watch.history import tables
@@ -93,3 +98,17 @@ def amount(history: History, table: str) -> int:
         return (
             connection.scalar(select(func.count()).select_from(tables.metadata.tables[table])) or 0
         )
+
+
+@contextmanager
+def asked_of(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    """The statements, with their parameters, that read or delete while the block runs."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        if statement.startswith(("SELECT", "DELETE")):
+            asked.append((statement, parameters))
+
+    listening.listen(engine, "before_cursor_execute", note)
+    yield asked
+    listening.remove(engine, "before_cursor_execute", note)

@@ -17,15 +17,22 @@ from manyfest.watch.history.history import History
 from manyfest.watch.history.migrate import VERSION_TABLE
 from manyfest.watch.values import Event, Sample
 from tests.chaos.history import batch, kill_server, kill_writers, look
-from tests.histories import amount, change, event, notice, outage, state
+from tests.histories import amount, asked_of, change, event, notice, outage, state
 from tests.lost_answers import way_to
 from tests.postgresql import Server, running_postgresql
+from tests.unit.test_watch_history_indices import QUESTIONS
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with running_postgresql() as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def plans(server: Server) -> Iterator[History]:
+    with History.open(server.new_database()) as history:
+        yield history
 
 
 @pytest.fixture
@@ -63,6 +70,21 @@ def test_tags_sort_as_versions_whatever_the_order_of_the_databases_language(url:
         with history.reading() as connection:
             query = select(tables.tags.c.tag).order_by(tables.tags.c.rank)
             assert list(connection.scalars(query)) == rising
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_an_index_can_answer(plans: History, name: str) -> None:
+    """Of tables as small as in tests PostgreSQL reads all, unless it is told that this is slow."""
+    with plans.reading() as connection:
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        with asked_of(plans.engine) as asked:
+            QUESTIONS[name](connection)
+        steps = [
+            step
+            for statement, parameters in asked
+            for (step,) in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        ]
+    assert [step for step in steps if "Seq Scan" in step] == []
 
 
 def test_text_that_it_has_no_place_for_is_marked(url: str) -> None:

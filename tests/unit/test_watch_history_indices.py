@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine
 
 from manyfest.watch.history.history import History
 from manyfest.watch.history.read import api, events, held, incidents, lags, registries, versions
 from manyfest.watch.history.read.api import About
 from manyfest.watch.history.read.events import Filter, Mark
+from tests.histories import asked_of
 
 _MARK = Mark(5.0, 7)
 
@@ -81,15 +82,8 @@ def test_what_is_old_is_found_by_its_age(history: History) -> None:
 
 def _plan(history: History, engine: Engine, ask: Callable[[], object]) -> list[str]:
     """The steps of all statements that this makes."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
-        if statement.startswith(("SELECT", "DELETE")):
-            asked.append((statement, parameters))
-
-    event.listen(engine, "before_cursor_execute", note)
-    ask()
-    event.remove(engine, "before_cursor_execute", note)
+    with asked_of(engine) as asked:
+        ask()
     with history.reading() as connection:
         return [
             row[3]

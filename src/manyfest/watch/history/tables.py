@@ -208,6 +208,7 @@ notices = Table(
     Column("delivered_at", Float),
     Column("given_up_at", Float),
     _some("notices_waiting", "due", "delivered_at IS NULL AND given_up_at IS NULL"),
+    _some("notices_untold", "recipient", "delivered_at IS NULL"),
     _some("notices_delivered", "delivered_at", "delivered_at IS NOT NULL"),
     _some("notices_given_up", "given_up_at", "given_up_at IS NOT NULL"),
     sqlite_autoincrement=True,

@@ -162,7 +162,7 @@ _GIVEN_UP = (
 _FAULTS = select(notices.c.recipient, notices.c.fault).where(
     notices.c.id.in_(
         select(func.max(notices.c.id))
-        .where(notices.c.fault != "", or_(_WAITS, notices.c.given_up_at.is_not(None)))
+        .where(notices.c.fault != "", notices.c.delivered_at.is_(None))
         .group_by(notices.c.recipient)
     )
 )

@@ -146,6 +146,7 @@ def _notices() -> None:
     )
     _some("notices_delivered", "notices", "delivered_at", "delivered_at IS NOT NULL")
     _some("notices_given_up", "notices", "given_up_at", "given_up_at IS NOT NULL")
+    _some("notices_untold", "notices", "recipient", "delivered_at IS NULL")
     _some("notices_waiting", "notices", "due", "delivered_at IS NULL AND given_up_at IS NULL")
 
 
