@@ -49,7 +49,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.watching", description=__doc__)
     parser.add_argument("--tags", type=int, default=10_000)
     parser.add_argument("--pushes", type=int, default=20)
-    parser.add_argument("--profile", type=Path, help="have the watch write a profile of itself")
     options = parser.parse_args()
     if find("docker-registry") is None:
         print("nothing measured: docker-registry is not installed (Debian has it)")
@@ -58,7 +57,7 @@ def main() -> int:
     try:
         with _told() as (address, told), _registry(folder, options.tags) as (registry, log):
             _write_config(folder, registry, address)
-            with _watch(folder, options.profile) as (process, port):
+            with _watch(folder) as (process, port):
                 _first_round(folder, process, log, options.tags)
                 _unchanged_round(process, log)
                 _pushes(Pushing(folder, registry, port, told), options.pushes)
@@ -134,14 +133,11 @@ webhooks:
 
 
 @contextmanager
-def _watch(folder: Path, profile: Path | None) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def _watch(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     port = free_port()
     arguments = ["watch", "-c", str(folder / "watch.yaml"), "--listen", f"127.0.0.1:{port}"]
-    command = [MANYFEST, *arguments]
-    if profile is not None:
-        command = [sys.executable, "-m", "benchmarks.thread_profile", str(profile), *arguments]
     with (folder / "watch.log").open("wb") as log:
-        process = subprocess.Popen(command, stderr=log)
+        process = subprocess.Popen([MANYFEST, *arguments], stderr=log)
     try:
         yield process, port
     finally:
