@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from manyfest.errors import HistoryAway, HistoryError, UsageError
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history import tables
-from manyfest.watch.history.batch import Batch
+from manyfest.watch.history.batch import Batch, User
 from manyfest.watch.history.history import History
 from manyfest.watch.values import Change, Event
 from tests.histories import (
@@ -273,6 +274,19 @@ def test_reading_sees_one_state_all_along(history: History) -> None:
         before = connection.scalars(query).all()
         history.record(Batch(events=(event("2.6.1", at=2.0),)))
         assert connection.scalars(query).all() == before == ["2.6.0"]
+
+
+def test_threads_write_and_read_at_once(history: History) -> None:
+    def work(number: int) -> int:
+        for each in range(5):
+            history.record(Batch(changes=(change(f"{number}.0.{each}", at=1.0),)))
+            history.people.keep_user(User(name=f"user {number}", password="x", made_at=1.0))
+        return len(history.states())
+
+    with ThreadPoolExecutor(8) as pool:
+        assert min(pool.map(work, range(8))) >= 5
+    assert len(history.states()) == 40
+    assert len(history.people.users()) == 8
 
 
 def test_a_token_needs_a_user(history: History) -> None:
