@@ -236,13 +236,11 @@ def test_what_was_seen_survives_a_stop_and_is_told_once(
 ) -> None:
     place = f"{docker_registry}/gotify/server"
     push(place, "2.6.0", (AMD64, ARM64))
-    watch = WatchProcess(tmp_path, config_of(place))
     for tag in ("2.6.0", "2.6.1", "2.6.2"):
         push(place, tag, (AMD64, ARM64))  # while nobody looks, but for the first
-        watch.start()
-        watch.wait_ready()
-        watch.until_complete(tag)
-        assert watch.stop() == 0
+        with watching(tmp_path, config_of(place)) as watch:
+            watch.until_complete(tag)
+            assert watch.stop() == 0
 
     kinds = Counter(kind for kind, _, _ in watch.events("2.6.1"))
     assert kinds == {"appeared": 1, "platform ready": 2, "complete": 1}
