@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error
-from typing import TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +14,9 @@ from manyfest.watch.web.api.replies import Fault
 T = TypeVar("T")
 
 _LONGEST = 400
+
+_Number: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""As databases count."""
 
 
 def of_rank(rank: str) -> str:
@@ -33,7 +36,7 @@ def of_mark(mark: Mark) -> str:
 
 def mark(cursor: str) -> Mark | None:
     """The mark that a page of what happened ends with. Raises :class:`Fault` 400."""
-    return Mark(*_read(cursor, tuple[float, int])) if cursor else None
+    return Mark(*_read(cursor, tuple[float, _Number])) if cursor else None
 
 
 def _written(value: object) -> str:

@@ -76,6 +76,6 @@ def _mark(text: str) -> Mark | None:
         return None
     at, _, number = text.partition("-")
     try:
-        return Mark(float(at), int(number))
+        return Mark(float(at), int(number if len(number) < 19 else ""))  # as databases count
     except ValueError:
         raise NoSuchPage("No page of the history begins there.") from None
