@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -28,12 +28,14 @@ from tests.running_watch import RunningWatch
 
 from benchmarks.watch import resident
 from benchmarks.watch_history import PLATFORMS, REGISTRIES, Shape, fill
+from manyfest.listening import hold, serving
 from manyfest.watch.config.values import TagChoice, WatchedImage
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.history.history import History
 from manyfest.watch.history.read import versions
 from manyfest.watch.live import News
 from manyfest.watch.values import Change, Event, Place, Rule
+from manyfest.watch.web.app import create_app
 
 _ROUNDS = 200
 _CHANGES = 20
@@ -194,25 +196,12 @@ def _server(history: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
 
 
 async def _serve(path: Path, port: int) -> None:
-    from granian.constants import HTTPModes, Interfaces
-    from granian.server.embed import Server
-
-    from manyfest.watch.web.app import create_app
-
-    with History.open(str(path)) as history:
+    with History.open(str(path)) as history, closing(hold(f"127.0.0.1:{port}")) as held:
         watch = _watch(history)
         changing = threading.Thread(target=_change_when_told, args=(watch,), daemon=True)
         changing.start()
-        server = Server(
-            create_app(watch),
-            address="127.0.0.1",
-            port=port,
-            interface=Interfaces.ASGINL,
-            http=HTTPModes.http1,
-            websockets=False,
-            log_enabled=False,
-        )
-        await server.serve()
+        async with serving(create_app(watch), held, threads=32, extra="watch") as server:
+            await server.ended
 
 
 def _change_when_told(watch: RunningWatch) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
 
+from manyfest.listening import Server, hold, serving
 from manyfest.watch.live import Live
 from manyfest.watch.web.app import create_app
-from tests import real
 from tests.running_watch import RunningWatch
 
 
@@ -17,28 +18,23 @@ from tests.running_watch import RunningWatch
 def served(watch: RunningWatch, port: int = 0) -> Iterator[str]:
     """Serve the watch's pages from a thread while the block runs, at a free port unless one is
     named; gives the address. It may be done again afterwards."""
-    from granian.constants import HTTPModes, Interfaces
-    from granian.server.embed import Server
-
-    port = port or real.free_port()
-    server = Server(
-        create_app(watch),
-        address="127.0.0.1",
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        websockets=False,
-        log_enabled=False,
+    ready: Future[Server] = Future()
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_serve(watch, port, ready)), name="pages", daemon=True
     )
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve()), daemon=True)
     thread.start()
+    server = ready.result(60)
     try:
-        real.wait_until(lambda: real.is_listening(port), "the server")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{server.address}"
     finally:
         watch.live.close()  # lines end, which the server would wait for
-        loop.call_soon_threadsafe(server.stop)
+        server.stop()
         thread.join(20)
-        loop.close()
         watch.live = Live()
+
+
+async def _serve(watch: RunningWatch, port: int, ready: Future[Server]) -> None:
+    with closing(hold(f"127.0.0.1:{port}")) as held:
+        async with serving(create_app(watch), held, threads=8, extra="watch") as server:
+            ready.set_result(server)
+            await server.ended

@@ -34,7 +34,8 @@ from manyfest.watch.wording import counted
 
 logger = logging.getLogger(__name__)
 
-MOST_VIEWERS = 2000
+MOST_VIEWERS = 800
+"""Fewer than the server takes connections: the others are for pages."""
 BACKLOG = 8
 """Messages that may wait for one viewer."""
 _BEAT = 20.0
