@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -25,6 +26,17 @@ def workers(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
         raise
     pool.shutdown()
+
+
+class Inline(Executor):
+    """Does what it is given at once, in the thread that gives it: one thing after the other, and
+    nothing more after one that fails."""
+
+    def submit(self, work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """See :class:`concurrent.futures.Executor`. Raises what ``work`` raises."""
+        done: Future[R] = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:

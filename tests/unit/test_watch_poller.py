@@ -19,12 +19,15 @@ from manyfest.errors import (
     RateLimited,
     RegistryError,
 )
+from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.stores.base import Source
 from manyfest.watch.config.values import TagChoice, WatchedImage
 from manyfest.watch.decide import beginning
+from manyfest.watch.history.batch import WasRead
 from manyfest.watch.poll.lane import Outcome
 from manyfest.watch.poll.poller import Poller, outcome_of
-from manyfest.watch.values import Observation, Place, PlaceSeen, PlatformSeen, Rule, TagState
+from manyfest.watch.values import Facts, Observation, Place, PlaceSeen, PlatformSeen, Rule, TagState
 from tests.unit.test_watch_seen import WANTED, Asked, release
 
 HUB, GHCR = "hub.example.org/app", "ghcr.example.org/app"
@@ -61,6 +64,7 @@ class Told:
         self.changed = threading.Condition()
         self.found: list[tuple[str, frozenset[str], bool]] = []
         self.observed: list[Observation] = []
+        self.learned: list[tuple[str, str, Facts]] = []
 
     def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
         with self.changed:
@@ -69,6 +73,11 @@ class Told:
     def observe(self, observation: Observation) -> None:
         with self.changed:
             self.observed.append(observation)
+            self.changed.notify_all()
+
+    def learn(self, image: str, tag: str, facts: Facts) -> None:
+        with self.changed:
+            self.learned.append((image, tag, facts))
             self.changed.notify_all()
 
     def until(self, is_so: Callable[[], object]) -> None:
@@ -82,7 +91,11 @@ class Told:
 
 
 def watched(
-    *places: str, tags: TagChoice | None = None, every: float = 0.05, settle: float = 0.0
+    *places: str,
+    tags: TagChoice | None = None,
+    every: float = 0.05,
+    settle: float = 0.0,
+    soak: float = 0.0,
 ) -> WatchedImage:
     """An image that should be in these places."""
     rule = Rule(
@@ -90,6 +103,7 @@ def watched(
         places=tuple(Place(repository=each) for each in places or (HUB,)),
         platforms=WANTED,
         settle=settle,
+        soak=soak,
     )
     return WatchedImage(rule=rule, tags=tags or TagChoice(versions="*", newest=3), every=every)
 
@@ -102,10 +116,17 @@ def polling(
     told = Told()
     poller = Poller(repositories, told, jitter=lambda: 0.5)
     poller.watch(images, states=states)
+    with running(poller):
+        yield poller, told
+
+
+@contextmanager
+def running(poller: Poller) -> Iterator[None]:
+    """The poller looks while the block runs."""
     thread = threading.Thread(target=poller.run)
     thread.start()
     try:
-        yield poller, told
+        yield
     finally:
         poller.stop()
         thread.join(PATIENCE)
@@ -155,12 +176,69 @@ def test_it_looks_again_and_again_by_one_request() -> None:
     release(hub.stores[HUB], "2.6.1", *WANTED)
 
     with polling(hub, watched()) as (_, told):
-        told.until(lambda: len(told.of("2.6.1")) > 4)
+        told.until(lambda: told.learned and told.of("2.6.1"))
+        hub.stores[HUB].since()
+        count = len(told.of("2.6.1"))
+        told.until(lambda: len(told.of("2.6.1")) > count + 4)
 
     asked = Counter(hub.stores[HUB].since())
-    assert asked["GET"] == 1
-    assert asked["HEAD child"] == 2
+    assert set(asked) == {"HEAD 2.6.1", "LIST"}
     assert asked["HEAD 2.6.1"] >= 4
+
+
+def test_what_a_version_consists_of_is_read_once_and_once_more_for_what_comes_later() -> None:
+    both = Repositories(HUB, GHCR)
+    for store in both.stores.values():
+        digest = release(store, "2.6.1", *WANTED)
+        release(store, "2.6", *WANTED, text="")
+
+    with polling(both, watched(HUB, GHCR, soak=0.2)) as (_, told):
+        told.until(lambda: len(told.learned) == 2)
+        count = len(told.observed)
+        told.until(lambda: len(told.observed) > count + 8)
+
+    first, second = (facts for _, _, facts in told.learned)
+    assert (first.digest, first.is_last, second.digest, second.is_last) == (
+        digest,
+        False,
+        digest,
+        True,
+    )
+    assert [each.platform for each in first.platforms] == list(WANTED)
+    assert first.platforms == second.platforms
+
+
+def test_that_it_cannot_be_read_is_no_fault_of_the_version() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+    asked: list[str] = []
+
+    def broken(subject: Digest) -> tuple[Descriptor, ...]:
+        asked.append(str(subject))
+        raise RegistryError("the list of referrers is broken", status=400)
+
+    hub.stores[HUB].referrers = broken  # type: ignore[method-assign]
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: asked and len(told.of("2.6.1")) > 4)
+
+    assert told.learned == []
+    assert all(each is not None and each.ready for each in told.of("2.6.1"))
+    assert len(asked) == 1
+
+
+def test_what_the_history_has_read_is_not_read_again() -> None:
+    hub = Repositories(HUB)
+    digest = release(hub.stores[HUB], "2.6.1", *WANTED)
+    told = Told()
+    poller = Poller(hub, told, jitter=lambda: 0.5)
+    poller.recall([WasRead(digest, 0.0, is_last=True)])
+    poller.watch([watched()])
+
+    with running(poller):
+        told.until(lambda: len(told.of("2.6.1")) > 4)
+
+    assert told.learned == []
+    assert hub.stores[HUB].since().count("GET") == 1
 
 
 def test_a_hint_has_a_tag_looked_at_before_it_is_due() -> None:
@@ -231,6 +309,23 @@ def test_a_registry_that_hangs_holds_up_no_other() -> None:
         told.until(lambda: len(told.of("2.6.1", GHCR)) > 5)
         assert len(told.of("2.6.1", HUB)) <= 1
         goes_on.set()
+
+
+def test_a_registry_that_fails_for_one_tag_is_asked_for_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("manyfest.watch.poll.lane.FIRST_REST", 0.02)
+    hub = Repositories(HUB)
+    for tag in ("2.6.0", "2.6.1"):
+        release(hub.stores[HUB], tag, *WANTED)
+    hub.stores[HUB].broken = "2.6.0"
+
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: len(told.of("2.6.0")) > 3 and len(told.of("2.6.1")) > 3)
+
+    assert all(each is None for each in told.of("2.6.0"))
+    assert None not in told.of("2.6.1")
+    assert Counter(hub.stores[HUB].since())["LIST"] > 1
 
 
 def test_who_wants_to_be_left_alone_is_not_asked() -> None:

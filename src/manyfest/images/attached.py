@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Literal
 
 import msgspec
@@ -40,13 +40,14 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_attached(
-    source: Source, subjects: Sequence[Digest]
+    source: Source, subjects: Sequence[Digest], executor: Executor | None = None
 ) -> dict[Digest, tuple[Attachment, ...]]:
     """What refers to each of these manifests: one request for the referrers of each, and one for
-    all of cosign's tags unless the repository has very many."""
+    all of cosign's tags unless the repository has very many. They are made by ``executor``, or
+    several at a time."""
     if not subjects:
         return {}
-    with workers(READERS, "attached") as pool:
+    with nullcontext(executor) if executor else workers(READERS, "attached") as pool:
         referring = pool.map(lambda subject: _referrers(source, subject), subjects)
         tagged: dict[Digest, list[Attachment]] = {subject: [] for subject in subjects}
         for subject, attachment in _tagged(source, pool, subjects):

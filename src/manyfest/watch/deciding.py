@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
@@ -28,7 +28,7 @@ from manyfest.watch.history.batch import Batch
 from manyfest.watch.live import Live, News
 from manyfest.watch.notify.route import route
 from manyfest.watch.recipients import Recipient
-from manyfest.watch.values import Change, Event, Incident, Observation, Sample, TagState
+from manyfest.watch.values import Change, Event, Facts, Incident, Observation, Sample, TagState
 from manyfest.watch.wording import subject, told
 
 if TYPE_CHECKING:
@@ -61,6 +61,14 @@ class Found(Struct, frozen=True):
     image: str
     tags: tuple[str, ...]
     was_there: bool
+
+
+class Learned(Struct, frozen=True):
+    """What a version consists of."""
+
+    image: str
+    tag: str
+    facts: Facts
 
 
 class Asks(Protocol):
@@ -105,7 +113,7 @@ class Decider:
         self._wake = wake
         self._clock = clock
         self._changed = threading.Condition()
-        self._found: deque[Found | Observation] = deque()
+        self._found: deque[Found | Learned | Observation] = deque()
         self._samples: list[Sample] = []
         self._samples_since = 0.0
         self._audience = Audience({}, ())
@@ -151,6 +159,12 @@ class Decider:
             self._found.append(Found(image, tuple(tags), was_there))
             self._changed.notify_all()
 
+    def learn(self, image: str, tag: str, facts: Facts) -> None:
+        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        with self._changed:
+            self._found.append(Learned(image, tag, facts))
+            self._changed.notify_all()
+
     def observe(self, observation: Observation) -> None:
         """See :class:`~manyfest.watch.poll.poller.Told`."""
         with self._changed:
@@ -181,7 +195,7 @@ class Decider:
         with self._changed:
             self._changed.notify_all()
 
-    def _take(self) -> tuple[list[Found | Observation], list[Sample]]:
+    def _take(self) -> tuple[list[Found | Learned | Observation], list[Sample]]:
         """Wait for something to do."""
         with self._changed:
             while not self._found and not self._stopping.is_set():
@@ -205,7 +219,7 @@ class Decider:
             waits.append(self._samples_since + _SAMPLES_EVERY - time.monotonic())
         return min(waits, default=None)
 
-    def _work(self, found: Iterable[Found | Observation], samples: list[Sample]) -> None:
+    def _work(self, found: Sequence[Found | Learned | Observation], samples: list[Sample]) -> None:
         """Decide what follows, keep it, and tell it."""
         now = self._clock()
         audience = self._audience
@@ -217,6 +231,7 @@ class Decider:
         )
         changes = [change for change in decided if change is not None]
         worth = [each for each in changes if self._is_news(each, begun)]
+        learned = [each for each in found if isinstance(each, Learned)]
         registries, events = self._health(samples, now)
         happened = (*(event for each in worth for event in each.events), *events)
         opened, closed = follow(self._incidents, happened)
@@ -228,17 +243,18 @@ class Decider:
             samples=tuple(samples),
             opened=opened,
             closed=closed,
+            facts=tuple(each.facts for each in learned),
         )
-        if (worth or samples or events) and not self._keep(batch):
+        if (worth or samples or events or learned) and not self._keep(batch):
             return
         self._learn(changes, batch)
-        self._tell(batch)
+        self._tell(batch, learned)
         if self._asks is not None:
             for tag in self._unconfirmed(due_now, now):
                 self._asks.recheck(*tag)
 
     def _sorted(
-        self, found: Iterable[Found | Observation], audience: Audience, now: float
+        self, found: Iterable[Found | Learned | Observation], audience: Audience, now: float
     ) -> tuple[dict[Tag, TagState], dict[Tag, list[Observation]]]:
         """The states of tags that are new, and the observations of each tag, in their order. What
         is not watched any more is left out."""
@@ -246,7 +262,7 @@ class Decider:
         observed: dict[Tag, list[Observation]] = {}
         for each in found:
             image = audience.images.get(each.image)
-            if image is None:
+            if image is None or isinstance(each, Learned):
                 continue
             if isinstance(each, Observation):
                 observed.setdefault((each.image, each.tag), []).append(each)
@@ -330,13 +346,14 @@ class Decider:
             going_on = [each for each in self._incidents if _key(each) not in over]
             self._incidents = going_on + [each for each in batch.opened if each.ended is None]
 
-    def _tell(self, batch: Batch) -> None:
+    def _tell(self, batch: Batch, learned: Iterable[Learned]) -> None:
         """Tell what was kept to those who look on, and to those who are to be told."""
         events = (*(event for each in batch.changes for event in each.events), *batch.events)
         for event in events:
             logger.info("%s %s", subject(event), told(event), extra={"event": event})
-        if batch.changes or events:
+        if batch.changes or batch.facts or events:
             tags = frozenset((each.state.image, each.state.tag) for each in batch.changes)
+            tags |= {(each.image, each.tag) for each in learned}
             registries = frozenset(event.registry for event in batch.events)
             self._live.publish(News(events=events, tags=tags, registries=registries))
         if batch.notices:

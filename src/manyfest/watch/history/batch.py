@@ -31,6 +31,14 @@ class Batch(Struct, frozen=True, kw_only=True):
     key: str = field(default_factory=lambda: uuid4().hex)
 
 
+class WasRead(Struct, frozen=True):
+    """That the facts of a digest were read ``at`` a moment, and whether for the last time."""
+
+    digest: str
+    at: float
+    is_last: bool
+
+
 class WaitingNotice(Struct, frozen=True, kw_only=True):
     """A notice that is to be told. ``tries`` is how often that was attempted, ``fault`` what kept
     the last attempt from it. ``cut_short``: an attempt began of which nobody knows the end, so the

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import Struct
 from msgspec.json import encode
 from sqlalchemy import Connection, select
 
 from manyfest.watch.history import tables
+from manyfest.watch.history.batch import WasRead
 from manyfest.watch.history.database import Database
 from manyfest.watch.history.upsert import upsert
 from manyfest.watch.values import Facts
 
 _FACTS = tables.facts.c
-
-
-class WasRead(Struct, frozen=True):
-    """That the facts of this digest were read, when, and whether for the last time."""
-
-    digest: str
-    at: float
-    is_last: bool
 
 
 def write(connection: Connection, facts: Iterable[Facts]) -> None:

@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Engine, Select, delete, select, update
 
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history import address, recording, retention, tables
-from manyfest.watch.history.batch import Batch
+from manyfest.watch.history.batch import Batch, WasRead
 from manyfest.watch.history.database import Database
-from manyfest.watch.history.facts import WasRead, was_read
+from manyfest.watch.history.facts import was_read
 from manyfest.watch.history.images import Images
 from manyfest.watch.history.notices import Notices
 from manyfest.watch.history.people import People

@@ -34,8 +34,8 @@ class Repositories(Protocol):
 
 
 class PolledImage:
-    """A watched image: its places, which of its tags are looked at, which of these are ``new`` since
-    the watch began, and when all of each was asked for."""
+    """A watched image: its places, which of its tags are looked at, which of these are ``new``
+    since the watch began, and when all of each was asked for."""
 
     def __init__(self, asked: WatchedImage, repositories: Repositories) -> None:
         self.asked = asked

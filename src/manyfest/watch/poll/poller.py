@@ -47,9 +47,9 @@ _SOON = 30.0
 _LONG = 3600.0
 """Seconds until something is tried again that failed for a fault of our own."""
 
-_UNFINISHED, _LIST, _SETTLED = 1, 2, 3
-"""Ranks of looks, behind those at what is hinted: what is not complete, what may be new, the rest.
-"""
+_UNFINISHED, _LIST, _SETTLED, _DOUBTFUL = 1, 2, 3, 4
+"""Ranks of looks, behind those at what is hinted: what is not complete, what may be new, the rest,
+and what could not be told: others show whether the registry is back, or only fails for this one."""
 
 
 class Told(Protocol):
@@ -273,29 +273,18 @@ class Poller:
         place = image.places.get(look.repository) if image else None
         images = place.images(look.facts) if place else {}
         outcome: Outcome = "answered"
-        again: float | None = None
-        if image is None or place is None or not images:
-            with self._lock:
-                self._reading.drop(look)
-        else:
-            try:
-                facts = read_facts(
-                    self._repositories.source(look.repository),
-                    look.facts,
-                    images,
-                    self._clock(),
-                    is_last=self._reading.is_last(look.facts),
-                )
-            except ManyfestError as error:
-                if self._stopped:
-                    return "refused", _LONG
-                logger.info("what %s:%s consists of: %s", look.repository, look.tag, error)
-                outcome, again = outcome_of(error), self._reading.failed(look)
-            else:
+        facts: Facts | None = None
+        try:
+            if images:
+                source, is_last = self._repositories.source(look.repository), look in self._reading
+                facts = read_facts(source, look.facts, images, self._clock(), is_last=is_last)
                 self._told.learn(look.image, look.tag, facts)
-                again = self._reading.done(image.asked, facts)
-        if again is None:
-            with self._lock:
+        except ManyfestError as error:
+            logger.info("what %s:%s consists of: %s", look.repository, look.tag, error)
+            outcome = outcome_of(error)
+        with self._lock:
+            again = self._reading.over(look, image.asked if image and images else None, facts)
+            if again is None:
                 lane.drop(look)
         return outcome, again or 0.0
 
@@ -306,7 +295,7 @@ class Poller:
             tags = self._tags(image, look.repository)
         except ManyfestError as error:
             logger.warning("the tags of %s are not known: %s", look.repository, error)
-            return outcome_of(error), every, _LIST
+            return outcome_of(error), every, _DOUBTFUL
         with self._changed:
             if self._images.get(look.image) is image:
                 image.tags.list(look.repository, tags)
