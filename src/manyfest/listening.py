@@ -13,7 +13,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +24,9 @@ _BACKLOG = 1024
 
 _HEAD_TAKES = 20_000
 """Milliseconds in which the head of a request must come, and the next one on a connection."""
+
+_TAKES_NOTHING = 120_000
+"""Milliseconds after which a client is cut off that takes nothing of its answer."""
 
 _LOOKS = 200
 _PAUSE = 0.005
@@ -79,6 +82,7 @@ async def serving(
     loop.set_default_executor(ThreadPoolExecutor(threads, f"manyfest-{extra}"))
     task = asyncio.create_task(server.serve())
     await _accepting(host, port, task)
+    _bound_waiting(held)
 
     def stop() -> None:
         loop.call_soon_threadsafe(server.stop)
@@ -163,6 +167,26 @@ async def _accepting(host: str, port: int, task: asyncio.Task[None]) -> None:
             writer.close()
             return
     await task
+
+
+def _bound_waiting(held: socket.socket) -> None:
+    """granian waits for ever for a client that takes nothing of its answer. The system does not, on
+    connections of a listening socket that was told so (tcp(7), TCP_USER_TIMEOUT)."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is None or not os.path.isdir("/proc/self/fd"):
+        return
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            # No file: to close a second descriptor of one would give up its locks.
+            if os.readlink(f"/proc/self/fd/{number}").startswith("socket:"):
+                with socket.fromfd(int(number), held.family, held.type) as found:
+                    _bound_if_listening(found, held, option)
+
+
+def _bound_if_listening(found: socket.socket, held: socket.socket, option: int) -> None:
+    listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if listens and found.getsockname() == held.getsockname():
+        found.setsockopt(socket.IPPROTO_TCP, option, _TAKES_NOTHING)
 
 
 def _native_threads() -> set[str]:

@@ -12,6 +12,7 @@ import pytest
 
 from manyfest import listening
 from manyfest.errors import UsageError
+from manyfest.oci.digest import Digest
 from manyfest.serve.access_log import AccessLog
 from manyfest.serve.limits import Limits
 from manyfest.serve.metrics import Metrics
@@ -63,6 +64,30 @@ def test_who_keeps_a_connection_and_says_nothing_more_is_cut_off(address: str) -
         while chunk := connection.recv(1000):
             answer += chunk
     assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+def test_who_takes_nothing_of_an_answer_is_cut_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real.need("no TCP_USER_TIMEOUT here", met=hasattr(socket, "TCP_USER_TIMEOUT"))
+    monkeypatch.setattr(listening, "_TAKES_NOTHING", 500)
+    data = bytes(30_000_000)
+    blob = Digest.of(data)
+    with running(tmp_path / "registry") as address:
+        ask(address, "POST", f"/v2/app/blobs/uploads/?digest={blob}", data)
+        with connect(address) as connection:
+            connection.sendall(f"GET /v2/app/blobs/{blob} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            number = connection.getsockname()[1]
+            real.wait_until(lambda: is_established(number), "the answer")
+            real.wait_until(lambda: not is_established(number), "the end of it")
+
+
+def is_established(port: int) -> bool:
+    """Whether the server still has a connection to this port of a client."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return any(
+        line.split()[2].endswith(f":{port:04X}") and line.split()[3] == "01" for line in lines
+    )
 
 
 def test_uploads_without_an_end_do_not_keep_others_out(address: str) -> None:
