@@ -54,7 +54,7 @@ ROUNDS = st.lists(
 Rounds = list[tuple[int, tuple[Readiness | str, ...]]]
 
 
-def looks(steps: Steps, start: float = 10_000.0) -> list[Look]:
+def looks(steps: Steps, start: float = 1_000_000.0) -> list[Look]:
     """The steps, one pause after the other."""
     now, made = start, list[Look]()
     for pause, place, said in steps:
@@ -272,7 +272,7 @@ def test_soaked_is_told_once_all_registries_said_so_after_the_soak_time(rounds: 
 @given(SEEN, st.sampled_from([WHOLE, NEXT]))
 def test_in_the_end_all_is_told_that_came_to_be(steps: Steps, said: Readiness) -> None:
     seen = looks(steps)
-    changes = play(RULE, [*seen, *settling(seen[-1][0] if seen else 10_000.0, said)])
+    changes = play(RULE, [*seen, *settling(seen[-1][0] if seen else 1_000_000.0, said)])
     state, told = changes[-1].state, events(changes)
     assert state.soaked_at is not None
     assert (state.digest, state.differ_at, state.late_at) == (said.digest, None, None)
@@ -286,7 +286,7 @@ def test_in_the_end_all_is_told_that_came_to_be(steps: Steps, said: Readiness) -
 @given(SEEN)
 def test_in_the_end_all_is_told_that_is_gone(steps: Steps) -> None:
     seen = looks(steps)
-    changes = play(RULE, [*seen, *settling(seen[-1][0] if seen else 10_000.0, ABSENT)])
+    changes = play(RULE, [*seen, *settling(seen[-1][0] if seen else 1_000_000.0, ABSENT)])
     state, told = changes[-1].state, events(changes)
     assert [state.digest, *(each.digest for each in state.places)] == [""] * 4
     was_there = {place for _, place, said in seen if isinstance(said, Readiness) and said.digest}
@@ -302,7 +302,7 @@ def last_of(told: Iterable[Event], *kinds: str) -> Event:
 @settings(deadline=None)
 @given(SEEN)
 def test_a_state_that_was_kept_as_json_goes_on_as_if_nothing_had_been(steps: Steps) -> None:
-    state = beginning(RULE, "2.6.1", 10_000.0)
+    state = beginning(RULE, "2.6.1", 1_000_000.0)
     for look in looks(steps):
         kept = msgspec.json.decode(msgspec.json.encode(state), type=TagState)
         assert kept == state
@@ -348,7 +348,7 @@ def test_it_makes_no_difference_how_many_answers_are_decided_on_at_once(rounds: 
 @settings(deadline=None)
 @given(SEEN)
 def test_the_same_answer_again_is_no_change(steps: Steps) -> None:
-    state = beginning(RULE, "2.6.1", 10_000.0)
+    state = beginning(RULE, "2.6.1", 1_000_000.0)
     for look in looks(steps):
         state = decide(RULE, state, [observed(RULE, look)], look[0]).state
         again = decide(RULE, state, [observed(RULE, look)], look[0])
@@ -369,7 +369,7 @@ def test_nothing_happens_by_itself_before_it_is_due(steps: Steps) -> None:
 @given(ROUNDS)
 def test_who_asks_when_it_is_due_is_done_with_it(rounds: Rounds) -> None:
     """All are asked at that time: what comes after is later, so nobody asks without a pause."""
-    state = beginning(RULE, "2.6.1", 10_000.0)
+    state = beginning(RULE, "2.6.1", 1_000_000.0)
     for now, place, said in in_rounds(rounds):
         state = decide(RULE, state, [observed(RULE, (now, place, said))], now).state
     seen = last_answers(in_rounds(rounds))
@@ -400,7 +400,7 @@ def test_a_clock_that_jumps_makes_no_nonsense(steps: Steps) -> None:
 @given(SEEN_BY_A_BAD_CLOCK, st.sampled_from([WHOLE, NEXT]))
 def test_after_a_clock_that_jumped_all_is_told_in_the_end(steps: Steps, said: Readiness) -> None:
     seen = looks(steps)
-    changes = play(RULE, [*seen, *settling(seen[-1][0] if seen else 10_000.0, said)])
+    changes = play(RULE, [*seen, *settling(seen[-1][0] if seen else 1_000_000.0, said)])
     assert changes[-1].state.soaked_at is not None
     assert last_of(events(changes), "soaked").what == said.digest
 
@@ -425,9 +425,9 @@ def test_what_was_there_when_the_watch_began_is_never_told(
     places: list[str], answers: list[Readiness]
 ) -> None:
     """Whatever it was, in whichever order the registries say so, for as long as it stays so."""
-    state, told = beginning(RULE, "2.6.0", 10_000.0, was_there=True), list[Event]()
+    state, told = beginning(RULE, "2.6.0", 1_000_000.0, was_there=True), list[Event]()
     for number in range(20):
-        now = 10_000.0 + number * 70
+        now = 1_000_000.0 + number * 70
         for place, said in zip(places, answers, strict=True):
             change = decide(RULE, state, [observed(RULE, (now, place, said), "2.6.0")], now)
             told += change.events

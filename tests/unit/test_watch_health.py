@@ -114,7 +114,7 @@ SAMPLES = st.lists(
 @settings(deadline=None)
 @given(SAMPLES)
 def test_what_is_told_takes_turns_and_is_what_is_known(steps: list[tuple[int, bool]]) -> None:
-    state, now, is_down = NEW, 10_000.0, False
+    state, now, is_down = NEW, 1_000_000.0, False
     for pause, answers in steps:
         now += pause
         state, told = observe(state, [answered(now) if answers else failed(now)], now)
@@ -132,7 +132,7 @@ def test_what_is_told_takes_turns_and_is_what_is_known(steps: list[tuple[int, bo
 def test_a_state_that_was_kept_as_json_goes_on_as_if_nothing_had_been(
     steps: list[tuple[int, bool]],
 ) -> None:
-    state, now = NEW, 10_000.0
+    state, now = NEW, 1_000_000.0
     for pause, answers in steps:
         now += pause
         sample = answered(now) if answers else failed(now)
@@ -144,7 +144,7 @@ def test_a_state_that_was_kept_as_json_goes_on_as_if_nothing_had_been(
 @settings(deadline=None)
 @given(SAMPLES)
 def test_in_the_end_it_is_told_how_it_is(steps: list[tuple[int, bool]]) -> None:
-    state, now, last = NEW, 10_000.0, ""
+    state, now, last = NEW, 1_000_000.0, ""
     for pause, answers in [*steps, *[(30, False)] * 5]:
         now += pause
         state, told = observe(state, [answered(now) if answers else failed(now)], now)
