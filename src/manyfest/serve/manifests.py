@@ -41,14 +41,13 @@ async def put_manifest(call: Call) -> Response:
             raise Refusal("MANIFEST_INVALID", f"{tag[:80]!r} is not a tag")
     raw = await call.request.body(MAX_MANIFEST_SIZE, "a manifest")
     media_type = call.request.header("content-type").partition(";")[0].strip()
-    manifest = await asyncio.to_thread(_store, call, raw, media_type, tags)
+    manifest, warnings = await asyncio.to_thread(_store, call, raw, media_type, tags)
     stored = str(manifest.descriptor.digest)
     headers = {"Location": f"/v2/{call.name}/manifests/{stored}", "Docker-Content-Digest": stored}
     if manifest.body.subject is not None:
         headers["OCI-Subject"] = str(manifest.body.subject.digest)
     if digest is not None and tags:
         headers["OCI-Tag"] = ", ".join(tags)
-    warnings = await asyncio.to_thread(_warnings, call.changing, manifest)
     if warnings:
         headers["Warning"] = ", ".join(f'299 - "{warning}"' for warning in warnings)
     return Response(201, headers)
@@ -65,7 +64,10 @@ async def delete_manifest(call: Call) -> Response:
     return Response(202)
 
 
-def _store(call: Call, raw: bytes, media_type: str, tags: Sequence[str]) -> Manifest:
+def _store(
+    call: Call, raw: bytes, media_type: str, tags: Sequence[str]
+) -> tuple[Manifest, list[str]]:
+    """The manifest, and warnings of it."""
     digest = _by_digest(call.item)
     algorithm = digest.algorithm if digest else "sha256"
     declared = media_type if media_type in MANIFESTS else ""
@@ -75,7 +77,7 @@ def _store(call: Call, raw: bytes, media_type: str, tags: Sequence[str]) -> Mani
         raise Refusal("DIGEST_INVALID", f"the manifest's digest is {manifest.descriptor.digest}")
     repository = call.storage.repository(call.name)
     repository.add_manifest(manifest, tags=tags)
-    return manifest
+    return manifest, _warnings(repository, manifest)
 
 
 def _warnings(repository: Repository, manifest: Manifest) -> list[str]:
