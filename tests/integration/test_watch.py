@@ -16,6 +16,7 @@ from tests import real
 from tests.gotify import running_gotify
 from tests.integration.conftest import running_registry
 from tests.watching import MANYFEST, WatchProcess, push
+from tests.web import Page, serving_pages
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
 SECRET = "correct-horse-battery"
@@ -136,6 +137,9 @@ def test_when_nothing_changes_a_round_is_one_head_request_for_each_tag(tmp_path:
         with watching(tmp_path, config_of(place)) as watch:
             for tag in ("2.5.0", "2.6.0", "2.6.1"):
                 watch.until_complete(tag)
+            watch.until(
+                lambda: watch.rows("SELECT count(*) FROM facts") == [(3,)], "it is not read"
+            )
             before = len(log.read_bytes())
             real.wait_until(
                 lambda: log.read_bytes()[before:].count(b"/tags/list") >= 4, "four rounds"
@@ -205,6 +209,39 @@ def test_a_registry_that_is_away_at_the_start_is_waited_for(tmp_path: Path) -> N
             watch.until_complete("latest")
 
     assert silence.startswith(f"127.0.0.1:{port}: ")
+
+
+def test_a_registry_that_lets_nobody_in_cannot_tell(tmp_path: Path) -> None:
+    users = tmp_path / "htpasswd"
+    users.write_text("ada:$2b$04$" + "a" * 53 + "\n")
+    auth = f"auth: {{htpasswd: {{realm: registry, path: {users}}}}}\n"
+    with running_registry(tmp_path / "registry", auth) as registry:
+        place = f"{registry}/gotify/server"
+        with watching(tmp_path / "watch", config_of(place, tags="{names: [latest]}")) as watch:
+            watch.until(lambda: watch.rows("SELECT 1 FROM observations"), "nobody notices")
+            ((silence,),) = watch.rows("SELECT silence FROM observations LIMIT 1")
+            assert watch.ask("GET", "/readyz")[0] == 200
+            assert watch.stop() == 0
+
+    assert silence.startswith(f"{place}: ")
+    assert "401" in silence
+    assert watch.events() == []
+
+
+def test_what_is_no_registry_cannot_tell(tmp_path: Path) -> None:
+    with serving_pages() as site:
+        site.pages["/v2/"] = Page(b"<html>welcome</html>")
+        site.pages["/v2/gotify/server/tags/list"] = Page(b"<html>no tags</html>")
+        host = site.address.removeprefix("http://")
+        config = config_of(f"{host}/gotify/server", tags='{names: [latest], versions: "*"}')
+        with watching(tmp_path, config) as watch:
+            watch.until(lambda: watch.rows("SELECT 1 FROM observations"), "nobody notices")
+            watch.until(lambda: "are not known" in watch.logged(), "the list is believed")
+            assert watch.stop() == 0
+
+    assert watch.rows("SELECT count(*) FROM observations WHERE silence = ''") == [(0,)]
+    assert watch.events() == []
+    assert "Traceback" not in watch.logged()
 
 
 def test_the_configuration_is_read_again_and_a_broken_one_is_not_used(

@@ -21,6 +21,7 @@ from manyfest.watch.poll.reading import LATER, Planned, Reading
 from manyfest.watch.values import Change, Facts, PlatformFacts, TagState
 from tests import images
 from tests.signing import Key, payload_of, sign_by_bundle, sign_by_tag, statement_of
+from tests.unit.test_watch_deciding import PATIENCE, running
 from tests.unit.test_watch_seen import WANTED, Asked
 from tests.unit.watch_web import digest, seen, state
 from tests.unit.watching import image
@@ -137,31 +138,42 @@ def facts(*, is_last: bool = False, at: float = 0.0) -> Facts:
 
 
 def test_what_is_new_comes_before_what_was_there() -> None:
-    assert Reading().want(BOTH, GHCR, ROOT, is_new=True, now=0.0) == Planned(of(GHCR), 0.0, SPARE)
-    assert Reading().want(BOTH, GHCR, ROOT, is_new=False, now=0.0) == Planned(of(GHCR), 0.0, LATER)
+    assert Reading().want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=0.0) == Planned(
+        of(GHCR), 0.0, SPARE
+    )
+    assert Reading().want(BOTH, GHCR, ROOT, is_new=False, is_signed=True, now=0.0) == Planned(
+        of(GHCR), 0.0, LATER
+    )
 
 
 def test_docker_hub_is_asked_only_if_no_other_registry_has_it_in_time() -> None:
     reading = Reading()
 
-    assert reading.want(BOTH, HUB, ROOT, is_new=True, now=0.0) == Planned(of(HUB), 600.0, SPARE)
-    assert reading.want(BOTH, GHCR, ROOT, is_new=True, now=9.0) == Planned(
+    assert reading.want(BOTH, HUB, ROOT, is_new=True, is_signed=True, now=0.0) == Planned(
+        of(HUB), 600.0, SPARE
+    )
+    assert reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=9.0) == Planned(
         of(GHCR), 0.0, SPARE, instead=of(HUB)
     )
-    assert reading.want(BOTH, HUB, ROOT, is_new=True, now=10.0) is None
+    assert reading.want(BOTH, HUB, ROOT, is_new=True, is_signed=True, now=10.0) is None
 
 
 def test_docker_hub_is_asked_at_once_where_there_is_no_other() -> None:
     only = image(places=("docker.io/app",))
 
-    assert Reading().want(only, HUB, ROOT, is_new=True, now=0.0) == Planned(of(HUB), 0.0, SPARE)
+    assert Reading().want(only, HUB, ROOT, is_new=True, is_signed=True, now=0.0) == Planned(
+        of(HUB), 0.0, SPARE
+    )
 
 
 def test_what_is_planned_is_not_planned_twice_whatever_tag_means_it() -> None:
     reading = Reading()
-    reading.want(BOTH, GHCR, ROOT, is_new=True, now=0.0)
+    reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=0.0)
 
-    assert reading.want(BOTH, replace(GHCR, tag="1.0"), ROOT, is_new=True, now=0.0) is None
+    assert (
+        reading.want(BOTH, replace(GHCR, tag="1.0"), ROOT, is_new=True, is_signed=True, now=0.0)
+        is None
+    )
 
 
 @pytest.mark.parametrize(("soak", "again"), [(0.0, 3600.0), (7200.0, 7200.0)])
@@ -170,39 +182,52 @@ def test_it_is_read_once_more_when_it_has_soaked_or_an_hour_after(
 ) -> None:
     asked = replace(BOTH, rule=replace(BOTH.rule, soak=soak))
     reading = Reading()
-    reading.want(asked, GHCR, ROOT, is_new=True, now=0.0)
+    reading.want(asked, GHCR, ROOT, is_new=True, is_signed=True, now=0.0)
 
     assert of(GHCR) not in reading
-    assert reading.over(of(GHCR), asked, facts()) == again
+    assert reading.over(of(GHCR), asked, facts(), is_signed=True) == again
     assert of(GHCR) in reading
-    assert reading.want(asked, GHCR, ROOT, is_new=True, now=9.0) is None
-    assert reading.over(of(GHCR), asked, facts(is_last=True)) is None
-    assert reading.want(asked, GHCR, ROOT, is_new=True, now=99.0) is None
+    assert reading.want(asked, GHCR, ROOT, is_new=True, is_signed=True, now=9.0) is None
+    assert reading.over(of(GHCR), asked, facts(is_last=True), is_signed=True) is None
+    assert reading.want(asked, GHCR, ROOT, is_new=True, is_signed=True, now=99.0) is None
+
+
+def test_what_is_to_be_signed_is_read_once_more_when_it_is() -> None:
+    reading = Reading()
+    reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=False, now=0.0)
+
+    assert reading.over(of(GHCR), BOTH, facts(), is_signed=False) is None
+    assert reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=False, now=9.0) is None
+    assert reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=600.0) == Planned(
+        of(GHCR), 3000.0, LATER
+    )
 
 
 def test_it_is_tried_again_a_few_times() -> None:
     reading = Reading()
-    reading.want(BOTH, GHCR, ROOT, is_new=True, now=0.0)
+    reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=0.0)
 
-    tries = [reading.over(of(GHCR), BOTH, None) for _ in range(4)]
+    tries = [reading.over(of(GHCR), BOTH, None, is_signed=True) for _ in range(4)]
 
     assert tries == [300.0, 3600.0, 21600.0, None]
-    assert reading.want(BOTH, GHCR, ROOT, is_new=True, now=0.0) is None
+    assert reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=0.0) is None
 
 
 def test_what_nobody_asks_for_any_more_may_be_asked_for_later() -> None:
     reading = Reading()
-    reading.want(BOTH, GHCR, ROOT, is_new=True, now=0.0)
+    reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=0.0)
 
-    assert reading.over(of(GHCR), None, None) is None
-    assert reading.want(BOTH, GHCR, ROOT, is_new=False, now=0.0) == Planned(of(GHCR), 0.0, LATER)
+    assert reading.over(of(GHCR), None, None, is_signed=True) is None
+    assert reading.want(BOTH, GHCR, ROOT, is_new=False, is_signed=True, now=0.0) == Planned(
+        of(GHCR), 0.0, LATER
+    )
 
 
 def test_after_a_restart_what_was_read_is_only_read_for_what_comes_later() -> None:
     reading = Reading()
     reading.recall([WasRead(ROOT, 1000.0, is_last=False)])
 
-    assert reading.want(BOTH, GHCR, ROOT, is_new=True, now=1600.0) == Planned(
+    assert reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=True, now=1600.0) == Planned(
         of(GHCR), 3000.0, LATER
     )
     assert of(GHCR) in reading
@@ -323,3 +348,16 @@ def test_it_is_forgotten_with_the_version(history: History) -> None:
         assert history.forget(1.0) == 0
         assert history.forget(1000.0) >= 1
         assert history.facts_read() == []
+
+
+# Told
+
+
+def test_what_was_read_is_kept_and_open_pages_are_told(tmp_path: Path) -> None:
+    with running(tmp_path / "watch.db") as part:
+        part.decider.learn("app", "1", facts())
+
+        news = part.news.wait(PATIENCE)
+        assert news is not None
+        assert news.tags == {("app", "1")}
+        assert part.history.facts_read() == [WasRead(ROOT, 0.0, is_last=False)]

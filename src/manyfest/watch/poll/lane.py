@@ -23,7 +23,7 @@ PLACES = 8
 FIRST_REST, LONGEST_REST = 5.0, 300.0
 """Seconds for which a registry that does not answer is left alone: twice as many each time."""
 
-SPARE = 4
+SPARE = 5
 """From this rank on, looks are made by what is left over: one at a time, while nothing else is due
 and hardly any of the budget is used up."""
 

@@ -242,10 +242,10 @@ class Poller:
             self._prove(look.repository, answer)
         except ManyfestError as error:
             if self._stopped:
-                return "refused", every, _SETTLED
+                return "refused", every, _DOUBTFUL
             self._observe(image, look, None, str(error))
             outcome = outcome_of(error)
-            return outcome, min(every, _SOON) if outcome == "failed" else every, _UNFINISHED
+            return outcome, min(every, _SOON) if outcome == "failed" else every, _DOUBTFUL
         if again:
             image.checked[look] = self._timer()
         with self._lock:
@@ -257,10 +257,17 @@ class Poller:
 
     def _want_facts(self, image: PolledImage, look: Look, root: str) -> None:
         """Plan to read what a version consists of, once it is whole."""
-        if not image.places[look.repository].images(root):
+        place = image.places[look.repository]
+        if not place.images(root):
             return
-        is_new, now = look.tag in image.new, self._clock()
-        planned = self._reading.want(image.asked, look, root, is_new=is_new, now=now)
+        planned = self._reading.want(
+            image.asked,
+            look,
+            root,
+            is_new=look.tag in image.new,
+            is_signed=place.is_signed(root),
+            now=self._clock(),
+        )
         if planned is None:
             return
         if planned.instead is not None:
@@ -283,7 +290,9 @@ class Poller:
             logger.info("what %s:%s consists of: %s", look.repository, look.tag, error)
             outcome = outcome_of(error)
         with self._lock:
-            again = self._reading.over(look, image.asked if image and images else None, facts)
+            asked = image.asked if image and images else None
+            is_signed = place is not None and place.is_signed(look.facts)
+            again = self._reading.over(look, asked, facts, is_signed=is_signed)
             if again is None:
                 lane.drop(look)
         return outcome, again or 0.0

@@ -61,12 +61,20 @@ class Reading:
         self._read.update((each.digest, each) for each in read)
 
     def want(
-        self, asked: WatchedImage, seen: Look, root: str, *, is_new: bool, now: float
+        self,
+        asked: WatchedImage,
+        seen: Look,
+        root: str,
+        *,
+        is_new: bool,
+        is_signed: bool,
+        now: float,
     ) -> Planned | None:
         """What to plan once a tag was ``seen`` to mean the whole index ``root``, at the time
-        ``now`` since 1970. A version that came while the watch looked ``is_new``."""
+        ``now`` since 1970. A version that came while the watch looked ``is_new``. One that is to
+        be signed and not ``is_signed`` yet is not looked at for what is attached later."""
         read, planned = self._read.get(root), self._planned.get(root)
-        if read is not None and read.is_last:
+        if read is not None and (read.is_last or not is_signed):
             return None
         look = Look(seen.image, seen.repository, seen.tag, root)
         if planned is not None and (_is_counted(look) or not _is_counted(planned)):
@@ -83,7 +91,9 @@ class Reading:
         """Whether what it would tell was read before."""
         return look.facts in self._read
 
-    def over(self, look: Look, asked: WatchedImage | None, facts: Facts | None) -> float | None:
+    def over(
+        self, look: Look, asked: WatchedImage | None, facts: Facts | None, *, is_signed: bool
+    ) -> float | None:
         """A look is over, and these ``facts`` were read, if they could be; nobody ``asked`` for
         them any more if no image is said. Gives after how many seconds they are to be read again,
         if ever."""
@@ -94,7 +104,7 @@ class Reading:
         else:
             self._faults.pop(facts.digest, None)
             self._read[facts.digest] = WasRead(facts.digest, facts.read_at, facts.is_last)
-            again = None if facts.is_last else _again(asked)
+            again = _again(asked) if is_signed and not facts.is_last else None
         if again is None and self._planned.get(look.facts) == look:
             del self._planned[look.facts]
         return again

@@ -76,6 +76,10 @@ class SeenImage:
         was looked at last; else none."""
         return {each.platform: each.digest for each in self._whole.get(root, ())}
 
+    def is_signed(self, root: str) -> bool:
+        """Whether ``root`` was seen to be signed, if that is asked for."""
+        return self._signatures is None or root in self._signed
+
     def tags(self) -> tuple[str, ...]:
         """All tags of the repository. Raises :class:`~manyfest.errors.Unsupported` if it gives no
         list of them."""
