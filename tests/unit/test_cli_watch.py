@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,20 @@ def test_what_makes_no_sense_is_refused(
 
     assert done.code == 2
     assert said in done.err
+
+
+@pytest.mark.parametrize("missing", ["starlette", "sqlalchemy", "granian.server.embed"])
+def test_a_part_that_is_not_installed_is_named(
+    manyfest: Manyfest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    (tmp_path / "watch.yaml").write_text(FILE)
+    monkeypatch.setitem(sys.modules, missing, None)
+
+    done = manyfest("watch")
+
+    assert done.code == 2
+    assert missing.partition(".")[0] in done.err
+    assert done.err.endswith("; pip install 'manyfest[watch]'\n")
 
 
 def test_the_file_is_checked(manyfest: Manyfest, tmp_path: Path) -> None:

@@ -27,9 +27,12 @@ class Asked(MemoryStore):
         super().__init__(PLACE)
         self.asked: list[str] = []
         self.fails: Exception | None = None
+        self.broken = ""
 
     def resolve(self, name: str) -> Descriptor:
         self._note(f"HEAD {name[:12]}")
+        if name == self.broken:
+            raise RegistryError("it cannot say what this is", status=500)
         return super().resolve(name)
 
     def means(self, name: str, digest: Digest) -> bool:
