@@ -1,9 +1,10 @@
 """How quick the pages of a watch are with a big history, and how it takes many viewers at once.
 
 ``python -m benchmarks.watch_pages history.db`` asks a server in a process of its own, over one
-connection on loopback, and prints the times of each page in milliseconds. The history is one that
-``python -m benchmarks.watch_history`` wrote; it is made if it is not there. Then so many viewers
-look on while versions change, and pages are asked for meanwhile.
+connection on loopback, and prints how long each page took, in milliseconds, and for how long the
+server computed for it. The history is one that ``python -m benchmarks.watch_history`` wrote; it is
+made if it is not there. Then so many viewers look on while versions change, and pages are asked for
+meanwhile.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ from manyfest.watch.live import News
 from manyfest.watch.values import Change, Event, Place, Rule
 from manyfest.watch.web.app import create_app
 
-_ROUNDS = 200
 _CHANGES = 20
 
 
@@ -46,6 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.watch_pages", description=__doc__)
     parser.add_argument("history", type=Path, help="where the history is, or is made")
     parser.add_argument("--viewers", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=200, help="how often each page is asked for")
     parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
@@ -55,11 +56,13 @@ def main() -> None:
         with History.open(str(options.history)) as history:
             fill(history, Shape())
     with _server(options.history) as (port, process):
-        print(f"{'page':<44}{'p50':>8}{'p95':>8}{'max':>8}   ms, {_ROUNDS} times each")
+        print(f"{'page':<44}{'p50':>8}{'p95':>8}{'max':>8}{'computed':>10}   ms")
         for name, path in _pages().items():
-            _print(name, _times(port, path))
+            before = _cpu(process.pid)
+            times = _times(port, path, options.rounds)
+            _print(name, times, (_cpu(process.pid) - before) / options.rounds)
         print(f"memory: {resident(process.pid) / 1e6:.0f} MB")
-        asyncio.run(_look_on(port, process, options.viewers))
+        asyncio.run(_look_on(port, process, options.viewers, options.rounds))
         print(f"memory: {resident(process.pid) / 1e6:.0f} MB")
 
 
@@ -111,11 +114,11 @@ def _pages() -> dict[str, Callable[[], str]]:
     }
 
 
-def _times(port: int, path: Callable[[], str]) -> list[float]:
-    """Milliseconds of each request, as a browser asks; the first ones are not counted."""
+def _times(port: int, path: Callable[[], str], rounds: int) -> list[float]:
+    """Milliseconds of each request, as a browser asks."""
     line = http.client.HTTPConnection("127.0.0.1", port)
     times = []
-    for number in range(_ROUNDS + 5):
+    for _ in range(rounds):
         begun = time.perf_counter()
         line.request("GET", path(), headers={"Accept-Encoding": "gzip"})
         answer = line.getresponse()
@@ -123,25 +126,25 @@ def _times(port: int, path: Callable[[], str]) -> list[float]:
         took = time.perf_counter() - begun
         if answer.status != 200:
             raise SystemExit(f"{path()} answers {answer.status}")
-        if number >= 5:
-            times.append(took * 1000)
+        times.append(took * 1000)
     line.close()
     return times
 
 
-def _print(name: str, times: Sequence[float]) -> None:
+def _print(name: str, times: Sequence[float], computed: float | None = None) -> None:
     p95 = statistics.quantiles(times, n=20)[-1]
-    print(f"{name:<44}{statistics.median(times):8.1f}{p95:8.1f}{max(times):8.1f}")
+    rest = "" if computed is None else f"{computed * 1000:10.1f}"
+    print(f"{name:<44}{statistics.median(times):8.1f}{p95:8.1f}{max(times):8.1f}{rest}", flush=True)
 
 
-async def _look_on(port: int, process: subprocess.Popen[bytes], amount: int) -> None:
+async def _look_on(port: int, process: subprocess.Popen[bytes], amount: int, rounds: int) -> None:
     """Let so many look at the first page while versions change, and print how long after each
     change they had it; the rest of the time pages are asked for."""
     begun = time.perf_counter()
     lines = [await _joined(port) for _ in range(amount)]
     print(f"{amount} viewers joined in {time.perf_counter() - begun:.1f} s")
     pages: list[float] = []
-    asking = threading.Thread(target=lambda: pages.extend(_times(port, lambda: "/")))
+    asking = threading.Thread(target=lambda: pages.extend(_times(port, lambda: "/", rounds)))
     before = _cpu(process.pid)
     begun = time.perf_counter()
     asking.start()
@@ -208,6 +211,8 @@ def _change_when_told(watch: RunningWatch) -> None:
     """For each line, let a version of the first image become complete, or be no more."""
     with watch.history.reading() as connection:
         state = versions.newest(connection, watch.images()[0].name, 1)[0].state
+    state = msgspec.structs.replace(state, late_at=None, differ_at=None, complete_at=watch.now)
+    watch.history.record(Batch(changes=(Change(state=state),)))
     for number, _ in enumerate(sys.stdin):
         watch.now += 1
         complete = watch.now if number % 2 else None
