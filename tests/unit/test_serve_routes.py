@@ -34,7 +34,17 @@ def test_the_parts_of_a_path(path: str, route: Route) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/x", "/v1/", "/repositories/", "/token/x", "/v2/app", "/v2/app/tags", "/v2/app/manifests/", "/v2//tags/list", "/v2/x/y"],
+    [
+        "/x",
+        "/v1/",
+        "/repositories/",
+        "/token/x",
+        "/v2/app",
+        "/v2/app/tags",
+        "/v2/app/manifests/",
+        "/v2//tags/list",
+        "/v2/x/y",
+    ],
 )
 def test_a_path_that_means_nothing_is_a_404(path: str) -> None:
     with pytest.raises(Refusal) as caught:
