@@ -7,12 +7,23 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from manyfest.errors import HistoryAway
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history.batch import Batch
-from manyfest.watch.values import Change, Doubt, Incident, Observation, Sample
+from manyfest.watch.values import (
+    Change,
+    Doubt,
+    Facts,
+    Incident,
+    Observation,
+    PlatformFacts,
+    PlatformSeen,
+    Sample,
+)
+from tests.signing import Key
 from tests.unit.watch_web import (
     GHCR,
     HUB,
@@ -247,10 +258,34 @@ class TestVersion:
         assert "Soak time over 26 Nov 2026, 21:30 UTC in 59 minutes" in read
 
     def test_by_which_key_it_is_signed(self, watch: Watch, web: Client) -> None:
-        ghcr = seen(GHCR, ready=["linux/amd64"], signed_by="SHA256:key")
-        watch.knows(state("2.6.1", seen(HUB, signed_by="SHA256:key"), ghcr))
+        key = Key().public()
+        watch.watch(msgspec.structs.replace(image(), signed_by=key))
+        unsigned = PlatformSeen(state="unsigned", digest=digest("b"), why="it is not signed")
+        ghcr = msgspec.structs.replace(
+            seen(GHCR, signed_by=key.fingerprint), platforms={"linux/amd64": unsigned}
+        )
+        watch.knows(state("2.6.1", seen(HUB, signed_by=key.fingerprint), ghcr))
         page = shown(web, f"/images/{IMAGE}/2.6.1")
-        assert page.count("All of it is signed by the key SHA256:key") == 1
+        assert page.count("All of it is signed by cosign.pub") == 1
+        assert "linux/amd64 unsigned it is not signed" in page
+
+    def test_what_it_consists_of(self, watch: Watch, web: Client) -> None:
+        amd64 = PlatformFacts(
+            platform="linux/amd64",
+            digest=digest("b"),
+            size=9_840_000,
+            layers=5,
+            attached=("SBOM (SPDX)", HOSTILE),
+        )
+        facts = Facts(
+            digest=digest("a"), platforms=(amd64,), read_at=NOW, attached=("signature (cosign)",)
+        )
+        watch.knows(state("2.6.1", seen(HUB), seen(GHCR, index=digest("c"))))
+        watch.history.record(Batch(facts=(facts,)))
+        page = web.get(f"/images/{IMAGE}/2.6.1").text
+        assert text(page).count("Attached to the index: signature (cosign).") == 1
+        assert f"9.8 MB in 5 layers, with SBOM (SPDX), {HOSTILE}" in text(page)
+        assert HOSTILE not in page
 
     def test_what_is_not_believed_yet_is_said(self, watch: Watch, web: Client) -> None:
         doubted = seen(HUB, doubt=Doubt(digest="", since=NOW - 60))
@@ -324,6 +359,13 @@ class TestSearch:
         assert "Registries ghcr.io" in shown(web, "/search?q=ghcr")
         assert "gotify/server 2.5.0" in shown(web, "/search?q=server:2.5")
         assert "gotify/server 2.5.0" in shown(web, "/search?q=server+2.5")
+
+    def test_a_digest(self, watch: Watch, web: Client) -> None:
+        watch.knows(state("2.6.1"), state("2.5.0", digest=digest("e")))
+        for asked in (digest("a"), f"{HUB}@{digest('a')}", digest("A").replace("SHA", "sha")):
+            page = shown(web, f"/search?q={asked}")
+            assert "gotify/server 2.6.1 complete" in page
+            assert "2.5.0" not in page
 
     def test_signs_mean_themselves(self, watch: Watch, web: Client) -> None:
         watch.knows(state("2.6.1"), state("a_b"))

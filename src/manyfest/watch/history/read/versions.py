@@ -94,7 +94,15 @@ def search(connection: Connection, image: str, words: str, most: int) -> list[Fo
     found = _NAMED.where(tags.c.tag.icontains(words, autoescape=True))
     if image:
         found = found.where(tags.c.image.icontains(image, autoescape=True))
-    rows = connection.execute(found.limit(most))
+    return _found(connection.execute(found.limit(most)))
+
+
+def of_digest(connection: Connection, digest: str, most: int) -> list[Found]:
+    """At most so many tags that hold what has this digest."""
+    return _found(connection.execute(_NAMED.where(tags.c.digest == digest).limit(most)))
+
+
+def _found(rows: Iterable[Any]) -> list[Found]:
     return [Found(row.image, row.tag, row.standing, row.first_seen) for row in rows]
 
 
