@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 import semver
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -34,6 +34,7 @@ def test_versions_sort_as_the_specification_of_semver_does_in_its_example() -> N
     assert sorted(sorted(rising), key=rank) == rising
 
 
+@settings(deadline=None)
 @given(st.lists(_VERSIONS, min_size=2, max_size=8))
 @example(["1.0.0-a", "1.0.0-a-", "1.0.0-a.0", "1.0.0-a0", "1.0.0-A"])
 def test_whatever_versions_they_are_they_sort_as_semver_sorts_them(versions: list[str]) -> None:
@@ -45,6 +46,7 @@ def test_whatever_versions_they_are_they_sort_as_semver_sorts_them(versions: lis
         assert (rank(lower) == rank(higher)) == (lower == higher)
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(_VERSIONS, st.from_regex(r"\A[A-Za-z_][\w.-]{0,20}\Z")), max_size=8))
 def test_all_tags_sort_as_they_do_elsewhere(tags: list[str]) -> None:
     assert sorted(tags, key=rank) == sorted(tags, key=version_order)
