@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -143,3 +145,15 @@ def go_on(address: str, location: str) -> int:
 
 def accepts(address: str) -> bool:
     return real.is_listening(int(address.rpartition(":")[2]))
+
+
+def test_a_server_gives_up_no_lock_of_another_part(tmp_path: Path) -> None:
+    """To close any descriptor of a file ends the process's locks on it, as SQLite's (fcntl(2))."""
+    look = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'r+'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    with (tmp_path / "locked").open("w+") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        with running(tmp_path / "registry"):
+            pass
+        command = [sys.executable, "-c", look, str(tmp_path / "locked")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "BlockingIOError" in done.stderr
