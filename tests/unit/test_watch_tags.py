@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manyfest.watch.config.pattern import Pattern
 from manyfest.watch.config.values import TagChoice
@@ -101,3 +103,18 @@ def test_a_hint_admits_what_would_be_chosen_and_nothing_else() -> None:
     assert tags.watched == {"2.6.0", "2.6.1"}
     assert not tags.admit("2.4.0")
     assert not tags.admit("edge")
+
+
+@given(
+    st.lists(st.sampled_from([f"1.{n}.0" for n in range(12)]), max_size=8),
+    st.sampled_from([f"1.{n}.0" for n in range(12)]),
+    st.integers(1, 4),
+)
+def test_a_hint_chooses_as_a_list_with_it_would(listed: list[str], tag: str, newest: int) -> None:
+    choice = TagChoice(versions=">=1.2", newest=newest, names=("1.5.0",))
+    hinted, told = WatchedTags(choice, settle=60.0), WatchedTags(choice, settle=60.0)
+    hinted.list(HUB, listed)
+    told.list(HUB, [*listed, tag])
+
+    assert hinted.admit(tag) == (tag in told.watched)
+    assert hinted.watched == told.watched

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from manyfest.watch.config.values import TagChoice
+from manyfest.watch.history.rank import rank
 from manyfest.watch.poll.choose import choose
 
 
@@ -55,10 +56,21 @@ class WatchedTags:
 
     def admit(self, tag: str) -> bool:
         """Whether a tag of which somebody says that it is there is watched from now on."""
-        if tag not in self.watched:
-            # What is not watched now is older than what is, and would not be chosen then either.
-            self._watched = frozenset(choose(self._choice, {*self.watched, tag}))
-        return tag in self.watched
+        watched = self.watched
+        if tag in watched:
+            return True
+        if tag not in choose(self._choice, [tag]):
+            return False
+        # Not all are chosen anew: of many tags that takes a while, and somebody waits.
+        described = watched.difference(self._choice.names)
+        if len(described) < self._choice.newest:
+            self._watched = watched | {tag}
+            return True
+        oldest = min(described, key=rank)
+        if rank(tag) < rank(oldest):
+            return False
+        self._watched = (watched - {oldest}) | {tag}
+        return True
 
     def _is_listed(self, tag: str) -> bool:
         return any(tag in tags for tags in self._listed.values())
