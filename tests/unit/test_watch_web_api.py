@@ -8,10 +8,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from msgspec.structs import replace
 from openapi_spec_validator import validate
 
 from manyfest.watch.health.values import RegistryState
-from manyfest.watch.values import Event, Incident, Sample
+from manyfest.watch.history.batch import Batch
+from manyfest.watch.values import Event, Facts, Incident, PlatformFacts, Sample
+from tests.signing import Key
 from tests.unit.watch_openapi import described_answer, document
 from tests.unit.watch_web import (
     GHCR,
@@ -124,6 +127,36 @@ def test_an_image_of_which_nothing_was_seen_has_no_newest_version(web: Client) -
     assert get(web, f"/api/v1/images/{IMAGE}")["newest"] is None
 
 
+def test_a_version_shows_what_it_consists_of_and_who_signed_it(watch: Watch, web: Client) -> None:
+    key = Key().public()
+    watch.watch(replace(image(), signed_by=key))
+    amd64 = PlatformFacts(
+        platform="linux/amd64",
+        digest=digest("b"),
+        size=9_840_000,
+        layers=5,
+        created="2026-11-26T20:00:00Z",
+        attached=("SBOM (SPDX)",),
+    )
+    facts = Facts(
+        digest=digest("a"), platforms=(amd64,), read_at=NOW, attached=("signature (cosign)",)
+    )
+    watch.knows(state("2.6.1", seen(HUB, signed_by=key.fingerprint), seen(GHCR)))
+    watch.history.record(Batch(facts=(facts,)))
+
+    hub, ghcr = get(web, f"/api/v1/images/{IMAGE}/versions/2.6.1")["places"]
+
+    assert (hub["signed_by"], hub["attached"]) == ("cosign.pub", ["signature (cosign)"])
+    assert (ghcr["signed_by"], ghcr["attached"]) == ("", ["signature (cosign)"])
+    there = hub["platforms"][0]
+    assert (there["size"], there["layers"], there["created"], there["attached"]) == (
+        9840000,
+        5,
+        "2026-11-26T20:00:00Z",
+        ["SBOM (SPDX)"],
+    )
+
+
 def test_a_version_shows_its_platforms_in_each_place(watch: Watch, web: Client) -> None:
     quiet = seen(GHCR, silent_since=NOW - 5, silence="no answer within 30 seconds")
     watch.knows(state("2.6.1", quiet, seen(HUB, ready=["linux/amd64"], missing=["linux/arm64"])))
@@ -136,6 +169,10 @@ def test_a_version_shows_its_platforms_in_each_place(watch: Watch, web: Client) 
             "digest": digest("b"),
             "why": "",
             "ready_since": "2026-11-26T20:30:00Z",
+            "size": None,
+            "layers": None,
+            "created": "",
+            "attached": [],
         },
         {
             "platform": "linux/arm64",
@@ -143,6 +180,10 @@ def test_a_version_shows_its_platforms_in_each_place(watch: Watch, web: Client) 
             "digest": "",
             "why": "it has linux/amd64",
             "ready_since": None,
+            "size": None,
+            "layers": None,
+            "created": "",
+            "attached": [],
         },
     ]
     assert found["places"][1]["silent_since"] == "2026-11-26T20:30:55Z"

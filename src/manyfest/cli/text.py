@@ -7,6 +7,10 @@ from contextlib import suppress
 
 import click
 
+from manyfest import amounts
+
+size = amounts.size
+
 
 def tell(message: str) -> None:
     """One line on stderr. Nobody may be there to read it any more; work does not end for that."""
@@ -26,18 +30,6 @@ def escaped(text: str) -> str:
 def one_line(text: str) -> str:
     """``text``, escaped, and line breaks shown too: nothing in it can pass for a line of ours."""
     return escaped(text).replace("\n", "\\n")
-
-
-def size(count: int) -> str:
-    """Bytes as people write them: ``812 B``, ``9.8 MB``; powers of 1000, as registries bill."""
-    if count < 1000:
-        return f"{count} B"
-    value = float(count)
-    for unit in ("kB", "MB", "GB", "TB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value:.0f} TB"
 
 
 def seconds(value: float) -> str:

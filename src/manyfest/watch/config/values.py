@@ -12,7 +12,7 @@ from manyfest.stores.registry.auth.secret import NO_SECRET, Secret
 from manyfest.trust.public_key import PublicKey
 from manyfest.watch.config.pattern import Pattern
 from manyfest.watch.recipients import Recipient
-from manyfest.watch.values import Rule
+from manyfest.watch.values import PlaceSeen, Rule
 
 Origin = Literal["file", "page"]
 """Who asked for an image to be watched."""
@@ -47,6 +47,14 @@ class WatchedImage(Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         return self.rule.image
+
+    def signer_of(self, seen: PlaceSeen) -> str:
+        """What the key is called by which all is signed that a place holds; empty if it is not, or
+        no key is asked for."""
+        states = {each.state for each in seen.platforms.values()}
+        if self.signed_by is None or not seen.digest or not states <= {"ready", "different"}:
+            return ""
+        return self.signed_by.label if seen.signed_by == self.signed_by.fingerprint else ""
 
 
 class Budget(Struct, frozen=True, kw_only=True):

@@ -21,6 +21,9 @@ from manyfest.watch.values import Facts, PlatformFacts
 _MOST_ATTESTATIONS = 32
 """Of BuildKit's, which are read to tell what they are. Real indexes have one for each image."""
 
+_LONGEST_TIME = 40
+"""RFC 3339 has no longer ones; an image may say anything."""
+
 _MOST_KINDS, _LONGEST_KIND = 16, 120
 """Anyone who may push may attach anything, of any kind."""
 
@@ -76,7 +79,7 @@ def _platform(
         digest=str(manifest.descriptor.digest),
         size=sum(part.size for part in parts),
         layers=len(manifest.image.layers) if runs else len(parts),
-        created=read_config(source, manifest.image).created if runs else "",
+        created=read_config(source, manifest.image).created[:_LONGEST_TIME] if runs else "",
         attached=attached[manifest.descriptor.digest],
     )
 

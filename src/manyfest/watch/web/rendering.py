@@ -7,6 +7,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from manyfest.amounts import size
 from manyfest.watch import addresses
 from manyfest.watch.web import static_files
 from manyfest.watch.web.pages import times, words
@@ -76,6 +77,7 @@ def _environment() -> Environment:
         moment=times.moment,
         percent=percent,
         short=short,
+        size=size,
         span=span,
     )
     environment.globals.update(

@@ -11,7 +11,7 @@ from manyfest.watch.history.rank import Standing
 from manyfest.watch.history.read.events import Recorded
 from manyfest.watch.history.read.incidents import Known
 from manyfest.watch.history.read.versions import Version
-from manyfest.watch.values import PlaceSeen, Rule
+from manyfest.watch.values import Facts, PlaceSeen, PlatformFacts, PlatformSeen
 from manyfest.watch.web.api.moments import moment
 from manyfest.watch.web.api.values import (
     Counts,
@@ -62,9 +62,12 @@ def version_in_short(version: Version) -> VersionInShort:
     )
 
 
-def version_whole(version: Version, rule: Rule) -> VersionWhole:
-    """A version in each place; the ones that ``rule`` names come first, in its order."""
-    mirrors = {each.repository: each.mirror for each in rule.places}
+def version_whole(
+    version: Version, image: WatchedImage, facts: Mapping[str, Facts]
+) -> VersionWhole:
+    """A version in each place; the ones that ``image`` names come first, in its order. ``facts``
+    are what is known of what they hold, by digest."""
+    mirrors = {each.repository: each.mirror for each in image.rule.places}
     order = list(mirrors)
     places = sorted(
         version.state.places,
@@ -74,7 +77,10 @@ def version_whole(version: Version, rule: Rule) -> VersionWhole:
         **msgspec.structs.asdict(version_in_short(version)),
         was_there=version.state.was_there,
         watched_since=moment(version.state.began),
-        places=tuple(_there(each, mirror=mirrors.get(each.place, False)) for each in places),
+        places=tuple(
+            _there(each, image, facts.get(each.digest), mirror=mirrors.get(each.place, False))
+            for each in places
+        ),
     )
 
 
@@ -101,7 +107,8 @@ def wrong(known: Known) -> Wrong:
     )
 
 
-def _there(seen: PlaceSeen, *, mirror: bool) -> There:
+def _there(seen: PlaceSeen, image: WatchedImage, facts: Facts | None, *, mirror: bool) -> There:
+    parts = {each.digest: each for each in facts.platforms} if facts else {}
     return There(
         repository=seen.place,
         mirror=mirror,
@@ -111,14 +118,24 @@ def _there(seen: PlaceSeen, *, mirror: bool) -> There:
         complete_since=moment(seen.complete_at),
         silent_since=moment(seen.silent_since),
         silence=seen.silence,
+        signed_by=image.signer_of(seen),
+        attached=facts.attached if facts else (),
         platforms=tuple(
-            PlatformThere(
-                platform=platform,
-                state=there.state,
-                digest=there.digest,
-                why=there.why,
-                ready_since=moment(there.ready_at),
-            )
+            _platform(platform, there, parts.get(there.digest))
             for platform, there in seen.platforms.items()
         ),
+    )
+
+
+def _platform(platform: str, there: PlatformSeen, facts: PlatformFacts | None) -> PlatformThere:
+    return PlatformThere(
+        platform=platform,
+        state=there.state,
+        digest=there.digest,
+        why=there.why,
+        ready_since=moment(there.ready_at),
+        size=facts.size if facts else None,
+        layers=facts.layers if facts else None,
+        created=facts.created if facts else "",
+        attached=facts.attached if facts else (),
     )

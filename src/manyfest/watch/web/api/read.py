@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from manyfest.watch.history.rank import Standing
 from manyfest.watch.history.read import api, versions
 from manyfest.watch.history.read.events import Mark
+from manyfest.watch.history.read.facts import facts_of
 from manyfest.watch.history.read.incidents import Known
 from manyfest.watch.history.read.versions import Version
 from manyfest.watch.values import Kind
@@ -147,9 +148,10 @@ def _version(call: Call) -> Reply:
     image, tag = call.image(), call.path["tag"]
     with call.service.history.reading() as connection:
         found = versions.version(connection, image.name, tag)
+        facts = facts_of(connection, found.state) if found else {}
     if found is None:
         raise Fault(404, f"no tag {tag[:128]!r} of {image.name} was seen")
-    return document(made.version_whole(found, image.rule))
+    return document(made.version_whole(found, image, facts))
 
 
 def _events(call: Call) -> Reply:

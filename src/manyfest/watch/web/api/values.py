@@ -85,18 +85,26 @@ class Versions(Struct, frozen=True, kw_only=True):
 
 
 class PlatformThere(Struct, frozen=True, kw_only=True):
-    """A platform in a place."""
+    """A platform in a place. ``size`` are the bytes of its configuration and ``layers`` as they are
+    downloaded, both ``null`` as long as they are not known; ``created`` is when it says that it was
+    made, and ``attached`` what else there is for it: signatures, bills of materials."""
 
     platform: str
     state: State
     digest: str
     why: str
     ready_since: datetime | None
+    size: int | None
+    layers: int | None
+    created: str
+    attached: tuple[str, ...]
 
 
 class There(Struct, frozen=True, kw_only=True):
     """A version in one place. ``silent_since`` is since when the registry gives no answer, and
-    ``silence`` why; what else is said is from before then."""
+    ``silence`` why; what else is said is from before then. ``signed_by`` is the key that
+    ``watch.yaml`` asks for, if all of it is signed by that, and ``attached`` what is attached to
+    the index."""
 
     repository: str
     mirror: bool
@@ -106,6 +114,8 @@ class There(Struct, frozen=True, kw_only=True):
     complete_since: datetime | None
     silent_since: datetime | None
     silence: str
+    signed_by: str
+    attached: tuple[str, ...]
     platforms: tuple[PlatformThere, ...]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manyfest.watch import addresses
 from manyfest.watch.config.values import WatchedImage
-from manyfest.watch.history.read import events, held, incidents
+from manyfest.watch.history.read import events, facts, held, incidents
 from manyfest.watch.history.read.events import Filter
 from manyfest.watch.history.read.versions import Version
 from manyfest.watch.values import TagState
@@ -34,7 +34,7 @@ def version_page(view: View, version: Version) -> Page:
         fragments=(
             _head(version, image, places),
             _timeline(view, state, places, image),
-            fragment("places", "version_places", grid=places, signed=_signed(places)),
+            _places(view, state, places, image),
             _history(view, state),
         ),
         image=state.image,
@@ -70,13 +70,24 @@ def _timeline(view: View, state: TagState, places: Grid, image: WatchedImage | N
     )
 
 
-def _signed(places: Grid) -> set[str]:
-    """The repositories in which every platform is signed by the key that is asked for."""
-    return {
-        column.repository
-        for number, column in enumerate(places.columns)
-        if column.seen.signed_by and all(row.cells[number].state == "ready" for row in places.rows)
-    }
+def _places(view: View, state: TagState, places: Grid, image: WatchedImage | None) -> Fragment:
+    known = facts.facts_of(view.connection, state)
+    held = {each.repository: known.get(each.seen.digest) for each in places.columns}
+    return fragment(
+        "places",
+        "version_places",
+        grid=places,
+        signers={each.repository: image.signer_of(each.seen) for each in places.columns}
+        if image
+        else {},
+        attached={place: each.attached for place, each in held.items() if each},
+        parts={
+            (place, part.digest): part
+            for place, each in held.items()
+            if each
+            for part in each.platforms
+        },
+    )
 
 
 def _in_words(picture: Timeline | None) -> str:
