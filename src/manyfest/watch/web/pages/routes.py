@@ -23,12 +23,12 @@ MayRead = Callable[[Request], bool]
 """Whether whoever asks may see the pages. It is called in a thread."""
 
 _WORDS = {
-    403: "This page is not for everybody, or the form has become too old. Go back and try again.",
-    404: "There is no page at this address.",
-    405: "This page is only there to be read.",
-    500: "Something went wrong here, and was written to the log. Please try again.",
-    503: "The history cannot be read right now. Nothing is lost; please try again in a minute.",
+    404: ("Nothing is here", "There is no page at this address."),
+    405: ("Only to be read", "This page takes no such request."),
+    500: ("Something went wrong", "It was written to the log of the watch. Please try again."),
+    503: ("Please come back in a minute", "The history cannot be read right now. Nothing is lost."),
 }
+"""What is said where there is no page, by HTTP status."""
 
 
 def routes(service: Service, may_read: MayRead) -> list[Route]:
@@ -56,11 +56,11 @@ def routes(service: Service, may_read: MayRead) -> list[Route]:
 
 def fault_page(service: Service, status: int, why: str = "") -> Response:
     """A page that says what is wrong; ``why`` is the usual words for ``status`` if it is empty."""
-    title = HTTPStatus(status).phrase
-    body = fragment("fault", "fault", title=title, text=why or _WORDS.get(status, ""), hint=None)
+    title, text = _WORDS.get(status, (HTTPStatus(status).phrase, ""))
+    body = fragment("fault", "fault", title=title, text=why or text)
     page = Page(title=title, state="", level="unknown", fragments=(body,), live=False)
-    text = document(page, site=service.config.title, path="", now=service.clock())
-    return HTMLResponse(text, status, {"cache-control": "no-store"})
+    html = document(page, site=service.config.title, path="", now=service.clock())
+    return HTMLResponse(html, status, {"cache-control": "no-store"})
 
 
 class _Application:
