@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from manyfest.watch.config.values import TagChoice, WatchedImage
+from manyfest.watch.history.batch import Batch
 from manyfest.watch.history.history import History
-from manyfest.watch.values import Place, Rule, Sample
+from manyfest.watch.values import Facts, Place, PlatformFacts, Rule, Sample
 from tests.running_watch import RunningWatch, absent, holds
 
 NOW = datetime.fromisoformat("2026-11-26T15:20:00Z").timestamp()
@@ -110,6 +111,26 @@ def _release(
         watch.see(moment, holds(image, tag, place, moment, ready))
     after = max(ready_at.values()) + rule.soak + 30
     watch.see(after, *(holds(image, tag, place.repository, after) for place in rule.places))
+    watch.history.record(Batch(facts=(_consisting(image, tag, after),)))
+
+
+def _consisting(image: WatchedImage, tag: str, at: float) -> Facts:
+    """What a release consists of, each platform a little larger than the one before."""
+    answer = holds(image, tag, image.rule.places[0].repository, at).answer
+    assert answer is not None
+    platforms = tuple(
+        PlatformFacts(
+            platform=each.platform,
+            digest=each.digest,
+            size=14_200_000 + 350_000 * number,
+            layers=6,
+            attached=("provenance (SLSA)", "SBOM (SPDX)"),
+        )
+        for number, each in enumerate(answer.platforms)
+    )
+    return Facts(
+        digest=answer.digest, platforms=platforms, read_at=at, attached=("signature (cosign)",)
+    )
 
 
 def _the_release(watch: RunningWatch) -> None:
