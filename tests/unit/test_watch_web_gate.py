@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.watch.values import Doubt, PlaceSeen, PlatformSeen, TagState
 from manyfest.watch.web.api.gate import Asked, judged
 from manyfest.watch.web.api.replies import Fault
 from manyfest.watch.web.api.values import Gate
+from tests.signing import Key
 from tests.unit.watch_openapi import described_answer
 from tests.unit.watch_web import (
     GHCR,
@@ -148,6 +150,18 @@ def test_a_place_that_was_not_looked_at_cannot_be_told_of() -> None:
 def test_a_platform_that_was_not_looked_for_cannot_be_told_of() -> None:
     told = cannot_tell(state("2.6.1", seen(HUB), seen(GHCR, ready=["linux/amd64"])))
     assert told == f"could not tell: linux/arm64 was not looked for in {GHCR} yet"
+
+
+def test_a_place_that_was_not_asked_for_a_signature_yet_cannot_be_told_of() -> None:
+    key = Key().public()
+    signed = replace(image(), signed_by=key)
+    hub = seen(HUB, signed_by=key.fingerprint)
+    with pytest.raises(Fault) as raised:
+        judged(signed, "2.6.1", state("2.6.1", hub, seen(GHCR)), Asked(), NOW)
+    assert raised.value.what == (f"could not tell: {GHCR} was not asked yet whether it is signed")
+
+    both = state("2.6.1", hub, seen(GHCR, signed_by=key.fingerprint))
+    assert judged(signed, "2.6.1", both, Asked(), NOW).ready
 
 
 def test_registries_that_differ_are_not_ready() -> None:

@@ -51,6 +51,7 @@ def judged(image: WatchedImage, tag: str, state: TagState | None, asked: Asked, 
     if image.paused_at is not None:
         raise _cannot_tell([f"{image.name} is paused since {written(image.paused_at)}"])
     found = _looked_at(tag, state, platforms, places)
+    found.unknown += _asked_otherwise(image, state, places)
     if not found.lacking and found.unknown:
         raise _cannot_tell(found.unknown)
     since = _since(state, asked, found)
@@ -98,6 +99,20 @@ def _places(rule: Rule, asked: Sequence[str]) -> tuple[str, ...]:
             raise Fault(422, f"{each[:200]} is no place of {rule.image}; {', '.join(watched)} are")
     originals = [each.repository for each in rule.places if not each.mirror]
     return tuple(dict.fromkeys(asked)) or tuple(originals or watched)
+
+
+def _asked_otherwise(
+    image: WatchedImage, state: TagState | None, places: Sequence[str]
+) -> list[str]:
+    """Those that answered last before this key was asked for."""
+    if image.signed_by is None or state is None:
+        return []
+    key = image.signed_by.fingerprint
+    return [
+        f"{each.place} was not asked yet whether it is signed"
+        for each in state.places
+        if each.place in places and each.digest and each.signed_by != key
+    ]
 
 
 def _looked_at(
