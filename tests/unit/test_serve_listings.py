@@ -236,6 +236,26 @@ def test_our_client_reads_every_page_of_tags(client: Client) -> None:
     assert set(repository(client).tags()) == {f"v{number}" for number in range(2500)}
 
 
+def test_nightly_builds_of_years_are_kept_and_paged(client: Client) -> None:
+    image = client.push_image("app", "v1")
+    entries = [
+        msgspec.structs.replace(
+            image.descriptor, annotations={"org.opencontainers.image.ref.name": f"n{number:05}"}
+        )
+        for number in range(20_000)
+    ]
+    layout = LayoutStore(client.root / "repositories/app/_oci")
+    layout.update(lambda index: msgspec.structs.replace(index, manifests=tuple(entries)))
+    assert client.push_manifest("app", "latest", image).status == 201
+    page = client.call("GET", "app/tags/list?n=2&last=n19998")
+    assert page.json() == {"name": "app", "tags": ["n19999"]}
+    assert client.call("DELETE", "app/manifests/n19999").status == 202
+    assert client.call("GET", "app/tags/list?n=2&last=n19998").json() == {"name": "app", "tags": []}
+    first = client.call("GET", "app/tags/list?n=2")
+    assert first.json() == {"name": "app", "tags": ["latest", "n00000"]}
+    assert first.headers.get("link") == '</v2/app/tags/list?n=2&last=n00000>; rel="next"'
+
+
 def test_our_client_reads_every_page_of_the_catalogue(client: Client) -> None:
     names = [f"team/app{number:04}" for number in range(1001)]
     for name in names:

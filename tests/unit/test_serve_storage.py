@@ -189,7 +189,7 @@ def test_tags_set_at_once_are_all_there(client: Client) -> None:
 def test_a_repository_that_is_full_of_tags_says_so_and_stays_whole(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manyfest.serve.tags.MAX_DESCRIPTORS", 2)
+    monkeypatch.setattr("manyfest.serve.tag_table.MAX_LAYOUT_ENTRIES", 2)
     image = client.push_image("app", "v1")
     client.push_manifest("app", "v2", image)
     answer = client.push_manifest("app", "v3", image)

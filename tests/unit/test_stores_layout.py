@@ -5,6 +5,7 @@ import multiprocessing
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from manyfest.errors import (
@@ -245,22 +246,66 @@ def test_two_blobs_of_one_size_are_told_apart(tmp_path: Path) -> None:
     assert one.digest == Digest.of(b"1")
 
 
-def test_a_layout_takes_no_more_names_than_can_be_read_again(tmp_path: Path) -> None:
+def names(of: Manifest, count: int) -> Index:
+    """An ``index.json`` with so many names of one image."""
+    entries = (
+        msgspec.structs.replace(
+            of.descriptor, annotations={"org.opencontainers.image.ref.name": f"v{number}"}
+        )
+        for number in range(count)
+    )
+    return Index(schema_version=2, manifests=tuple(entries))
+
+
+def test_a_layout_may_have_more_names_than_a_manifest_has_entries(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path)
     root = make(store, "image")
-    full = Index(
-        schema_version=2,
-        manifests=tuple(
-            Descriptor(
-                media_type=root.descriptor.media_type,
-                digest=root.descriptor.digest,
-                size=root.descriptor.size,
-                annotations={"org.opencontainers.image.ref.name": f"v{number}"},
-            )
-            for number in range(4096)
-        ),
-    )
-    store.update(lambda _: full)
-    with pytest.raises(StoreError, match="it has 4096 names and can have no more"):
+    store.update(lambda _: names(root, 20_000))
+    store.tag("another", content_of(root))
+    assert (tmp_path / "index.json").stat().st_size > 4 * 1024 * 1024
+    read = LayoutStore(tmp_path)
+    assert len(list(read.tags())) == 20_001
+    assert read.resolve("v19999").digest == root.descriptor.digest
+
+
+def test_a_layout_takes_no_more_names_than_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyfest.stores.layout.MAX_LAYOUT_ENTRIES", 3)
+    store = LayoutStore(tmp_path)
+    root = make(store, "image")
+    store.update(lambda _: names(root, 3))
+    with pytest.raises(StoreError, match="it has 3 names and can have no more"):
         store.tag("another", content_of(root))
-    assert store.resolve("v4095").digest == root.descriptor.digest
+    assert store.resolve("v2").digest == root.descriptor.digest
+
+
+def test_a_layout_takes_no_more_bytes_of_names_than_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyfest.stores.layout.MAX_LAYOUT_INDEX_SIZE", 1000)
+    store = LayoutStore(tmp_path)
+    root = make(store, "image")
+    store.update(lambda _: names(root, 3))
+    with pytest.raises(StoreError, match="more than the 1000 that are read"):
+        store.update(lambda _: names(root, 10))
+    assert store.resolve("v2").digest == root.descriptor.digest
+
+
+def test_an_index_json_of_too_many_bytes_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(LayoutStore(tmp_path), "image")
+    monkeypatch.setattr("manyfest.stores.top_file.MAX_LAYOUT_INDEX_SIZE", 100)
+    with pytest.raises(InvalidArchive, match="it is more than the 100 bytes allowed"):
+        list(LayoutStore(tmp_path).tags())
+
+
+def test_what_another_writer_put_between_two_names_is_kept(tmp_path: Path) -> None:
+    one, other = LayoutStore(tmp_path), LayoutStore(tmp_path)
+    root = make(one, "image")
+    for number in range(3):
+        one.tag(f"one{number}", content_of(root))
+        other.tag(f"other{number}", content_of(root))
+    wanted = {f"{who}{number}" for who in ("one", "other") for number in range(3)}
+    assert wanted <= set(LayoutStore(tmp_path).tags())

@@ -50,13 +50,13 @@ _USER_KEYS = frozenset({"annotations", "Labels", "ExposedPorts", "Volumes"})
 """Objects whose keys are the user's own."""
 
 
-def loads(raw: bytes, what: str) -> dict[str, Any]:
-    """The JSON object in ``raw``; ``what`` names it in errors.
+def loads(raw: bytes, what: str, *, largest: int = MAX_MANIFEST_SIZE) -> dict[str, Any]:
+    """The JSON object in ``raw``, of at most ``largest`` bytes; ``what`` names it in errors.
 
     Raises :class:`~manyfest.errors.InvalidManifest` for anything but one object within the
     limits, without duplicate keys.
     """
-    document = decode(raw, what, _object)
+    document = decode(raw, what, _object, largest=largest)
     if not isinstance(document, dict):
         raise InvalidManifest(f"{what} is not a JSON object")
     _check_case(document, what)
@@ -90,16 +90,20 @@ def dumps(value: object) -> bytes:
     return msgspec.json.encode(value, enc_hook=_encode)
 
 
-def decode(raw: bytes, what: str, make_object: Callable[[Members], object]) -> object:
+def decode(
+    raw: bytes,
+    what: str,
+    make_object: Callable[[Members], object],
+    *,
+    largest: int = MAX_MANIFEST_SIZE,
+) -> object:
     """The JSON value in ``raw``, each of whose objects ``make_object`` makes of its members.
 
     Raises :class:`~manyfest.errors.InvalidManifest` for more bytes than allowed and for what is
     not I-JSON (RFC 7493); duplicate keys are left to ``make_object``.
     """
-    if len(raw) > MAX_MANIFEST_SIZE:
-        raise InvalidManifest(
-            f"{what} is {len(raw)} bytes, more than the {MAX_MANIFEST_SIZE} allowed"
-        )
+    if len(raw) > largest:
+        raise InvalidManifest(f"{what} is {len(raw)} bytes, more than the {largest} allowed")
     value = _parse(raw, what, make_object)
     if b"\\u" in raw:
         _check_characters(value, what)

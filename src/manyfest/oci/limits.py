@@ -9,6 +9,13 @@ to accept at least 4 MiB ("Pushing Manifests"); nothing real comes near."""
 MAX_DESCRIPTORS = 4096
 """Entries of one index, or layers of one manifest."""
 
+MAX_LAYOUT_ENTRIES = 500_000
+"""Names in the ``index.json`` of a layout, which is a local file and no registry's answer. One of
+so many tags fits into :data:`MAX_LAYOUT_INDEX_SIZE`: an entry takes less than 450 bytes."""
+
+MAX_LAYOUT_INDEX_SIZE = 256 * 1024 * 1024
+"""Bytes of such a file."""
+
 MAX_INDEX_DEPTH = 8
 """Indexes within indexes."""
 

@@ -6,17 +6,28 @@ could disagree on what the bytes are. :mod:`manyfest.oci.validate` reports every
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from manyfest.errors import InvalidManifest
 from manyfest.oci import json
 from manyfest.oci.config import ImageConfig
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.limits import MAX_LAYOUT_ENTRIES, MAX_LAYOUT_INDEX_SIZE
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.mediatypes import IMAGES, INDEXES, MANIFESTS, OCI_INDEX, OCI_MANIFEST
 
-json.prepare(Image, Index, ImageConfig)
+
+class _Entries(Struct, frozen=True):
+    """The part of ``index.json`` that may be longer than in a manifest."""
+
+    manifests: Annotated[tuple[Descriptor, ...], Meta(max_length=MAX_LAYOUT_ENTRIES)] = ()
+
+
+json.prepare(Image, Index, ImageConfig, _Entries)
 
 _DOCKER_SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1"
 
@@ -39,6 +50,22 @@ def parse_manifest(raw: bytes, *, media_type: str = "", algorithm: str = "sha256
         body = json.convert(document, Image, "the manifest")
     digest = Digest.of(raw, algorithm)
     return Manifest(raw, Descriptor(media_type=actual, digest=digest, size=len(raw)), body)
+
+
+def parse_layout_index(raw: bytes) -> Manifest:
+    """The ``index.json`` of a layout: an index, with as many entries as a layout may have names.
+
+    Raises :class:`~manyfest.errors.InvalidManifest`.
+    """
+    what = "the index"
+    document = json.loads(raw, what, largest=MAX_LAYOUT_INDEX_SIZE)
+    actual = manifest_type(document, OCI_INDEX)
+    if actual not in INDEXES:
+        raise InvalidManifest("it is an image manifest, not an index")
+    entries = json.convert(document, _Entries, what).manifests
+    document["manifests"] = []
+    body = replace(json.convert(document, Index, what), manifests=entries)
+    return Manifest(raw, Descriptor.of(raw, actual), body)
 
 
 def parse_config(raw: bytes) -> ImageConfig:

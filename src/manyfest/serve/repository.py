@@ -36,7 +36,8 @@ from manyfest.serve.bodies import FilePart
 from manyfest.serve.errors import Refusal, unknown_manifest
 from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool, digests_in, sync_file, touch
-from manyfest.serve.tags import TagChange, TagList, Tags
+from manyfest.serve.tag_change import TagChange
+from manyfest.serve.tags import TagList, Tags
 from manyfest.stores.files import FolderLock, sync_folder
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.referrers import as_referrer
@@ -345,8 +346,10 @@ class Repository:
 
     def _is_listed(self, digest: Digest) -> bool:
         """Whether another tool put it into the layout: ``index.json`` leads to it."""
+        if not self.blob(digest).exists():
+            return False
         entry = next((each for each in self._listed() if each.digest == digest), None)
-        return entry is not None and entry.is_manifest and self.blob(digest).exists()
+        return entry is not None and entry.is_manifest
 
     def _listed(self) -> Iterator[Descriptor]:
         """Everything that ``index.json`` and the indexes in it lead to. Raises

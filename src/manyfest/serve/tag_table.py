@@ -1,22 +1,23 @@
-"""``index.json`` of thousands of tags, changed without going through all of them.
+"""``index.json`` of thousands of tags, changed without parsing and writing anew what stays.
 
-To parse and to write it anew takes longer than everything else in the push of a manifest. So its
-entries are kept as they are written, and a tag that is set replaces one of them.
+That takes longer than everything else in the push of a manifest. So its entries are kept as they
+are written, and a tag that is set replaces one of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from manyfest.oci import json
-from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.limits import MAX_LAYOUT_ENTRIES
 from manyfest.oci.manifest import Index
 from manyfest.oci.reference import is_tag
+from manyfest.serve.tag_change import TagChange
 from manyfest.stores.names import REF_NAME
 
 _LIST = b'"manifests":['
@@ -44,19 +45,24 @@ class TagTable(Struct, frozen=True):
         head, found, tail = json.dumps(replace(index, manifests=())).partition(_LIST)
         return cls(head + found, tail, entries, digests)
 
-    def with_tags(self, tags: Mapping[str, Descriptor]) -> TagTable:
-        """The table with these tags set."""
-        added = {tag: json.dumps(_named(entry, tag)) for tag, entry in tags.items()}
-        digests = {tag: entry.digest for tag, entry in tags.items()}
-        return replace(self, entries={**self.entries, **added}, digests={**self.digests, **digests})
+    def changed(self, changes: Sequence[TagChange]) -> TagTable:
+        """The table after all changes, one after the other."""
+        entries, digests = dict(self.entries), dict(self.digests)
+        for change in changes:
+            if change.removes is not None:
+                gone = [tag for tag, digest in digests.items() if change.removes(tag, digest)]
+                for tag in gone:
+                    del entries[tag], digests[tag]
+                continue
+            new = sum(tag not in entries for tag in change.tags)
+            change.refused = len(entries) + new > MAX_LAYOUT_ENTRIES
+            if change.refused:
+                continue
+            for tag, entry in change.tags.items():
+                entries[tag] = json.dumps(replace(entry, annotations={REF_NAME: tag}))
+                digests[tag] = entry.digest
+        return replace(self, entries=entries, digests=digests)
 
     def written(self) -> bytes:
         """``index.json``."""
         return self.head + b",".join(self.entries.values()) + self.tail
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-
-def _named(entry: Descriptor, tag: str) -> Descriptor:
-    return replace(entry, annotations={REF_NAME: tag})

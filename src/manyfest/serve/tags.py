@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Protocol, Self
+from typing import Protocol
 
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.limits import MAX_DESCRIPTORS
+from manyfest.oci.limits import MAX_LAYOUT_ENTRIES
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.reference import is_tag
 from manyfest.serve.batches import Batches
-from manyfest.serve.errors import Refusal
+from manyfest.serve.tag_change import TagChange
 from manyfest.serve.tag_table import TagTable
 from manyfest.stores.layout import LayoutStore
-from manyfest.stores.names import named, parse_top, with_names, without_manifest
+from manyfest.stores.names import named, parse_top, with_names
 from manyfest.stores.top_file import Identity, NewTop
 
 
@@ -81,11 +81,11 @@ class Tags:
 
     def remove(self, tag: str) -> None:
         """Forget ``tag``."""
-        self._change(TagChange(removal=lambda index: _without_tag(index, tag)))
+        self._change(TagChange(removes=lambda name, _: name == tag))
 
     def remove_manifest(self, digest: Digest) -> None:
         """Forget every name of a manifest."""
-        self._change(TagChange(removal=lambda index: without_manifest(index, digest)))
+        self._change(TagChange(removes=lambda _, meant: meant == digest))
 
     def _current(self) -> _Written | None:
         """What this process wrote, if it is still there."""
@@ -113,8 +113,12 @@ class Tags:
         """Make all changes at the end of the block, if there are any. What is given must have been
         synced by then."""
         with self._layout.changing():
-            table = self._table_with(changes)
-            raw = self._anew(changes) if table is None else table.written()
+            before = self._table()
+            table = before.changed(changes) if before else None
+            if table is None:
+                raw = self._anew(changes)
+            else:
+                raw = None if table == before else table.written()
             if raw is None:
                 yield None
                 return
@@ -124,22 +128,16 @@ class Tags:
             if table is not None and new.identity is not None:
                 self._written = _Written(new.identity, table)
 
+    def _table(self) -> TagTable | None:
+        """The table of the tags as they are; ``None`` if other entries are among them."""
+        written = self._current()
+        return written.table if written else TagTable.of(self.read().index)
+
     def _anew(self, changes: Sequence[TagChange]) -> bytes | None:
+        """``index.json`` after all changes; ``None`` if it stays as it is."""
         before = self.read().index
         index = _changed(before, changes)
         return None if index == before else json.dumps(index)
-
-    def _table_with(self, changes: Sequence[TagChange]) -> TagTable | None:
-        """A table of the tags with those that are set; ``None`` if that is not possible."""
-        if any(change.removal is not None for change in changes):
-            return None
-        written = self._current()
-        table = written.table if written else TagTable.of(self.read().index)
-        if table is None:
-            return None
-        tags = {tag: entry for change in changes for tag, entry in change.tags.items()}
-        table = table.with_tags(tags)
-        return table if len(table) <= MAX_DESCRIPTORS else None
 
 
 class _Parsed(Struct, frozen=True, dict=True):
@@ -187,42 +185,16 @@ class _Written(Struct, frozen=True, dict=True):
         return sorted(self.by_name)
 
 
-class TagChange(Struct):
-    """Tags to set, refused if ``index.json`` would have more entries than a reader takes; or a
-    ``removal``."""
-
-    tags: Mapping[str, Descriptor] = {}
-    removal: Callable[[Index], Index] | None = None
-    refused: bool = False
-
-    @classmethod
-    def pointing(cls, tags: Sequence[str], manifest: Descriptor) -> Self:
-        """All of ``tags`` are to mean this manifest."""
-        entry = Descriptor(
-            media_type=manifest.media_type, digest=manifest.digest, size=manifest.size
-        )
-        return cls(tags=dict.fromkeys(tags, entry))
-
-    def check(self) -> None:
-        """Raises :class:`Refusal` if it was refused."""
-        if self.refused:
-            raise Refusal(
-                "DENIED", f"the repository has {MAX_DESCRIPTORS} tags and can have no more"
-            )
-
-
 def _changed(index: Index, changes: Sequence[TagChange]) -> Index:
     """``index`` after all changes, one after the other."""
     for change in changes:
-        if change.removal is not None:
-            index = change.removal(index)
+        if change.removes is not None:
+            kept = tuple(
+                entry for entry in index.manifests if not change.removes(named(entry), entry.digest)
+            )
+            index = replace(index, manifests=kept)
             continue
         changed = with_names(index, change.tags)
-        change.refused = len(changed.manifests) > MAX_DESCRIPTORS
+        change.refused = len(changed.manifests) > MAX_LAYOUT_ENTRIES
         index = index if change.refused else changed
     return index
-
-
-def _without_tag(index: Index, tag: str) -> Index:
-    kept = tuple(entry for entry in index.manifests if named(entry) != tag)
-    return msgspec.structs.replace(index, manifests=kept)

@@ -24,8 +24,8 @@ from manyfest.errors import (
 from manyfest.oci import json
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.oci.limits import MAX_DESCRIPTORS, MAX_MANIFEST_SIZE
-from manyfest.oci.manifest import Index
+from manyfest.oci.limits import MAX_LAYOUT_ENTRIES, MAX_LAYOUT_INDEX_SIZE, MAX_MANIFEST_SIZE
+from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import OCI_INDEX
 from manyfest.oci.parse import parse_manifest
 from manyfest.stores.archives.docker_names import names_of
@@ -162,16 +162,18 @@ class LayoutStore:
         :class:`~manyfest.errors.StoreError` rather than write what could not be read again.
         """
         with self.changing():
-            before = self.top.read_anew().index
+            before = self.top.read().index
             changed = change(before)
-            if len(changed.manifests) > MAX_DESCRIPTORS:
+            if len(changed.manifests) > MAX_LAYOUT_ENTRIES:
                 raise StoreError(
-                    f"it has {MAX_DESCRIPTORS} names and can have no more", where=self.label
+                    f"it has {MAX_LAYOUT_ENTRIES} names and can have no more", where=self.label
                 )
             if changed != before:
-                with self.replacing(json.dumps(changed)) as new:
+                top = Manifest.of_index(changed)
+                with self.replacing(top.raw) as new:
                     new.sync()
                     new.put_in_place()
+                self.top.remember(new.identity, top)
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -182,7 +184,14 @@ class LayoutStore:
 
     @contextmanager
     def replacing(self, raw: bytes) -> Iterator[NewTop]:
-        """What is to take the place of ``index.json``; it vanishes if it does not."""
+        """What is to take the place of ``index.json``; it vanishes if it does not. Raises
+        :class:`~manyfest.errors.StoreError` rather than write what could not be read again."""
+        if len(raw) > MAX_LAYOUT_INDEX_SIZE:
+            raise StoreError(
+                f"its index.json would have {len(raw)} bytes,"
+                f" more than the {MAX_LAYOUT_INDEX_SIZE} that are read",
+                where=self.label,
+            )
         with unnamed_file(self.path) as unnamed:
             unnamed.file.write(raw)
             yield NewTop(unnamed, self.path / "index.json", lasting=self._lasting)

@@ -17,7 +17,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.mediatypes import OCI_INDEX
-from manyfest.oci.parse import parse_manifest
+from manyfest.oci.parse import parse_layout_index, parse_manifest
 from manyfest.oci.reference import is_companion_tag
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -27,12 +27,9 @@ CONTAINERD_NAME = "io.containerd.image.name"
 def parse_top(raw: bytes, *, where: str) -> Manifest:
     """``index.json`` as an index. Raises :class:`~manyfest.errors.InvalidArchive`."""
     try:
-        top = parse_manifest(raw, media_type=OCI_INDEX)
+        return parse_layout_index(raw)
     except InvalidManifest as error:
         raise InvalidArchive(error.what, where=where) from None
-    if not isinstance(top.body, Index):
-        raise InvalidArchive("it is an image manifest, not an index", where=where)
-    return top
 
 
 def named(entry: Descriptor) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from manyfest.errors import InvalidArchive, NotFound
-from manyfest.oci.limits import MAX_MANIFEST_SIZE
+from manyfest.oci.limits import MAX_LAYOUT_INDEX_SIZE
 from manyfest.oci.manifest import Manifest
 from manyfest.stores.files import Unnamed, open_file, sync_folder
 from manyfest.stores.names import parse_top
@@ -56,6 +56,10 @@ class TopFile:
         self._known = None if is_young else _Known(identity, top)
         return top
 
+    def remember(self, identity: Identity | None, top: Manifest) -> None:
+        """What the file says that was just put there; without an ``identity`` it is read."""
+        self._known = None if identity is None else _Known(identity, top)
+
     def identity(self) -> Identity | None:
         """Of the file that is there now; ``None`` if there is none."""
         try:
@@ -67,13 +71,13 @@ class TopFile:
         try:
             with open_file(self._path) as file:
                 state = os.fstat(file.fileno())
-                raw = file.read(MAX_MANIFEST_SIZE + 1)
+                raw = file.read(MAX_LAYOUT_INDEX_SIZE + 1)
         except (FileNotFoundError, NotADirectoryError):
             raise NotFound("there is no OCI layout here", where=self._where) from None
         except OSError as error:
             raise self._invalid(f"cannot be read: {error.strerror}") from None
-        if len(raw) > MAX_MANIFEST_SIZE:
-            raise self._invalid(f"it is more than the {MAX_MANIFEST_SIZE} bytes allowed")
+        if len(raw) > MAX_LAYOUT_INDEX_SIZE:
+            raise self._invalid(f"it is more than the {MAX_LAYOUT_INDEX_SIZE} bytes allowed")
         return identity_of(state), raw
 
     def _invalid(self, what: str) -> InvalidArchive:
