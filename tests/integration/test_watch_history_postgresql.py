@@ -8,14 +8,15 @@ from collections.abc import Iterator
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from manyfest.errors import HistoryAway, HistoryInUse
 from manyfest.watch.history import database, tables
-from manyfest.watch.history.batch import Batch, Session, Token, User
+from manyfest.watch.history.batch import Batch, Session, Token, User, WasRead
 from manyfest.watch.history.history import History
 from manyfest.watch.history.migrate import VERSION_TABLE
-from manyfest.watch.values import Event, Sample
+from manyfest.watch.values import Change, Event, Facts, Sample
 from tests.chaos.history import batch, kill_server, kill_writers, look
 from tests.histories import amount, asked_of, change, event, notice, outage, state
 from tests.lost_answers import way_to
@@ -60,6 +61,20 @@ def test_what_is_known_of_tags_is_there_after_it_was_closed(url: str) -> None:
         history.record(Batch(changes=(change("2.6.0", at=10.0), change("2.6.1", at=20.0))))
     with History.open(url) as history:
         assert history.states() == [state("2.6.0", at=10.0), state("2.6.1", at=20.0)]
+
+
+def test_what_a_version_consists_of_is_forgotten_with_it(url: str) -> None:
+    known = Facts(digest=state("2.6.1", at=1.0).digest, platforms=(), read_at=1.0)
+    with History.open(url) as history:
+        history.record(Batch(facts=(known,), changes=(change("2.6.1", at=1.0),)))
+        history.record(Batch(facts=(replace(known, is_last=True),)))
+        history.forget(before=9.0)
+        assert history.facts_read() == [WasRead(known.digest, 1.0, is_last=True)]
+
+        gone = replace(state("2.6.1", at=2.0), digest="", first_seen=None, complete_at=None)
+        history.record(Batch(changes=(Change(state=gone),)))
+        history.forget(before=9.0)
+        assert history.facts_read() == []
 
 
 def test_tags_sort_as_versions_whatever_the_order_of_the_databases_language(url: str) -> None:

@@ -10,10 +10,19 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from manyfest.watch.history.history import History
-from manyfest.watch.history.read import api, events, held, incidents, lags, registries, versions
+from manyfest.watch.history.read import (
+    api,
+    events,
+    facts,
+    held,
+    incidents,
+    lags,
+    registries,
+    versions,
+)
 from manyfest.watch.history.read.api import About
 from manyfest.watch.history.read.events import Filter, Mark
-from tests.histories import asked_of
+from tests.histories import asked_of, state
 
 _MARK = Mark(5.0, 7)
 
@@ -22,6 +31,7 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "older versions": lambda it: versions.older(it, "app", "1", 10),
     "newer versions": lambda it: versions.newer(it, "app", "1", 10),
     "one version": lambda it: versions.version(it, "app", "1.0.0"),
+    "what a version consists of": lambda it: facts.facts_of(it, state("1.0.0", at=1.0)),
     "counts": versions.counts,
     "counts of an image": lambda it: versions.counts_of(it, "app"),
     "versions for programs": lambda it: api.versions(it, "app", 10, below="1"),
