@@ -161,6 +161,37 @@ def test_what_the_first_look_finds_was_there_and_what_a_later_one_finds_is_new()
     ]
 
 
+def test_an_old_version_that_is_watched_once_a_newer_one_is_gone_is_not_new() -> None:
+    hub = Repositories(HUB)
+    for tag in ("1.0.0", "1.1.0", "1.2.0", "1.3.0"):
+        release(hub.stores[HUB], tag, *WANTED)
+
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: told.of("1.3.0"))
+        hub.stores[HUB].untag("1.3.0")
+        told.until(lambda: told.of("1.0.0"))
+
+    assert told.found == [
+        ("app", frozenset({"1.1.0", "1.2.0", "1.3.0"}), True),
+        ("app", frozenset({"1.0.0"}), True),
+    ]
+
+
+def test_another_choice_of_tags_makes_nothing_new() -> None:
+    hub = Repositories(HUB)
+    for tag in ("1.0.0", "1.1.0", "2.0.0"):
+        release(hub.stores[HUB], tag, *WANTED)
+
+    with polling(hub, watched(tags=TagChoice(versions="1", newest=1))) as (poller, told):
+        told.until(lambda: told.of("1.1.0"))
+        poller.watch([watched(tags=TagChoice(versions="*", newest=5))])
+        told.until(lambda: told.of("2.0.0") and told.of("1.0.0"))
+        release(hub.stores[HUB], "2.0.1", *WANTED)
+        told.until(lambda: told.of("2.0.1"))
+
+    assert {tag for _, tags, was_there in told.found for tag in tags if not was_there} == {"2.0.1"}
+
+
 def test_named_tags_may_have_been_there_for_years() -> None:
     hub = Repositories(HUB)
 
@@ -258,8 +289,8 @@ def test_a_hint_at_what_is_not_watched_does_nothing() -> None:
 
     with polling(hub, watched(every=3600.0)) as (poller, told):
         told.until(lambda: hub.stores[HUB].asked)
-        assert poller.hint(HUB, "edge")
-        assert poller.hint(HUB, "../../etc")
+        assert not poller.hint(HUB, "edge")
+        assert not poller.hint(HUB, "../../etc")
         release(hub.stores[HUB], "2.6.1", *WANTED)
         assert poller.hint(HUB, "")
         told.until(lambda: told.of("2.6.1"))

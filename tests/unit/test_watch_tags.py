@@ -95,6 +95,56 @@ def test_one_that_comes_back_meanwhile_stays() -> None:
     assert tags.watched == {"2.6.0"}
 
 
+def test_new_is_what_the_list_before_did_not_have() -> None:
+    tags = watched()
+    assert tags.list(HUB, ["2.5.0", "2.6.0"]) == set()
+    assert tags.list(HUB, ["2.5.0", "2.6.0", "2.6.1", "edge"]) == {"2.6.1", "edge"}
+    assert tags.list(HUB, ["2.5.0", "2.6.0", "2.6.1", "edge"]) == set()
+
+
+def test_what_another_repository_had_already_is_not_new() -> None:
+    tags = watched()
+    tags.list(HUB, ["2.6.0"])
+    tags.list(GHCR, [])
+
+    assert tags.list(GHCR, ["2.6.0"]) == set()
+
+
+def test_an_old_version_that_makes_up_for_a_newer_one_is_not_new() -> None:
+    tags = watched()
+    tags.list(HUB, ["2.5.0", "2.6.0", "2.6.1"])
+
+    assert tags.list(HUB, ["2.5.0", "2.6.0"]) == set()
+    assert tags.watched == {"2.5.0", "2.6.0"}
+
+
+def test_after_a_start_anew_new_is_what_is_above_the_oldest_that_is_known() -> None:
+    tags = watched("0.1.0")
+    for known in ("0.1.0", "2.5.0", "2.6.0", "latest"):
+        tags.recall(HUB, known)
+
+    listed = ["0.1.0", "2.4.0", "2.5.0", "2.5.1", "2.6.0", "2.6.1", "latest"]
+    assert tags.list(HUB, listed) == {"2.5.1", "2.6.0", "2.6.1"}
+    assert tags.list(GHCR, [*listed, "2.7.0"]) == set()
+
+
+def test_of_tags_of_which_nothing_is_known_none_is_new() -> None:
+    tags = watched("latest")
+    tags.recall(HUB, "latest")
+
+    assert tags.list(HUB, ["2.6.0", "latest"]) == set()
+
+
+def test_a_wider_choice_makes_nothing_new() -> None:
+    before, wider = watched(), WatchedTags(TagChoice(versions="*", newest=4), settle=60.0)
+    before.list(HUB, ["2.4.0", "2.5.0", "2.6.0"])
+    before.list(GHCR, ["2.6.1"])
+    wider.inherit(before, {HUB})
+
+    assert wider.watched == {"2.4.0", "2.5.0", "2.6.0"}
+    assert wider.list(HUB, ["2.4.0", "2.5.0", "2.6.0", "2.6.2"]) == {"2.6.2"}
+
+
 def test_a_hint_admits_what_would_be_chosen_and_nothing_else() -> None:
     tags = watched()
     tags.list(HUB, ["2.5.0", "2.6.0"])

@@ -51,8 +51,8 @@ class Service(Protocol):
         ...
 
     def hint(self, repository: str, tag: str) -> bool:
-        """Look at ``tag`` soon, before what is due; an empty one means: at the list of tags. Says
-        whether ``repository`` (``ghcr.io/gotify/server``) is watched. Does not wait."""
+        """Look at ``tag`` of ``repository`` (``ghcr.io/gotify/server``) soon, before what is due;
+        an empty one means: at the list of tags. Says whether that is watched. Does not wait."""
         ...
 
     def add(self, asked: Mapping[str, object]) -> WatchedImage:

@@ -51,9 +51,18 @@ class PolledImage:
             for place in asked.rule.places
         }
         self.followed: set[str] = set()
-        self.listed: set[str] = set()
         self.new: set[str] = set()
         self.checked: dict[Look, float] = {}
+
+    def inherit(self, before: PolledImage) -> None:
+        """Take over what was listed while the same image was watched in another way: that does not
+        become new by it."""
+        self.tags.inherit(before.tags, self.places)
+
+    def is_new(self, tag: str) -> bool:
+        """Whether a tag of which somebody says that it is there came while the image was
+        watched."""
+        return any(self.tags.is_new(place, tag) for place in self.places)
 
     def looks(self, tag: str = "") -> list[Look]:
         """The looks at a tag, or at the list of tags, one in each place."""

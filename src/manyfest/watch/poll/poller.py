@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from random import random
 from typing import Protocol
 
@@ -117,12 +117,13 @@ class Poller:
             self._rules = {each.host: each for each in registries}
             for registry, lane in self._lanes.items():
                 lane.limit(self._budget(registry), self._timer())
-            for name in [*self._images]:
-                if active.get(name) != self._images[name].asked:
-                    self._drop(name)
+            others = [name for name, each in self._images.items() if active.get(name) != each.asked]
+            before = {name: self._drop(name) for name in others}
             new = {name: each for name, each in active.items() if name not in self._images}
             for name, asked in new.items():
                 self._images[name] = PolledImage(asked, self._repositories)
+                if name in before:
+                    self._images[name].inherit(before[name])
             known = [state for state in states if state.image in new]
             for name in new:
                 self._begin(self._images[name], [each for each in known if each.image == name])
@@ -130,16 +131,16 @@ class Poller:
 
     def hint(self, repository: str, tag: str) -> bool:
         """Look at ``tag``, or at the list of tags, at once, wherever the image should be. Says
-        whether the repository is watched."""
+        whether that is watched."""
         known = False
         with self._changed:
             for image in self._images.values():
                 if repository not in image.places:
                     continue
-                known = True
                 if tag and not (is_tag(tag) and image.tags.admit(tag)):
                     continue  # one that is not watched
-                self._follow(image, is_new=bool(image.listed))
+                known = True
+                self._follow(image, {tag} if image.is_new(tag) else set())
                 for look in image.looks(tag):
                     self._lane(look).hint(look, self._timer())
             self._changed.notify_all()
@@ -307,9 +308,7 @@ class Poller:
             return outcome_of(error), every, _DOUBTFUL
         with self._changed:
             if self._images.get(look.image) is image:
-                image.tags.list(look.repository, tags)
-                self._follow(image, is_new=look.repository in image.listed)
-                image.listed.add(look.repository)
+                self._follow(image, image.tags.list(look.repository, tags))
                 self._changed.notify_all()
         return "answered", every, _LIST
 
@@ -356,26 +355,26 @@ class Poller:
                     image.places[seen.place].recall(state.tag, seen)
                     is_there = bool(seen.digest)
                     if seen.answered_at is not None:
-                        image.listed.add(seen.place)
+                        image.tags.recall(seen.place, state.tag)
                     image.tags.see(seen.place, state.tag, is_there=is_there, at=self._timer())
                     waits[look] = image.asked.every - (self._clock() - (seen.answered_at or 0.0))
         if image.asked.tags.versions or image.asked.tags.match:
             for look in image.looks():
                 self._lane(look).plan(look, self._timer(), _LIST)
-        self._follow(image, waits)
+        self._follow(image, waits=waits)
 
     def _follow(
-        self, image: PolledImage, waits: Mapping[Look, float] = {}, *, is_new: bool = False
+        self, image: PolledImage, new: Set[str] = frozenset(), *, waits: Mapping[Look, float] = {}
     ) -> None:
-        """Plan looks at the tags that are watched by now, and drop those that are not any more.
-        ``waits`` are the seconds that some can wait; ``is_new`` says that those that are found now
-        were not there when the watch looked last."""
+        """Plan looks at the tags that are watched by now, and drop those that are not any more. Of
+        those that are found now, the ``new`` ones were not there when the watch looked last.
+        ``waits`` are the seconds that some can wait."""
         watched = image.tags.watched
         found = watched - image.followed
-        if is_new:
-            image.new |= found
-        if found:
-            self._told.find(image.asked.name, found, was_there=not is_new)
+        image.new |= found & new
+        for tags, was_there in ((found - new, True), (found & new, False)):
+            if tags:
+                self._told.find(image.asked.name, tags, was_there=was_there)
         for tag in image.followed - watched:
             for look in image.looks(tag):
                 self._lane(look).drop(look)
@@ -390,12 +389,13 @@ class Poller:
                 image.checked[look] = now - self._jitter() * RECHECK
         image.followed = set(watched)
 
-    def _drop(self, name: str) -> None:
+    def _drop(self, name: str) -> PolledImage:
         """Look at an image no more."""
         image = self._images.pop(name)
         for tag in ("", *image.followed):
             for look in image.looks(tag):
                 self._lane(look).drop(look)
+        return image
 
     def _lane(self, look: Look) -> Lane:
         registry = _registry(look.repository)

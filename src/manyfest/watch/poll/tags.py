@@ -2,11 +2,14 @@
 
 A list only adds: one that is suddenly empty, or that cannot be had, takes nothing away. A tag that
 is gone from the lists is watched until it is seen not to be there, for long enough to be believed.
+
+New is what a list has and the one before did not have. An old tag that is watched from now on, for
+a newer one is gone or more are asked for, is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from manyfest.watch.config.values import TagChoice
 from manyfest.watch.history.rank import rank
@@ -22,6 +25,7 @@ class WatchedTags:
         self._gone: dict[str, float] = {}
         self._listed: dict[str, frozenset[str]] = {}
         self._holders: dict[str, frozenset[str]] = {}
+        self._oldest: dict[str, str] = {}
         self._watched: frozenset[str] | None = None
 
     @property
@@ -31,12 +35,37 @@ class WatchedTags:
             self._watched = frozenset(choose(self._choice, self._known()))
         return self._watched
 
-    def list(self, repository: str, tags: Iterable[str]) -> None:
-        """A repository lists these, and no others any more."""
-        now = frozenset(tags)
-        if now != self._listed.get(repository):
-            self._listed[repository] = now
-            self._watched = None
+    def inherit(self, before: WatchedTags, repositories: Container[str]) -> None:
+        """Take over what these repositories listed while the image was watched in another way."""
+        listed = before._listed.items()
+        self._listed = {name: tags for name, tags in listed if name in repositories}
+        self._watched = None
+
+    def recall(self, repository: str, tag: str) -> None:
+        """The history knows what the repository answered for a tag that is described."""
+        if tag not in self._choice.names and tag in choose(self._choice, [tag]):
+            self._oldest[repository] = min(self._oldest.get(repository, rank(tag)), rank(tag))
+
+    def list(self, repository: str, tags: Iterable[str]) -> frozenset[str]:
+        """A repository lists these, and no others any more. Gives those that are new."""
+        now, before = frozenset(tags), self._listed.get(repository)
+        if now == before:
+            return frozenset()
+        added = now - before if before else now
+        new = frozenset(tag for tag in added if self.is_new(repository, tag))
+        self._listed[repository] = now
+        self._watched = None
+        return new
+
+    def is_new(self, repository: str, tag: str) -> bool:
+        """Whether a tag that the repository has by now came while it was watched. If it was not
+        listed before, that is what is above the oldest that the history knows."""
+        if self._is_listed(tag):
+            return False
+        if repository in self._listed:
+            return True
+        oldest = self._oldest.get(repository)
+        return oldest is not None and rank(tag) > oldest
 
     def see(self, repository: str, tag: str, *, is_there: bool, at: float) -> None:
         """A repository was asked for a tag, and answered ``at`` this moment, in seconds."""
