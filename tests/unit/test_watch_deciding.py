@@ -29,13 +29,14 @@ PATIENCE = 20.0
 US = Recipient(name="us", address=address("json://a.example.org", {}))
 
 
-def image(*, soak: float = 0.0) -> WatchedImage:
+def image(*, soak: float = 0.0, late: float = 0.0) -> WatchedImage:
     """One in one place."""
     rule = Rule(
         image="app",
         places=(Place(repository=PLACE),),
         platforms=("linux/amd64",),
         soak=soak,
+        late=late,
         settle=0.0,
     )
     return WatchedImage(rule=rule, tags=TagChoice(versions="*"), every=60.0, notify=("us",))
@@ -202,6 +203,40 @@ def test_how_registries_do_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             "hub",
             "no answer",
         )
+
+
+def test_what_was_wrong_ends_once_nobody_watches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyfest.watch.deciding._SAMPLES_EVERY", 0.05)
+    with running(tmp_path / "watch.db") as part:
+        for _ in range(4):
+            sample = Sample(registry="hub.example.org", at=part.now, seconds=0.1, why="no answer")
+            part.decider.note(sample)
+            part.until(part.history.registry_states)
+            part.now += 60
+        part.until(part.history.open_incidents)
+        part.decider.use([], [])
+        part.until(lambda: not part.history.open_incidents())
+
+        (state,) = part.history.registry_states()
+        assert (state.down_since, state.failing_since) == (None, None)
+        with part.history.reading() as connection:
+            rows = connection.exec_driver_sql("SELECT ended, cause FROM incidents").all()
+        assert [tuple(row) for row in rows] == [(part.now, "no answer; it is not watched any more")]
+
+
+def test_a_version_that_is_not_watched_any_more_is_late_no_more(tmp_path: Path) -> None:
+    with running(tmp_path / "watch.db", image(late=5.0)) as part:
+        part.decider.find("app", ["1"], was_there=False)
+        part.see("1", ready=False)
+        part.until(lambda: part.kinds() == ["appeared"])
+        part.now += 6
+        part.see("1", ready=False)
+        part.until(part.history.open_incidents)
+        part.decider.leave("app", ["1"])
+
+        part.until(lambda: not part.history.open_incidents())
 
 
 class Away(History):

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manyfest.watch.health.incidents import follow
-from manyfest.watch.values import Event, Incident, Kind
+from manyfest.watch.health.incidents import follow, unwatched
+from manyfest.watch.values import Event, Incident, Kind, Place, Rule
 
 MIRROR = "mirror.example/gotify/server"
 
@@ -136,3 +136,27 @@ def test_it_is_the_same_in_one_go_and_in_two(events: list[Event], count: int) ->
 
 def shown(incidents: list[Incident] | tuple[Incident, ...]) -> list[tuple[str, str]]:
     return sorted((each.kind, each.place) for each in incidents)
+
+
+def test_what_is_about_nothing_that_is_watched_ends_and_says_so() -> None:
+    watched = Rule(
+        image="gotify/server", places=(Place(repository=MIRROR),), platforms=("linux/amd64",)
+    )
+    registry = Incident(kind="unreachable", began=5.0, cause="down", registry="ghcr.io")
+    mirrors = Incident(kind="unreachable", began=5.0, cause="down", registry="mirror.example")
+    late, elsewhere = incident("late", 7.0, MIRROR), incident("late", 7.0, "quay.io/gotify/server")
+    standing = [registry, mirrors, late, elsewhere]
+
+    closed = unwatched(standing, {"gotify/server": watched}, (), 90.0)
+
+    assert [(each.registry or each.place, each.ended) for each in closed] == [
+        ("ghcr.io", 90.0),
+        ("quay.io/gotify/server", 90.0),
+    ]
+    assert {each.cause for each in closed} == {
+        "down; it is not watched any more",
+        "why; it is not watched any more",
+    }
+    assert len(unwatched(standing, {}, (), 90.0)) == 4
+    left = {("gotify/server", "2.6.1")}
+    assert unwatched([late], {"gotify/server": watched}, left, 90.0)[0].ended == 90.0

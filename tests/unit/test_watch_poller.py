@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.check.readiness import Readiness
 from manyfest.errors import (
@@ -65,6 +66,7 @@ class Told:
         self.found: list[tuple[str, frozenset[str], bool]] = []
         self.observed: list[Observation] = []
         self.learned: list[tuple[str, str, Facts]] = []
+        self.left: set[str] = set()
 
     def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
         with self.changed:
@@ -73,6 +75,11 @@ class Told:
     def observe(self, observation: Observation) -> None:
         with self.changed:
             self.observed.append(observation)
+            self.changed.notify_all()
+
+    def leave(self, image: str, tags: Collection[str]) -> None:
+        with self.changed:
+            self.left.update(tags)
             self.changed.notify_all()
 
     def learn(self, image: str, tag: str, facts: Facts) -> None:
@@ -175,6 +182,20 @@ def test_an_old_version_that_is_watched_once_a_newer_one_is_gone_is_not_new() ->
         ("app", frozenset({"1.1.0", "1.2.0", "1.3.0"}), True),
         ("app", frozenset({"1.0.0"}), True),
     ]
+
+
+def test_what_newer_versions_leave_no_room_for_is_left() -> None:
+    hub = Repositories(HUB)
+    for tag in ("1.0.0", "1.1.0", "1.2.0"):
+        release(hub.stores[HUB], tag, *WANTED)
+    rule = watched().rule
+    ancient = beginning(rule, "0.9.0", 0.0)
+    known = replace(ancient, places=(replace(ancient.places[0], digest="sha256:x"),))
+
+    with polling(hub, watched(), states=[known]) as (_, told):
+        told.until(lambda: told.left == {"0.9.0"})
+        release(hub.stores[HUB], "1.3.0", *WANTED)
+        told.until(lambda: told.left == {"0.9.0", "1.0.0"})
 
 
 def test_another_choice_of_tags_makes_nothing_new() -> None:

@@ -21,14 +21,12 @@ from msgspec.structs import replace
 from manyfest.errors import HistoryError
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.decide import beginning, decide, due
-from manyfest.watch.health.incidents import follow
-from manyfest.watch.health.registry import observe
-from manyfest.watch.health.values import RegistryState
+from manyfest.watch.health.following import Health
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.live import Live, News
 from manyfest.watch.notify.route import route
 from manyfest.watch.recipients import Recipient
-from manyfest.watch.values import Change, Event, Facts, Incident, Observation, Sample, TagState
+from manyfest.watch.values import Change, Facts, Observation, Rule, Sample, TagState
 from manyfest.watch.wording import subject, told
 
 if TYPE_CHECKING:
@@ -63,12 +61,23 @@ class Found(Struct, frozen=True):
     was_there: bool
 
 
+class Left(Struct, frozen=True):
+    """Tags that are not watched any more."""
+
+    image: str
+    tags: tuple[str, ...]
+
+
 class Learned(Struct, frozen=True):
     """What a version consists of."""
 
     image: str
     tag: str
     facts: Facts
+
+
+Finding: TypeAlias = Found | Left | Learned | Observation
+"""What a decider is told, in this order."""
 
 
 class Asks(Protocol):
@@ -84,6 +93,7 @@ class Audience(Struct, frozen=True):
 
     images: Mapping[str, WatchedImage]
     recipients: tuple[Recipient, ...]
+    rules: Mapping[str, Rule]
 
 
 class _Asked(Struct, frozen=True):
@@ -113,15 +123,15 @@ class Decider:
         self._wake = wake
         self._clock = clock
         self._changed = threading.Condition()
-        self._found: deque[Found | Learned | Observation] = deque()
+        self._found: deque[Finding] = deque()
         self._samples: list[Sample] = []
         self._samples_since = 0.0
-        self._audience = Audience({}, ())
+        self._audience = Audience({}, (), {})
+        self._is_new = False
         self._asks: Asks | None = None
         self._stopping = threading.Event()
         self._states: dict[Tag, TagState] = {}
-        self._registries: dict[str, RegistryState] = {}
-        self._incidents: list[Incident] = []
+        self._health = Health()
         self._dues: list[tuple[float, Tag]] = []
         self._due: dict[Tag, float] = {}
         self._asked: dict[Tag, _Asked] = {}
@@ -131,8 +141,7 @@ class Decider:
     def load(self) -> None:
         """Take what is known from the history. Raises :class:`~manyfest.errors.HistoryError`."""
         self._states = {(state.image, state.tag): state for state in self._history.states()}
-        self._registries = {each.registry: each for each in self._history.registry_states()}
-        self._incidents = self._history.open_incidents()
+        self._health.load(self._history.registry_states(), self._history.open_incidents())
 
     def states(self) -> tuple[TagState, ...]:
         """What is known of all tags."""
@@ -141,9 +150,11 @@ class Decider:
 
     def use(self, images: Iterable[WatchedImage], recipients: Iterable[Recipient]) -> None:
         """Decide by these rules, and tell these, from now on."""
-        audience = Audience({each.name: each for each in images}, tuple(recipients))
+        by_name = {each.name: each for each in images}
+        rules = {name: each.rule for name, each in by_name.items()}
+        audience = Audience(by_name, tuple(recipients), rules)
         with self._changed:
-            self._audience = audience
+            self._audience, self._is_new = audience, True
             for tag, state in self._states.items():
                 if tag[0] in audience.images:
                     self._plan(tag, state)
@@ -157,6 +168,12 @@ class Decider:
         """See :class:`~manyfest.watch.poll.poller.Told`."""
         with self._changed:
             self._found.append(Found(image, tuple(tags), was_there))
+            self._changed.notify_all()
+
+    def leave(self, image: str, tags: Collection[str]) -> None:
+        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        with self._changed:
+            self._found.append(Left(image, tuple(tags)))
             self._changed.notify_all()
 
     def learn(self, image: str, tag: str, facts: Facts) -> None:
@@ -195,14 +212,15 @@ class Decider:
         with self._changed:
             self._changed.notify_all()
 
-    def _take(self) -> tuple[list[Found | Learned | Observation], list[Sample]]:
+    def _take(self) -> tuple[list[Finding], list[Sample]]:
         """Wait for something to do."""
         with self._changed:
-            while not self._found and not self._stopping.is_set():
+            while not (self._found or self._is_new or self._stopping.is_set()):
                 wait = self._wait()
                 if wait is not None and wait <= 0:
                     break
                 self._changed.wait(wait)
+            self._is_new = False
             count = min(len(self._found), _AT_ONCE)
             found = [self._found.popleft() for _ in range(count)]
             samples: list[Sample] = []
@@ -219,7 +237,7 @@ class Decider:
             waits.append(self._samples_since + _SAMPLES_EVERY - time.monotonic())
         return min(waits, default=None)
 
-    def _work(self, found: Sequence[Found | Learned | Observation], samples: list[Sample]) -> None:
+    def _work(self, found: Sequence[Finding], samples: list[Sample]) -> None:
         """Decide what follows, keep it, and tell it."""
         now = self._clock()
         audience = self._audience
@@ -232,29 +250,31 @@ class Decider:
         changes = [change for change in decided if change is not None]
         worth = [each for each in changes if self._is_news(each, begun)]
         learned = [each for each in found if isinstance(each, Learned)]
-        registries, events = self._health(samples, now)
+        registries, events = self._health.registries(samples, now)
         happened = (*(event for each in worth for event in each.events), *events)
-        opened, closed = follow(self._incidents, happened)
+        left = {(each.image, tag) for each in found if isinstance(each, Left) for tag in each.tags}
+        wrong = self._health.incidents(happened, audience.rules, left, now)
         batch = Batch(
             changes=tuple(worth),
             events=events,
             notices=tuple(route(happened, audience.recipients, audience.images.values(), now)),
-            registries=tuple(registries),
+            registries=(*registries, *wrong.let_go),
             samples=tuple(samples),
-            opened=opened,
-            closed=closed,
+            opened=wrong.opened,
+            closed=wrong.closed,
             facts=tuple(each.facts for each in learned),
         )
-        if (worth or samples or events or learned) and not self._keep(batch):
+        if (worth or samples or learned or wrong.closed) and not self._keep(batch):
             return
-        self._learn(changes, batch)
+        self._health.keep(batch.registries, wrong)
+        self._learn(changes)
         self._tell(batch, learned)
         if self._asks is not None:
             for tag in self._unconfirmed(due_now, now):
                 self._asks.recheck(*tag)
 
     def _sorted(
-        self, found: Iterable[Found | Learned | Observation], audience: Audience, now: float
+        self, found: Iterable[Finding], audience: Audience, now: float
     ) -> tuple[dict[Tag, TagState], dict[Tag, list[Observation]]]:
         """The states of tags that are new, and the observations of each tag, in their order. What
         is not watched any more is left out."""
@@ -262,7 +282,7 @@ class Decider:
         observed: dict[Tag, list[Observation]] = {}
         for each in found:
             image = audience.images.get(each.image)
-            if image is None or isinstance(each, Learned):
+            if image is None or isinstance(each, Left | Learned):
                 continue
             if isinstance(each, Observation):
                 observed.setdefault((each.image, each.tag), []).append(each)
@@ -282,7 +302,7 @@ class Decider:
         now: float,
     ) -> Change | None:
         """What follows; ``None`` for a fault of our own, which is no reason to lose the rest."""
-        rule = audience.images[tag[0]].rule
+        rule = audience.rules[tag[0]]
         before = self._states.get(tag) or begun.get(tag)
         if before is None:
             before = beginning(rule, tag[1], now, was_there=True)
@@ -298,21 +318,6 @@ class Decider:
         if change.observations or change.events or tag in begun or tag not in self._states:
             return True
         return _apart_from_answers(change.state) != _apart_from_answers(self._states[tag])
-
-    def _health(
-        self, samples: Iterable[Sample], now: float
-    ) -> tuple[list[RegistryState], tuple[Event, ...]]:
-        by_registry: dict[str, list[Sample]] = {}
-        for sample in samples:
-            by_registry.setdefault(sample.registry, []).append(sample)
-        states: list[RegistryState] = []
-        events: list[Event] = []
-        for registry, each in by_registry.items():
-            before = self._registries.get(registry) or RegistryState(registry=registry)
-            state, happened = observe(before, each, now)
-            states.append(state)
-            events += happened
-        return states, tuple(events)
 
     def _keep(self, batch: Batch) -> bool:
         """Write the batch, however long that takes; says whether it was, before the watch ended."""
@@ -333,28 +338,25 @@ class Decider:
                 return False
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _learn(self, changes: Iterable[Change], batch: Batch) -> None:
+    def _learn(self, changes: Iterable[Change]) -> None:
         """Go on from what was kept."""
         with self._changed:
             for change in changes:
                 tag = change.state.image, change.state.tag
                 self._states[tag] = change.state
                 self._plan(tag, change.state)
-        self._registries.update({each.registry: each for each in batch.registries})
-        if batch.opened or batch.closed:
-            over = {_key(each) for each in batch.closed}
-            going_on = [each for each in self._incidents if _key(each) not in over]
-            self._incidents = going_on + [each for each in batch.opened if each.ended is None]
 
     def _tell(self, batch: Batch, learned: Iterable[Learned]) -> None:
         """Tell what was kept to those who look on, and to those who are to be told."""
         events = (*(event for each in batch.changes for event in each.events), *batch.events)
         for event in events:
             logger.info("%s %s", subject(event), told(event), extra={"event": event})
-        if batch.changes or batch.facts or events:
+        if batch.changes or batch.facts or batch.closed or events:
             tags = frozenset((each.state.image, each.state.tag) for each in batch.changes)
             tags |= {(each.image, each.tag) for each in learned}
+            tags |= {(each.image, each.tag) for each in batch.closed if each.image}
             registries = frozenset(event.registry for event in batch.events)
+            registries |= {each.registry for each in batch.closed if each.registry}
             self._live.publish(News(events=events, tags=tags, registries=registries))
         if batch.notices:
             self._wake()
@@ -403,8 +405,3 @@ class Decider:
 def _apart_from_answers(state: TagState) -> TagState:
     places = tuple(replace(each, answered_at=None) for each in state.places)
     return replace(state, places=places)
-
-
-def _key(incident: Incident) -> tuple[str, ...]:
-    it = incident
-    return it.kind, it.registry, it.image, it.tag, it.place

@@ -40,6 +40,11 @@ def observe(
     return state, tuple(events)
 
 
+def let_go(state: RegistryState) -> RegistryState:
+    """What is known of a registry that is not asked any more: not that it gives no answers."""
+    return _up(state)
+
+
 def _failed(state: RegistryState, sample: Sample, at: float) -> RegistryState:
     since = at if state.failing_since is None else state.failing_since
     failures = state.failures + 1

@@ -60,6 +60,10 @@ class Told(Protocol):
         there, as with all that the first look at a repository finds. It does not wait."""
         ...
 
+    def leave(self, image: str, tags: Collection[str]) -> None:
+        """These are not watched any more: others are newer, or they are gone. It does not wait."""
+        ...
+
     def observe(self, observation: Observation) -> None:
         """What a place said of a tag. It may make the thread that asked wait."""
         ...
@@ -344,9 +348,9 @@ class Poller:
             )
         )
 
-    def _begin(self, image: PolledImage, states: Iterable[TagState]) -> None:
+    def _begin(self, image: PolledImage, states: Collection[TagState]) -> None:
         """Plan the first looks at an image: at its lists, and at tags that are known for when they
-        would have been looked at."""
+        would have been looked at. Those of them that are not watched any more are left."""
         waits: dict[Look, float] = {}
         for state in states:
             for seen in state.places:
@@ -362,6 +366,9 @@ class Poller:
             for look in image.looks():
                 self._lane(look).plan(look, self._timer(), _LIST)
         self._follow(image, waits=waits)
+        left = {state.tag for state in states} - image.followed
+        if left:
+            self._told.leave(image.asked.name, left)
 
     def _follow(
         self, image: PolledImage, new: Set[str] = frozenset(), *, waits: Mapping[Look, float] = {}
@@ -375,7 +382,10 @@ class Poller:
         for tags, was_there in ((found - new, True), (found & new, False)):
             if tags:
                 self._told.find(image.asked.name, tags, was_there=was_there)
-        for tag in image.followed - watched:
+        left = image.followed - watched
+        if left:
+            self._told.leave(image.asked.name, left)
+        for tag in left:
             for look in image.looks(tag):
                 self._lane(look).drop(look)
                 image.places[look.repository].forget(tag)
