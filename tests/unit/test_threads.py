@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from manyfest.threads import batches, together, workers
+from manyfest.threads import Inline, batches, together, workers
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -64,3 +64,17 @@ def test_batches_are_taken_from_the_items_when_they_are_wanted() -> None:
     assert (next(found), taken) == ([0, 1], [0, 1])
     assert list(found) == [[2, 3], [4]]
     assert list(batches([], 2)) == []
+
+
+def test_what_is_done_inline_is_done_here_and_ends_with_what_fails() -> None:
+    done = list[tuple[int, threading.Thread]]()
+
+    def work(number: int) -> int:
+        done.append((number, threading.current_thread()))
+        return 6 // number
+
+    assert list(Inline().map(work, [1, 2])) == [6, 3]
+    with pytest.raises(ZeroDivisionError):
+        Inline().map(work, [3, 0, 4])
+    assert [number for number, _ in done] == [1, 2, 3, 0]
+    assert {thread for _, thread in done} == {threading.current_thread()}

@@ -130,6 +130,19 @@ def test_what_is_moved_to_must_be_signed_again() -> None:
     assert not seen.look("1").ready
 
 
+def test_what_is_not_watched_any_more_is_forgotten() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    sign(store, "1")
+    seen = seen_in(store)
+    seen.look("1")
+    seen.forget("1")
+    tag = next(name for name in store.names if name.startswith("sha256-"))
+    del store.names[tag]
+
+    assert not seen.look("1").ready
+
+
 def test_what_cannot_be_told_is_neither_signed_nor_unsigned() -> None:
     store = Asked()
     release(store, "1", *WANTED)
