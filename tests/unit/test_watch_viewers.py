@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from manyfest.errors import HistoryAway
@@ -347,6 +348,23 @@ def test_a_history_that_is_away_for_a_while(watch: Watch, monkeypatch: pytest.Mo
             monkeypatch.setattr(watch.history, "reading", reading)
             watch.live.publish(News(registries=frozenset({"ghcr.io"})))
             assert "All versions are complete" in str((await line.next())["fragments"]["banner"])
+
+    run(test)
+
+
+def test_who_may_see_it_no_longer_looks_on_no_longer(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "_ASK_AGAIN", 0.01)
+
+    async def test() -> None:
+        async with looking_on(create_app(watch)) as line, looking_on(create_app(watch)) as other:
+            await line.next()
+            await asyncio.sleep(0.03)
+            assert not line.ended.is_set()
+            watch.config = replace(watch.config, public=False)
+            await asyncio.wait_for(line.ended.wait(), SOON)
+            await asyncio.wait_for(other.ended.wait(), SOON)
 
     run(test)
 

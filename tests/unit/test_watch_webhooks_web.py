@@ -15,7 +15,7 @@ from manyfest.watch.config.values import Hook
 from manyfest.watch.webhooks.forms import MAX_SIZE
 from tests.distribution_events import PUSHED
 from tests.unit.test_watch_webhooks import DOCKER_HUB, GHCR_PACKAGE, SECRET, signature
-from tests.unit.watch_web import Client, Watch, client, service_of
+from tests.unit.watch_web import Client, Watch, client, service_of, token, user
 
 
 @pytest.fixture
@@ -103,3 +103,34 @@ def test_a_neighbour_may_call_us_by_any_name_there(hooked: Client) -> None:
         hooked.call("POST", f"/hooks/hub/{SECRET}", json.dumps(DOCKER_HUB).encode()).status == 202
     )
     assert hooked.get("/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("watch:8080", 200),
+        ("10.0.0.7:8080", 200),
+        ("[fd00::7]:8080", 200),
+        ("evil.example", 421),
+        ("", 421),
+    ],
+)
+def test_metrics_are_there_by_names_that_no_other_site_can_have(
+    hooked: Client, host: str, status: int
+) -> None:
+    hooked.host = host
+    watch = service_of(hooked)
+    watch.config = replace(watch.config, public=True)
+
+    assert hooked.get("/metrics").status == status
+    assert hooked.get("/").status == 421
+
+
+def test_metrics_are_there_by_any_name_for_who_shows_a_token(hooked: Client) -> None:
+    hooked.host = "watch.monitoring.example"
+    user(hooked)
+    shown = token(hooked)
+
+    assert hooked.get("/metrics", authorization=shown).status == 200
+    assert hooked.get("/metrics", authorization="Bearer mfw_nobodys").status == 401
+    assert hooked.get("/api/v1/images", authorization=shown).status == 421

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -45,7 +46,10 @@ class SecureHeaders:
 
 class KnownHosts:
     """Refuses requests for other names than ``hosts``, the page's own; all are taken if there are
-    none. So no other site can pass a private page off as its own by a name that it controls."""
+    none. So no other site can pass a private page off as its own by a name that it controls.
+
+    What machines ask for is theirs by other names too; see :func:`_is_for_machines`.
+    """
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
         self._app = app
@@ -53,19 +57,36 @@ class KnownHosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and self._hosts and not _is_for_machines(scope["path"]):
-            host = Headers(scope=scope).get("host", "")
-            if _name(host) not in self._hosts:
+        if scope["type"] == "http" and self._hosts:
+            headers = Headers(scope=scope)
+            name = _name(headers.get("host", ""))
+            if name not in self._hosts and not _is_for_machines(scope["path"], name, headers):
                 refusal = PlainTextResponse("This server has no such name.\n", status_code=421)
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-def _is_for_machines(path: str) -> bool:
-    """Whether it comes from a neighbour, by whatever name that has for us. Nothing there is for a
-    browser: webhooks prove themselves, and the others tell no more than that the watch is well."""
+def _is_for_machines(path: str, name: str, headers: Headers) -> bool:
+    """Whether it may come from a neighbour, by the name that it has for us.
+
+    Webhooks prove themselves, and the checks tell no more than that the watch is well. Metrics tell
+    what is watched: they are there for who shows a token, which is looked at then in any case, and
+    by a name that no other site can have, a network address or one without a dot.
+    """
+    if path == "/metrics":
+        return "authorization" in headers or _is_of_this_network(name)
     return path.startswith("/hooks/") or path in ("/healthz", "/readyz")
+
+
+def _is_of_this_network(name: str) -> bool:
+    if name and "." not in name:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _name(host: str) -> str:

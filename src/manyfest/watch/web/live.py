@@ -17,7 +17,7 @@ from contextlib import suppress
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from manyfest.errors import HistoryError
@@ -38,6 +38,8 @@ MOST_VIEWERS = 800
 """Fewer than the server takes connections: the others are for pages."""
 BACKLOG = 8
 """Messages that may wait for one viewer."""
+_ASK_AGAIN = 60.0
+"""Seconds after which it is asked again whether a viewer may look on: who signs out may not."""
 _BEAT = 20.0
 """Seconds without news after which a viewer is told that all is as it was."""
 _PAUSE = 0.5
@@ -92,12 +94,16 @@ class Viewers:
     """All who look on: an ASGI application, to be asked ``?page=PATH&since=VERSION``.
 
     ``build`` makes the page at a path; it is called in a thread, and may raise
-    :class:`~manyfest.watch.web.pages.view.NoSuchPage`. For one event loop.
+    :class:`~manyfest.watch.web.pages.view.NoSuchPage`. ``may_look`` says, in a thread too, whether
+    whoever asks may see pages. For one event loop.
     """
 
-    def __init__(self, service: Service, build: Callable[[str], Page]) -> None:
+    def __init__(
+        self, service: Service, build: Callable[[str], Page], may_look: Callable[[Request], bool]
+    ) -> None:
         self._service = service
         self._build = build
+        self._may_look = may_look
         self._rooms: dict[str, _Room] = {}
         self._following: asyncio.Task[None] | None = None
 
@@ -107,6 +113,9 @@ class Viewers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one viewer look on until it leaves, is let go, or the watch stops."""
         request = Request(scope)
+        if not await asyncio.to_thread(self._may_look, request):
+            await Response(status_code=403)(scope, receive, send)
+            return
         path = request.query_params.get("page", "")
         since = request.headers.get("last-event-id") or request.query_params.get("since", "")
         if len(self) >= MOST_VIEWERS:
@@ -125,9 +134,33 @@ class Viewers:
                 await PlainTextResponse("Nothing to see.\n", status)(scope, receive, send)
                 return
             viewer.give(_first(page, since, self._service))
-            await _stream(viewer, receive, send, self._service.clock)
+            await self._stream(viewer, request, receive, send)
         finally:
             self._leave(room, viewer)
+
+    async def _stream(self, viewer: Viewer, request: Request, receive: Receive, send: Send) -> None:
+        """Send what the viewer is given, until one side ends it."""
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        ends = [
+            asyncio.create_task(_send_all(viewer, send, self._service.clock)),
+            asyncio.create_task(_left(receive)),
+            asyncio.create_task(viewer.dropped.wait()),
+            asyncio.create_task(self._refused(request)),
+        ]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in ends:
+                each.cancel()
+            await asyncio.gather(*ends, return_exceptions=True)
+
+    async def _refused(self, request: Request) -> None:
+        """Return once who looks on may do so no longer."""
+        may_look = True
+        while may_look:
+            await asyncio.sleep(_ASK_AGAIN)
+            with suppress(HistoryError):  # while nobody knows, nothing new is shown either
+                may_look = await asyncio.to_thread(self._may_look, request)
 
     def _follow(self) -> None:
         """Begin to, if nobody looked on before. What happens from here on is heard of."""
@@ -239,22 +272,6 @@ def _beat(now: float) -> bytes:
 
 def _refreshed(now: float) -> dict[str, str]:
     return {"at": iso(now), "when": exact(now)}
-
-
-async def _stream(viewer: Viewer, receive: Receive, send: Send, clock: Callable[[], float]) -> None:
-    """Send what the viewer is given, until one side ends it."""
-    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-    ends = [
-        asyncio.create_task(_send_all(viewer, send, clock)),
-        asyncio.create_task(_left(receive)),
-        asyncio.create_task(viewer.dropped.wait()),
-    ]
-    try:
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in ends:
-            each.cancel()
-        await asyncio.gather(*ends, return_exceptions=True)
 
 
 async def _send_all(viewer: Viewer, send: Send, clock: Callable[[], float]) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Callable
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from manyfest.watch.service_api import Service
 from manyfest.watch.web.live import Viewers
@@ -34,23 +32,17 @@ _WORDS = {
 def routes(service: Service, may_read: MayRead) -> list[Route]:
     """All pages, and ``/live``, by which open ones follow what happens."""
     site = Site(service)
-    viewers = Viewers(service, site.live_page)
+    viewers = Viewers(service, site.live_page, may_read)
 
     def shown(request: Request) -> Response:
         if not may_read(request):
             return _to_sign_in(request)
         return _page(service, site, request)
 
-    async def look_on(scope: Scope, receive: Receive, send: Send) -> None:
-        if await run_in_threadpool(may_read, Request(scope)):
-            await viewers(scope, receive, send)
-        else:
-            await Response(status_code=403)(scope, receive, send)
-
     paths = [*WHOLE, *(f"{beginning}{anything('rest')}" for beginning in BELOW)]
     return [
         *(Route(path, shown, methods=["GET"]) for path in paths),
-        Route("/live", _Application(look_on), methods=["GET"]),
+        Route("/live", viewers, methods=["GET"]),
     ]
 
 
@@ -61,16 +53,6 @@ def fault_page(service: Service, status: int, why: str = "") -> Response:
     page = Page(title=title, state="", level="unknown", fragments=(body,), live=False)
     html = document(page, site=service.config.title, path="", now=service.clock())
     return HTMLResponse(html, status, {"cache-control": "no-store"})
-
-
-class _Application:
-    """Has Starlette take a function for an ASGI application, not for an endpoint."""
-
-    def __init__(self, function: Callable[[Scope, Receive, Send], object]) -> None:
-        self._function = function
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._function(scope, receive, send)  # type: ignore[misc]
 
 
 def _page(service: Service, site: Site, request: Request) -> Response:
