@@ -13,6 +13,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.reference import Name
+from manyfest.serve.policy import Policy
 from manyfest.serve.storage import Storage
 from manyfest.serve.upstream.cache import PullThrough
 from manyfest.serve.upstream.names import Upstream
@@ -134,14 +135,20 @@ class FakeOrigins:
 class Cache(Client):
     """A client of a pull-through registry in this process; ``clock`` is its time."""
 
-    def __init__(self, root: Path, *upstreams: str, quota: int | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *upstreams: str,
+        quota: int | None = None,
+        policy: Policy | None = None,
+    ) -> None:
         self.origins = FakeOrigins()
         self.clock = Clock()
         self.kept = Storage(root, quota=quota)
         named = [Upstream.parse(each) for each in upstreams or ("docker.io",)]
         self.content = PullThrough(self.kept, named, self.origins, clock=self.clock)
         self.content.prepare()
-        super().__init__(root, content=self.content)
+        super().__init__(root, content=self.content, policy=policy)
 
     @property
     def hub(self) -> FakeRepository:

@@ -99,3 +99,28 @@ def test_what_is_kept_is_shown_under_its_prefix() -> None:
     assert here.shown("docker.io/library/alpine") == "hub/library/alpine"
     assert here.shown("localhost_5000/app") == "mine/app"
     assert here.shown("ghcr.io/team/app") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("alpine", "library/alpine"),
+        ("library/alpine", "alpine"),
+        ("library", "library/library"),
+        ("library/team/app", ""),
+        ("team/app", ""),
+        ("ghcr/app", ""),
+        ("hub/alpine", "hub/library/alpine"),
+        ("hub/library/alpine", "hub/alpine"),
+        ("official/alpine", ""),
+    ],
+)
+def test_the_images_of_docker_hub_that_have_two_names(name: str, expected: str) -> None:
+    here = upstreams("docker.io", "ghcr=ghcr.io", "hub=docker.io", "official=docker.io/library")
+    assert here.other_name(name) == expected
+
+
+def test_a_name_that_means_something_else_is_no_other_name() -> None:
+    here = upstreams("docker.io", "library=ghcr.io")
+    assert here.other_name("alpine") == ""
+    assert here.other_name("library/alpine") == ""

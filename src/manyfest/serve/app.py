@@ -131,7 +131,7 @@ class Registry:
         if policy.gate is None:
             call = Call(self.content, request, route, self._read_only)
         else:
-            visitor = await policy.gate.admit(request, route)
+            visitor = await policy.gate.admit(request, route, self.content.other_name(route.name))
             call = Call(self.content, request, route, self._read_only, visitor)
         if route.endpoint not in _UPLOADS or request.method not in _SENDING:
             return await handler(call)

@@ -133,6 +133,11 @@ class Content(Protocol):
         """
         ...
 
+    def other_name(self, name: str) -> str:
+        """A second name of the repository, under which it takes the same rights; empty if it has
+        none."""
+        ...
+
 
 def content_at(
     paths: Sequence[Path], *, quota: int | None = None, largest: int | None = None

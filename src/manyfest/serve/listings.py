@@ -49,8 +49,12 @@ async def list_repositories(call: Call) -> Response:
 async def readable_names(call: Call) -> list[str]:
     """The repositories that the visitor may read."""
 
+    def may_see(name: str) -> bool:
+        other = call.content.other_name(name)
+        return call.visitor.may_see(name) and (not other or call.visitor.may_see(other))
+
     def find() -> list[str]:
-        return [name for name in call.content.names() if call.visitor.may_see(name)]
+        return [name for name in call.content.names() if may_see(name)]
 
     return await asyncio.to_thread(find)
 

@@ -90,6 +90,10 @@ class Sources:
         """The name as it is: whichever registry it was in, it is here under this name."""
         return name
 
+    def other_name(self, name: str) -> str:  # noqa: ARG002 - an image has one repository
+        """Empty: each repository has one name."""
+        return ""
+
     def tidy(self) -> None:
         """Nothing is left behind here."""
 

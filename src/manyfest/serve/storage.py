@@ -105,6 +105,10 @@ class Storage:
         """The name as it is: whoever asks for a registry's repository here means this one."""
         return name
 
+    def other_name(self, name: str) -> str:  # noqa: ARG002 - a folder has one name
+        """Empty: each repository has one name."""
+        return ""
+
     def tidy(self) -> None:
         """Remove the uploads that were given up."""
         self.uploads.remove_stale()

@@ -74,9 +74,10 @@ class Gate:
         """End what was begun."""
         self._passwords.close()
 
-    async def admit(self, request: Request, route: Route) -> Known:
-        """Who sends this. Raises :class:`~manyfest.serve.errors.Refusal`: 401 if logging in may
-        help, 403 if it did not, 429."""
+    async def admit(self, request: Request, route: Route, other_name: str = "") -> Known:
+        """Who sends this. If the repository has an ``other_name``, the right must be had under that
+        too. Raises :class:`~manyfest.serve.errors.Refusal`: 401 if logging in may help, 403 if it
+        did not, 429."""
         if request.header("sec-fetch-site") in _FROM_ELSEWHERE and request.method not in _READING:
             # A browser adds a password that it knows to what any page has it send.
             raise Refusal("DENIED", "this was sent by a page from elsewhere")
@@ -88,6 +89,10 @@ class Gate:
             self._admit_to_list(visitor, request, route)
         elif route.endpoint != "token":
             self._admit_to_repository(visitor, request, route)
+            if other_name and not visitor.has(
+                right_for(route.endpoint, request.method), other_name
+            ):
+                raise self._refusal(visitor, request, route, other_name)
         return visitor
 
     def _admit_to_list(self, visitor: Known, request: Request, route: Route) -> None:
@@ -104,7 +109,7 @@ class Gate:
     def _admit_to_repository(self, visitor: Known, request: Request, route: Route) -> None:
         right = right_for(route.endpoint, request.method)
         if not visitor.may(right, route.name):
-            raise self._refusal(visitor, right, request, route)
+            raise self._refusal(visitor, request, route, route.name)
         source = _mounted_from(request, route)
         if source and visitor.has("read", source) and not visitor.may("read", source):
             raise self.ask(request, route, f"the token is not for {source}", _TOO_LITTLE)
@@ -152,13 +157,14 @@ class Gate:
         user = self.users.get(claims.sub)
         return claims if user is not None and user.stamp == claims.stamp else None
 
-    def _refusal(self, visitor: Known, right: Right, request: Request, route: Route) -> Refusal:
+    def _refusal(self, visitor: Known, request: Request, route: Route, name: str) -> Refusal:
         """Another token may help, or logging in; or nothing does."""
-        doing = f"{right} {route.name}"
+        right = right_for(route.endpoint, request.method)
+        doing = f"{right} {name}"
         if visitor.name == NOBODY:
             fault = _TOO_LITTLE if visitor.claims else ""
             return self.ask(request, route, f"log in to {doing}", fault)
-        if visitor.claims is not None and visitor.has(right, route.name):
+        if visitor.claims is not None and visitor.has(right, name):
             return self.ask(request, route, f"the token is not for this: {doing}", _TOO_LITTLE)
         return Refusal("DENIED", f"{visitor.name} may not {doing}")
 

@@ -96,6 +96,10 @@ class PullThrough:
             raise Refusal("NAME_UNKNOWN", f"{registry[:100]}/{name} cannot be had here")
         return found
 
+    def other_name(self, name: str) -> str:
+        """See :meth:`~manyfest.serve.content.Content.other_name`."""
+        return self._upstreams.other_name(name)
+
     def tidy(self) -> None:
         """Clear what was given up."""
         self.storage.tidy()

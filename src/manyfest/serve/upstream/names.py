@@ -54,6 +54,18 @@ class Upstream(Struct, frozen=True):
         """The repository that is called so below the prefix."""
         return Name(self.registry, own_name(self.registry, _below(self.path, name)))
 
+    def other_name(self, name: str) -> str:
+        """The second name that the repository has which is called so below the prefix: Docker
+        Hub's images without a user have one with ``library`` and one without. Empty as a rule."""
+        if self.registry != DOCKER_HUB or self.path:
+            return ""
+        whole = own_name(self.registry, name)
+        if whole != name:
+            return _below(self.prefix, whole)
+        short = name.removeprefix("library/")
+        is_other = short != name and own_name(self.registry, short) == name
+        return _below(self.prefix, short) if is_other else ""
+
     def local(self, repository: str) -> str | None:
         """What a repository of the registry is called here; ``None`` if it is not in this one."""
         if not self.path:
@@ -83,10 +95,21 @@ class Upstreams:
 
     def origin(self, name: str) -> Name | None:
         """The repository that ``name`` here means, if it means one."""
+        found = self._found(name)
+        return found and found[0].origin(found[1])
+
+    def other_name(self, name: str) -> str:
+        """The second name here of the repository that ``name`` means; empty if it has none."""
+        found = self._found(name)
+        other = found[0].other_name(found[1]) if found else ""
+        return other if other and self.origin(other) == self.origin(name) else ""
+
+    def _found(self, name: str) -> tuple[Upstream, str] | None:
+        """Which upstream ``name`` is in, and what it is called below the prefix."""
         for upstream in self._all:
             rest = name.removeprefix(f"{upstream.prefix}/") if upstream.prefix else name
             if rest != name or not upstream.prefix:
-                return upstream.origin(rest)
+                return upstream, rest
         return None
 
     def local(self, registry: str, repository: str) -> str | None:
