@@ -62,7 +62,7 @@ def test_both_versions_of_tls_are_spoken(
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path, certificates: Path) -> None:
     wrong = Certificate(certificates / "cert.pem", certificates / "ca-key.pem")
-    said = r"cert\.pem: cannot be used with .*ca-key\.pem"
+    said = r"cert\.pem: cannot be used with .*ca-key\.pem: the key is another certificate's; name"
     with (
         pytest.raises(UsageError, match=said),
         running(tmp_path / "registry", certificate=wrong),
@@ -73,7 +73,7 @@ def test_a_key_of_another_certificate_is_refused(tmp_path: Path, certificates: P
 def test_what_is_no_certificate_is_refused(tmp_path: Path, certificates: Path) -> None:
     (tmp_path / "none").write_text("none")
     wrong = Certificate(tmp_path / "none", certificates / "key.pem")
-    said = "name PEM files of a certificate and its key"
+    said = "one of them is no such file; name PEM files of a certificate and its key"
     with (
         pytest.raises(UsageError, match=said),
         running(tmp_path / "registry", certificate=wrong),

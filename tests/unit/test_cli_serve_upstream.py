@@ -19,11 +19,19 @@ def test_archives_and_layouts_are_not_filled(manyfest: Manyfest, tmp_path: Path)
     assert "--upstream is for a registry's folder, not for archives and layouts" in ran.err
 
 
+def test_archives_and_layouts_have_no_quota(manyfest: Manyfest, tmp_path: Path) -> None:
+    make_layout(tmp_path / "layout", "v1")
+    ran = manyfest("serve", tmp_path / "layout", "--quota", "1GB")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--quota is for a registry's folder, not for archives and layouts" in ran.err
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["--upstream", "docker.io", "--upstream", "ghcr.io"], "give all but one a prefix"),
         (["--upstream", "UPPER=docker.io"], "is not an upstream"),
+        (["--fresh", "1m"], "--fresh is of use with --upstream only"),
         (["--upstream", "docker.io", "--fresh", "soon"], "'soon' is not a time"),
         (["--upstream", "docker.io", "--fresh", "-1s"], "'-1s' is not a time"),
     ],

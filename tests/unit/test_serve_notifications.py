@@ -297,6 +297,12 @@ def test_who_is_told(text: str, url: str, name: str, authorization: str) -> None
             "https://h.example/s3cret,env:NONE",
             "NONE is not set, which holds the token for h.example",
         ),
+        (
+            "https://h.example/x,s3cret",
+            "what follows the comma of --notify is not env: and a variable's name;"
+            " write https://HOST/PATH, or",
+        ),
+        ("https://h.example/s3cret,env:1ST", "what follows the comma of --notify is not env:"),
         ("https://h.example/s3cret,env:ODD", "ODD holds what no Authorization field can"),
         (
             "http://h.example/s3cret,env:HOOK",

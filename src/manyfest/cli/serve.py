@@ -44,9 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--fresh",
     metavar="TIME",
-    default="5m",
-    show_default=True,
-    help="With --upstream: believe for so long what a tag means.",
+    help="With --upstream: believe for so long what a tag means.  [default: 5m]",
 )
 @front_options
 @with_registries
@@ -60,7 +58,7 @@ def command(
     collect: bool,
     dry_run: bool,
     upstreams: tuple[str, ...],
-    fresh: str,
+    fresh: str | None,
     front: Front,
 ) -> None:
     """Serve the folder PATH, "registry" if none is named, as a registry until interrupted; it is
@@ -92,6 +90,10 @@ def command(
         return
     if dry_run:
         raise UsageError("--dry-run is of use with --gc only")
+    if quota is not None and isinstance(content, Sources):
+        raise UsageError("--quota is for a registry's folder, not for archives and layouts")
+    if fresh and not upstreams:
+        raise UsageError("--fresh is of use with --upstream only")
     if upstreams:
         content = _filled(session, content, upstreams, fresh)
 
@@ -116,17 +118,17 @@ def command(
 
 
 def _filled(
-    session: Session, content: Content, upstreams: tuple[str, ...], fresh: str
+    session: Session, content: Content, upstreams: tuple[str, ...], fresh: str | None
 ) -> PullThrough:
     from manyfest.build.duration import Duration
     from manyfest.serve.storage import Storage
-    from manyfest.serve.upstream.cache import PullThrough
+    from manyfest.serve.upstream.cache import FRESH, PullThrough
     from manyfest.serve.upstream.names import Upstream
     from manyfest.serve.upstream.origin import RegistryOrigins
 
     if not isinstance(content, Storage):
         raise UsageError("--upstream is for a registry's folder, not for archives and layouts")
-    seconds = 0.0 if fresh == "0" else Duration.parse(fresh).seconds
+    seconds = 0.0 if fresh == "0" else Duration.parse(fresh).seconds if fresh else FRESH
     named = [Upstream.parse(upstream) for upstream in upstreams]
     origins = RegistryOrigins(
         plain_http=session.plain_http,

@@ -51,9 +51,8 @@ class Certificate(Struct, frozen=True):
         try:
             context.load_cert_chain(self.chain, self.key, password=_no_password)
         except (OSError, ValueError) as error:  # of ssl too
-            reason = error.strerror if isinstance(error, OSError) else str(error)
             raise UsageError(
-                f"cannot be used with {self.key}: {reason or error}",
+                f"cannot be used with {self.key}: {_why_not(error)}",
                 where=str(self.chain),
                 mend="name PEM files of a certificate and its key, which has no password",
             ) from None
@@ -143,6 +142,14 @@ async def _serve(
             tidying = asyncio.create_task(_tidy(registry.content))
             await server.ended
             tidying.cancel()
+
+
+def _why_not(error: OSError | ValueError) -> str:
+    """What is wrong with a certificate or its key; OpenSSL's own words name its source."""
+    if isinstance(error, ssl.SSLError):
+        differ = error.reason == "KEY_VALUES_MISMATCH"
+        return "the key is another certificate's" if differ else "one of them is no such file"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _no_password() -> str:

@@ -35,6 +35,11 @@ class Receiver(Struct, frozen=True, kw_only=True):
         """
         found = _WITH_VARIABLE.fullmatch(text)
         url, variable = (found["url"], found["name"]) if found else (text, "")
+        if "," in url.rpartition("/")[2]:  # or a token that was put there would be in each request
+            raise UsageError(
+                "what follows the comma of --notify is not env: and a variable's name",
+                mend=f"{_EXAMPLE}; a comma of the address is written %2C",
+            )
         try:
             origin = Origin.of(url)
         except RegistryError:  # its words would show the URL
