@@ -430,6 +430,20 @@ def test_what_was_done_is_said_in_our_words_alone(ada: Client) -> None:
     assert "call me" not in ada.get("/admin?done=call+me").text
 
 
+def test_to_load_a_page_again_sends_nothing_again(ada: Client) -> None:
+    made = act(ada, "tokens/make", label="CI")
+
+    assert '<a href="/admin">Refresh</a>' in made.text
+    assert '<a href="">Refresh</a>' in ada.get("/admin/tokens").text
+
+
+def test_the_link_to_the_administration_holds_for_who_signed_in_and_who_did_not(
+    ada: Client, watch: Watch
+) -> None:
+    for page in (ada.get("/admin"), client(watch).get("/")):
+        assert '<a href="/admin">Administration</a>' in page.text
+
+
 def test_a_token_is_shown_once(ada: Client) -> None:
     answer = act(ada, "tokens/make", label="CI <b>", scope="write")
     assert answer.status == 200

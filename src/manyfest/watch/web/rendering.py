@@ -25,11 +25,13 @@ def fragment(name: str, template: str, /, **values: object) -> Fragment:
     )
 
 
-def document(page: Page, *, site: str, path: str, now: float, query: str = "") -> str:
+def document(
+    page: Page, *, site: str, path: str, now: float, query: str = "", again: str = ""
+) -> str:
     """The whole page, ready to be sent. ``path`` is where it is, if it can be followed from there;
-    ``query`` is what was searched for."""
+    ``query`` is what was searched for. ``again`` is where it is had anew, if not where it is."""
     template = _environment().get_template("layout.html")
-    text = template.render(page=page, site=site, path=path, now=now, query=query)
+    text = template.render(page=page, site=site, path=path, now=now, query=query, again=again)
     return times.fill_in(text, now)
 
 

@@ -36,6 +36,7 @@ def page(
         site=service.config.title,
         path="",
         now=service.clock(),
+        again="" if request.method == "GET" else "/admin",  # what was sent is not sent again
     )
     return HTMLResponse(text, status_code=status, headers={**_HEADERS, **(headers or {})})
 
