@@ -26,8 +26,9 @@ from manyfest.stores.base import Source
 from manyfest.watch.config.values import TagChoice, WatchedImage
 from manyfest.watch.decide import beginning
 from manyfest.watch.history.batch import WasRead
+from manyfest.watch.poll.asking import outcome_of
 from manyfest.watch.poll.lane import Outcome
-from manyfest.watch.poll.poller import Poller, outcome_of
+from manyfest.watch.poll.poller import Poller
 from manyfest.watch.values import Facts, Observation, Place, PlaceSeen, PlatformSeen, Rule, TagState
 from tests.unit.test_watch_seen import WANTED, Asked, release
 
@@ -213,11 +214,25 @@ def test_another_choice_of_tags_makes_nothing_new() -> None:
     assert {tag for _, tags, was_there in told.found for tag in tags if not was_there} == {"2.0.1"}
 
 
+def test_it_says_once_that_of_all_tags_none_is_watched(caplog: pytest.LogCaptureFixture) -> None:
+    hub = Repositories(HUB)
+    for tag in ("1.0", "edge"):
+        release(hub.stores[HUB], tag, *WANTED)
+
+    with polling(hub, watched()) as (_, told):
+        told.until(lambda: hub.stores[HUB].asked.count("LIST") > 2)
+
+    (said,) = caplog.messages
+    assert said.startswith("hub.example.org/app has 2 tags, and none of them is watched: ")
+
+
 def test_named_tags_may_have_been_there_for_years() -> None:
     hub = Repositories(HUB)
 
-    with polling(hub, watched(tags=TagChoice(names=("latest",)))) as (_, told):
+    with polling(hub, watched(tags=TagChoice(names=("latest",)))) as (poller, told):
         told.until(lambda: told.of("latest"))
+
+        assert not poller.hint(HUB, "")
 
     assert told.found == [("app", frozenset({"latest"}), True)]
     assert "LIST" not in hub.stores[HUB].since()

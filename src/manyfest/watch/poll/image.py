@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from manyfest.oci.platform import Platform
+from manyfest.oci.reference import is_tag
 from manyfest.stores.base import Source
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.poll.lane import Look
 from manyfest.watch.poll.seen import SeenImage
 from manyfest.watch.poll.tags import WatchedTags
+
+logger = logging.getLogger(__name__)
 
 
 class Repositories(Protocol):
@@ -53,6 +57,29 @@ class PolledImage:
         self.followed: set[str] = set()
         self.new: set[str] = set()
         self.checked: dict[Look, float] = {}
+        self._has_wondered = False
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether its tags are described, and not all of them named: then lists tell of more."""
+        return bool(self.asked.tags.versions or self.asked.tags.match)
+
+    def note_list(self, repository: str, tags: Collection[str]) -> None:
+        """Say so, once, if a repository has tags and none of them is what is watched: somebody may
+        wonder why nothing is seen."""
+        if tags and not self._has_wondered and not self.tags.watched:
+            self._has_wondered = True
+            logger.warning(
+                "%s has %d tags, and none of them is watched: if 'tags' says nothing else it takes"
+                " versions such as 1.2.3; 'match' and 'names' take other ones",
+                repository,
+                len(tags),
+            )
+
+    def admits(self, tag: str) -> bool:
+        """Whether a tag is watched of which somebody says that it is there; without one, whether
+        the list of tags is."""
+        return is_tag(tag) and self.tags.admit(tag) if tag else self.is_listed
 
     def inherit(self, before: PolledImage) -> None:
         """Take over what was listed while the same image was watched in another way: that does not

@@ -15,17 +15,10 @@ from random import random
 from typing import Protocol
 
 from manyfest.check.readiness import Readiness
-from manyfest.errors import (
-    ConnectionFailed,
-    ManyfestError,
-    NotFound,
-    RateLimited,
-    RegistryError,
-)
-from manyfest.oci.reference import Name, is_tag
-from manyfest.stores.registry.retry import PASSING_STATUSES
+from manyfest.errors import ManyfestError
 from manyfest.watch.config.values import Budget, RegistryRule, WatchedImage
 from manyfest.watch.history.batch import WasRead
+from manyfest.watch.poll.asking import Asker, outcome_of, registry_of
 from manyfest.watch.poll.facts import read_facts
 from manyfest.watch.poll.image import PolledImage, Repositories
 from manyfest.watch.poll.lane import Lane, Look, Outcome
@@ -89,6 +82,7 @@ class Poller:
         jitter: Callable[[], float] = random,
     ) -> None:
         self._repositories = repositories
+        self._asker = Asker(repositories)
         self._told = told
         self._clock = clock
         self._timer = timer
@@ -98,7 +92,6 @@ class Poller:
         self._lanes: dict[str, Lane] = {}
         self._images: dict[str, PolledImage] = {}
         self._rules: dict[str, RegistryRule] = {}
-        self._proven: set[str] = set()
         self._reading = Reading()
         self._threads: set[threading.Thread] = set()
         self._stopped = False
@@ -139,10 +132,8 @@ class Poller:
         known = False
         with self._changed:
             for image in self._images.values():
-                if repository not in image.places:
+                if repository not in image.places or not image.admits(tag):
                     continue
-                if tag and not (is_tag(tag) and image.tags.admit(tag)):
-                    continue  # one that is not watched
                 known = True
                 self._follow(image, {tag} if image.is_new(tag) else set())
                 for look in image.looks(tag):
@@ -243,8 +234,7 @@ class Poller:
         every = image.asked.every
         again = self._timer() - image.checked.get(look, 0.0) > RECHECK
         try:
-            answer = image.places[look.repository].look(look.tag, again=again)
-            self._prove(look.repository, answer)
+            answer = self._asker.held(image, look, again=again)
         except ManyfestError as error:
             if self._stopped:
                 return "refused", every, _DOUBTFUL
@@ -306,32 +296,16 @@ class Poller:
         """Ask for the list of tags. If it cannot be had, what is known stays."""
         every = image.asked.every
         try:
-            tags = self._tags(image, look.repository)
+            tags = self._asker.tags(image, look.repository)
         except ManyfestError as error:
             logger.warning("the tags of %s are not known: %s", look.repository, error)
             return outcome_of(error), every, _DOUBTFUL
         with self._changed:
             if self._images.get(look.image) is image:
                 self._follow(image, image.tags.list(look.repository, tags))
+                image.note_list(look.repository, tags)
                 self._changed.notify_all()
         return "answered", every, _LIST
-
-    def _tags(self, image: PolledImage, repository: str) -> Iterable[str]:
-        """Its tags: none if the registry has no such repository yet. All that comes is new then."""
-        try:
-            return image.places[repository].tags()
-        except NotFound:
-            self._repositories.require_registry(_registry(repository))
-            return ()
-
-    def _prove(self, repository: str, answer: Readiness) -> None:
-        """Any web server says 404 to what it does not know: one that never had anything is asked
-        whether it is a registry."""
-        registry = _registry(repository)
-        if registry not in self._proven:
-            if not answer.digest:
-                self._repositories.require_registry(registry)
-            self._proven.add(registry)
 
     def _observe(
         self, image: PolledImage, look: Look, answer: Readiness | None, silence: str = ""
@@ -362,9 +336,8 @@ class Poller:
                         image.tags.recall(seen.place, state.tag)
                     image.tags.see(seen.place, state.tag, is_there=is_there, at=self._timer())
                     waits[look] = image.asked.every - (self._clock() - (seen.answered_at or 0.0))
-        if image.asked.tags.versions or image.asked.tags.match:
-            for look in image.looks():
-                self._lane(look).plan(look, self._timer(), _LIST)
+        for look in image.looks() if image.is_listed else ():
+            self._lane(look).plan(look, self._timer(), _LIST)
         self._follow(image, waits=waits)
         left = {state.tag for state in states} - image.followed
         if left:
@@ -408,7 +381,7 @@ class Poller:
         return image
 
     def _lane(self, look: Look) -> Lane:
-        registry = _registry(look.repository)
+        registry = registry_of(look.repository)
         if registry not in self._lanes:
             self._lanes[registry] = Lane(
                 budget=self._budget(registry),
@@ -421,17 +394,3 @@ class Poller:
     def _budget(self, registry: str) -> Budget | None:
         rule = self._rules.get(registry)
         return rule.budget if rule else None
-
-
-def outcome_of(error: ManyfestError) -> Outcome:
-    """Whether it is the registry that gives no answers, or what was asked that it refuses."""
-    if isinstance(error, ConnectionFailed | RateLimited):
-        return "failed"
-    if isinstance(error, RegistryError):
-        passing = error.status in PASSING_STATUSES or error.status >= 500
-        return "failed" if passing else "refused"
-    return "refused"
-
-
-def _registry(repository: str) -> str:
-    return Name.parse(repository).registry
