@@ -76,6 +76,31 @@ def test_what_is_attached_is_told_of_what_it_is_attached_to() -> None:
     assert [each.attached for each in facts.platforms] == [(), ("signature (cosign)",)]
 
 
+def test_what_buildkit_attests_to_lies_in_the_index() -> None:
+    store = Asked()
+    index = images.attested(store)
+    amd64 = next(each for each in index.index.manifests if not each.is_attestation)
+
+    root = str(index.descriptor.digest)
+    known = read(store, root, {str(amd64.platform): str(amd64.digest)})
+
+    assert known.attached == ()
+    assert [(each.platform, each.attached) for each in known.platforms] == [
+        ("linux/amd64", ("provenance (SLSA)",))
+    ]
+
+
+def test_an_index_within_an_index_is_looked_into() -> None:
+    store = Asked()
+    amd64 = images.image(store, "linux/amd64")
+    inner = images.index(store, [images.entry(amd64, "linux/amd64")])
+    outer = images.index(store, [inner.descriptor])
+
+    known = read(store, str(outer.descriptor.digest), {"linux/amd64": str(amd64.descriptor.digest)})
+
+    assert [each.layers for each in known.platforms] == [len(amd64.image.layers)]
+
+
 def test_of_an_image_without_an_index_all_is_attached_to_the_image() -> None:
     store = Asked()
     only = images.image(store, "linux/amd64")
