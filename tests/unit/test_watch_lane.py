@@ -80,6 +80,17 @@ def test_a_hint_at_what_is_being_asked_has_it_asked_once_more() -> None:
     assert ours.wait(3.0) == 300.0
 
 
+def test_what_a_registry_hints_at_may_be_there_a_moment_later() -> None:
+    ours = lane()
+    ours.hint(look("1"), 0.0, twice=True)
+
+    for now, wait in ((0.0, 2.0), (2.0, 300.0), (302.0, 300.0)):
+        assert taken(ours, now) == ["1"]
+        ours.done(look("1"), "answered", now)
+        ours.plan_again(look("1"), now, 300.0, rank=3)
+        assert ours.wait(now) == wait
+
+
 def test_so_many_are_asked_at_a_time() -> None:
     ours = lane()
     for number in range(2 * PLACES):

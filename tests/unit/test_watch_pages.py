@@ -132,9 +132,22 @@ class TestTheAnswer:
         assert title(web) == "1 not complete · Our releases"
         assert "icon-bad.svg" in web.get("/").text
 
-    def test_troubles_of_the_watch_itself_are_shown(self, watch: Watch, web: Client) -> None:
+    def test_everybody_sees_that_the_watch_itself_is_in_trouble(
+        self, watch: Watch, web: Client
+    ) -> None:
         watch.trouble = ("watch.yaml: line 3: no such key",)
+        page = shown(web, "/")
+        assert "The watch itself: something is wrong with it" in page
+        assert "watch.yaml" not in page
+
+    def test_who_signed_in_to_a_closed_page_sees_in_which(self, tmp_path: Path) -> None:
+        watch = Watch(tmp_path, public=False)
+        watch.trouble = ("watch.yaml: line 3: no such key",)
+        web = client(watch)
+        user(web)
+        assert sign_in(web).status == 303
         assert "The watch itself: watch.yaml: line 3: no such key" in shown(web, "/")
+        watch.history.close()
 
 
 class TestOverview:

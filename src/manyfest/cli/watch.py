@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from manyfest.cli.platforms import platforms_option
 from manyfest.cli.session import Session, with_registries, with_session
-from manyfest.errors import AnswerIsNo, UsageError
+from manyfest.errors import AnswerIsNo, NotFound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -263,7 +263,10 @@ def _show(session: Session, config: WatchConfig) -> None:
             found: set[str] = set()
             for place in image.rule.places:
                 with stores.source(Reference.parse(place.repository)) as source:
-                    found.update(source.tags() if isinstance(source, Lists) else ())
+                    try:
+                        found.update(source.tags() if isinstance(source, Lists) else ())
+                    except NotFound as error:
+                        session.say(f"warning: nothing is there yet: {error}")
             for tag in choose(image.tags, found):
                 places = " ".join(place.repository for place in image.rule.places)
                 session.out(f"{image.name} {tag} {places}")

@@ -23,6 +23,10 @@ PLACES = 8
 FIRST_REST, LONGEST_REST = 5.0, 300.0
 """Seconds for which a registry that does not answer is left alone: twice as many each time."""
 
+ECHO = 2.0
+"""Seconds after which it is looked once more at what is hinted at: Docker's registry says that a
+tag was pushed just before it is there, and caches give old answers."""
+
 SPARE = 5
 """From this rank on, looks are made by what is left over: one at a time, while nothing else is due
 and hardly any of the budget is used up."""
@@ -81,6 +85,7 @@ class Lane:
         self._number = count()
         self._running: set[Look] = set()
         self._hinted: set[Look] = set()
+        self._echoes: set[Look] = set()
         self._failures = 0
         self._rests_until = 0.0
         self._budget: Budget | None = None
@@ -108,11 +113,17 @@ class Lane:
         if look in self._hinted:
             self._hinted.discard(look)
             self.plan(look, now, rank=0)
+        elif look in self._echoes:
+            self._echoes.discard(look)
+            self.plan(look, now + min(after, ECHO), rank=0)
         else:
             self.plan(look, now + after * (0.9 + 0.2 * self._jitter()), rank)
 
-    def hint(self, look: Look, now: float) -> None:
-        """Look at it as soon as may be; once more, if it is being looked at."""
+    def hint(self, look: Look, now: float, *, twice: bool = False) -> None:
+        """Look at it as soon as may be; once more, if it is being looked at. ``twice``: and once
+        more after :data:`ECHO` seconds."""
+        if twice:
+            self._echoes.add(look)
         if look in self._running:
             self._hinted.add(look)
         else:
@@ -122,6 +133,7 @@ class Lane:
         """Do not look at it any more."""
         self._plans.pop(look, None)
         self._hinted.discard(look)
+        self._echoes.discard(look)
 
     def take(self, now: float) -> Look | None:
         """What is to be asked now, if anything; :meth:`done` is told when that is over."""

@@ -137,7 +137,7 @@ class Poller:
                 known = True
                 self._follow(image, {tag} if image.is_new(tag) else set())
                 for look in image.looks(tag):
-                    self._lane(look).hint(look, self._timer())
+                    self._lane(look).hint(look, self._timer(), twice=True)
             self._changed.notify_all()
         return known
 

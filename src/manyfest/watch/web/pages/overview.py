@@ -45,7 +45,7 @@ def overview(view: View) -> Page:
         state=shown.state,
         level=shown.level,
         fragments=(
-            fragment("banner", "banner", banner=shown, troubles=view.service.troubles()),
+            fragment("banner", "banner", banner=shown, troubles=_troubles(view)),
             _ongoing(view, sum(ongoing.values())),
             *_images(view, counts),
             fragment("registries", "registries", healths=healths),
@@ -53,6 +53,15 @@ def overview(view: View) -> Page:
         ),
         live=not view.query,
     )
+
+
+def _troubles(view: View) -> tuple[str, ...]:
+    """What is wrong with the watch itself. It may name files, databases and people, so everybody is
+    told no more than that there is something."""
+    troubles = view.service.troubles()
+    if troubles and view.service.config.public:
+        return ("something is wrong with it, and the administration says what",)
+    return troubles
 
 
 def banner(

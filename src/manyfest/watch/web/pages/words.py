@@ -10,7 +10,10 @@ from manyfest.watch.web.pages.page import Level
 from manyfest.watch.wording import subject, told
 
 STATES: Final[Mapping[str, tuple[str, str]]] = {
-    "ready": ("ready", "the manifest, the configuration and every layer are there"),
+    "ready": (
+        "ready",
+        "its manifest is there; registries take none without its layers",
+    ),
     "missing": ("missing", "the tag, or this platform in it, is not there"),
     "partial": ("partial", "it is listed, but a part of it is not there yet"),
     "different": ("different", "it is not what the first registry has"),
