@@ -395,9 +395,12 @@ def _file_name(digest: Digest) -> str:
 
 def _link(source: Path, target: Path) -> bool:
     """Whether ``target`` is a new name; its folder is then to be synced."""
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
+        try:
+            os.link(source, target)
+        except FileNotFoundError:  # of the folder, as a rule; if not, it is raised again
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(source, target)
     except FileExistsError:
         return False
     return True

@@ -64,5 +64,8 @@ class TagTable(Struct, frozen=True):
         return replace(self, entries=entries, digests=digests)
 
     def written(self) -> bytes:
-        """``index.json``."""
-        return self.head + b",".join(self.entries.values()) + self.tail
+        """``index.json``, copied together once: it may have many megabytes."""
+        parts = list(self.entries.values()) or [b""]
+        parts[0] = self.head + parts[0]
+        parts[-1] += self.tail
+        return b",".join(parts)

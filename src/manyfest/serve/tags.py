@@ -127,6 +127,8 @@ class Tags:
                 new.put_in_place()
             if table is not None and new.identity is not None:
                 self._written = _Written(new.identity, table)
+                self._last = None  # thousands of tags need not be kept twice
+                self._layout.top.forget()
 
     def _table(self) -> TagTable | None:
         """The table of the tags as they are; ``None`` if other entries are among them."""

@@ -60,6 +60,10 @@ class TopFile:
         """What the file says that was just put there; without an ``identity`` it is read."""
         self._known = None if identity is None else _Known(identity, top)
 
+    def forget(self) -> None:
+        """Read the file when it is needed again."""
+        self._known = None
+
     def identity(self) -> Identity | None:
         """Of the file that is there now; ``None`` if there is none."""
         try:
