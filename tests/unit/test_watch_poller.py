@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -141,6 +142,15 @@ def running(poller: Poller) -> Iterator[None]:
         assert not thread.is_alive()
 
 
+def listed(repositories: Repositories, times: int) -> None:
+    """Wait until the hub was asked so often for its list of tags."""
+    for _ in range(int(PATIENCE / 0.01)):
+        if repositories.stores[HUB].asked.count("LIST") >= times:
+            return
+        time.sleep(0.01)
+    raise AssertionError(repositories.stores[HUB].asked)
+
+
 def test_what_is_listed_is_looked_at_in_every_place() -> None:
     both = Repositories(HUB, GHCR)
     digest = release(both.stores[HUB], "2.6.1", *WANTED)
@@ -219,8 +229,8 @@ def test_it_says_once_that_of_all_tags_none_is_watched(caplog: pytest.LogCapture
     for tag in ("1.0", "edge"):
         release(hub.stores[HUB], tag, *WANTED)
 
-    with polling(hub, watched()) as (_, told):
-        told.until(lambda: hub.stores[HUB].asked.count("LIST") > 2)
+    with polling(hub, watched()):
+        listed(hub, 3)
 
     (said,) = caplog.messages
     assert said.startswith("hub.example.org/app has 2 tags, and none of them is watched: ")
@@ -312,7 +322,7 @@ def test_a_hint_has_a_tag_looked_at_before_it_is_due() -> None:
     both = Repositories(HUB, GHCR)
 
     with polling(both, watched(HUB, GHCR, every=3600.0)) as (poller, told):
-        told.until(lambda: both.stores[GHCR].asked)
+        listed(both, 1)
         release(both.stores[HUB], "2.6.1", *WANTED)
 
         assert poller.hint(HUB, "2.6.1")
@@ -324,7 +334,7 @@ def test_a_hint_at_what_is_not_watched_does_nothing() -> None:
     hub = Repositories(HUB)
 
     with polling(hub, watched(every=3600.0)) as (poller, told):
-        told.until(lambda: hub.stores[HUB].asked)
+        listed(hub, 1)
         assert not poller.hint(HUB, "edge")
         assert not poller.hint(HUB, "../../etc")
         release(hub.stores[HUB], "2.6.1", *WANTED)
@@ -346,6 +356,23 @@ def test_a_place_that_cannot_tell_is_told_and_not_taken_for_a_no() -> None:
     silent = next(each for each in told.observed if each.answer is None)
     assert silent.silence == f"{HUB}: log in"
     assert all(each is None or each.ready for each in told.of("2.6.1"))
+
+
+def test_a_list_that_is_refused_is_a_trouble_until_it_is_given(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+    hub.stores[HUB].fails = AccessDenied("log in", where=HUB, status=401)
+
+    with polling(hub, watched()) as (poller, told):
+        listed(hub, 4)
+        assert poller.troubles() == (f"the tags of {HUB} are not known: {HUB}: log in",)
+        hub.stores[HUB].fails = None
+        told.until(lambda: told.of("2.6.1"))
+        assert poller.troubles() == ()
+
+    assert len(caplog.messages) == 1
 
 
 def test_a_list_that_cannot_be_had_takes_nothing_away() -> None:
@@ -422,7 +449,7 @@ def test_a_fault_of_our_own_ends_nothing() -> None:
     hub.stores[HUB].fails = ZeroDivisionError()
 
     with polling(hub, watched(), watched_as("other", HUB)) as (poller, told):
-        told.until(lambda: hub.stores[HUB].asked)
+        listed(hub, 2)
         hub.stores[HUB].fails = None
         poller.hint(HUB, "")
         told.until(lambda: told.of("2.6.1"))

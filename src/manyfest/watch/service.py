@@ -134,7 +134,12 @@ class Watch:
 
     def troubles(self) -> tuple[str, ...]:
         """See :class:`~manyfest.watch.service_api.Service`."""
-        parts = (self._decider.trouble, *self._faults.values(), *self._deliverer.troubles())
+        parts = (
+            self._decider.trouble,
+            *self._faults.values(),
+            *self._poller.troubles(),
+            *self._deliverer.troubles(),
+        )
         return tuple(filter(None, parts))
 
     def hint(self, repository: str, tag: str) -> bool:

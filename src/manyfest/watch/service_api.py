@@ -47,7 +47,7 @@ class Service(Protocol):
 
     def troubles(self) -> tuple[str, ...]:
         """What is wrong with the watch itself, a line each: a history that is away, a broken
-        ``watch.yaml`` that was not taken. No secrets are in it."""
+        ``watch.yaml`` that was not taken, a list of tags that is refused. No secrets are in it."""
         ...
 
     def hint(self, repository: str, tag: str) -> bool:

@@ -83,6 +83,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> WatchConfig:
     node = read(path, start="`manyfest watch --help` shows one", limit=MAX_SIZE)
     file, lines = decode(node, WatchFile, path, _READERS)
     it = _Read(path, lines, environ)
+    if file.every.seconds < 1:
+        it.wrong("every", "less than a second", "write 5m")
     recipients = {name: _recipient(it, name, each) for name, each in file.notify.items()}
     images = tuple(
         _image(it, f"images[{position}]", each, file.every, tuple(recipients))
@@ -91,8 +93,6 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> WatchConfig:
     _require_distinct(it, "images", [image.name for image in images], "are called")
     if file.url and not _URL.fullmatch(file.url):
         it.wrong("url", "no http or https address", "write https://HOST")
-    if file.every.seconds < 1:
-        it.wrong("every", "less than a second", "write 5m")
     return WatchConfig(
         images=images,
         title=file.title,

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+from manyfest.errors import ManyfestError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import is_tag
 from manyfest.stores.base import Source
@@ -38,8 +39,8 @@ class Repositories(Protocol):
 
 
 class PolledImage:
-    """A watched image: its places, which of its tags are looked at, which of these are ``new``
-    since the watch began, and when all of each was asked for."""
+    """A watched image: its places, which of its tags are ``followed``, which of these are ``new``
+    since the watch began, and when all of each was asked for (``checked``)."""
 
     def __init__(self, asked: WatchedImage, repositories: Repositories) -> None:
         self.asked = asked
@@ -57,6 +58,7 @@ class PolledImage:
         self.followed: set[str] = set()
         self.new: set[str] = set()
         self.checked: dict[Look, float] = {}
+        self._refused: dict[str, str] = {}
         self._has_wondered = False
 
     @property
@@ -64,9 +66,22 @@ class PolledImage:
         """Whether its tags are described, and not all of them named: then lists tell of more."""
         return bool(self.asked.tags.versions or self.asked.tags.match)
 
+    def note_fault(self, repository: str, error: ManyfestError, *, is_refused: bool) -> None:
+        """Say that the list of tags cannot be had: once, if it is refused."""
+        if not (is_refused and repository in self._refused):
+            logger.warning("the tags of %s are not known: %s", repository, error)
+        if is_refused:
+            self._refused[repository] = str(error)
+
+    def troubles(self) -> tuple[str, ...]:
+        """Which repositories refuse the list of their tags, and why, a line each."""
+        refused = tuple(self._refused.items())
+        return tuple(f"the tags of {name} are not known: {why}" for name, why in refused)
+
     def note_list(self, repository: str, tags: Collection[str]) -> None:
         """Say so, once, if a repository has tags and none of them is what is watched: somebody may
         wonder why nothing is seen."""
+        self._refused.pop(repository, None)
         if tags and not self._has_wondered and not self.tags.watched:
             self._has_wondered = True
             logger.warning(

@@ -151,6 +151,12 @@ class Poller:
                     self._lane(look).hint(look, self._timer())
                 self._changed.notify_all()
 
+    def troubles(self) -> tuple[str, ...]:
+        """Which repositories do not let their tags be known, and why, a line each."""
+        with self._lock:
+            images = tuple(self._images.values())
+        return tuple(trouble for image in images for trouble in image.troubles())
+
     def run(self) -> None:
         """Look until :meth:`stop`; returns once the looks that are under way are over."""
         with self._changed:
@@ -298,8 +304,9 @@ class Poller:
         try:
             tags = self._asker.tags(image, look.repository)
         except ManyfestError as error:
-            logger.warning("the tags of %s are not known: %s", look.repository, error)
-            return outcome_of(error), every, _DOUBTFUL
+            outcome = outcome_of(error)
+            image.note_fault(look.repository, error, is_refused=outcome == "refused")
+            return outcome, every, _DOUBTFUL
         with self._changed:
             if self._images.get(look.image) is image:
                 self._follow(image, image.tags.list(look.repository, tags))
