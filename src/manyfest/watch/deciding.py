@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from manyfest.errors import HistoryError
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.decide import beginning, decide, due
+from manyfest.watch.findings import Finding, Found, Learned, Left
 from manyfest.watch.health.following import Health
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.live import Live, News
@@ -53,33 +54,6 @@ Tag: TypeAlias = tuple[str, str]
 """An image and its tag."""
 
 
-class Found(Struct, frozen=True):
-    """Tags that are watched from now on; see :class:`~manyfest.watch.poll.poller.Told`."""
-
-    image: str
-    tags: tuple[str, ...]
-    was_there: bool
-
-
-class Left(Struct, frozen=True):
-    """Tags that are not watched any more."""
-
-    image: str
-    tags: tuple[str, ...]
-
-
-class Learned(Struct, frozen=True):
-    """What a version consists of."""
-
-    image: str
-    tag: str
-    facts: Facts
-
-
-Finding: TypeAlias = Found | Left | Learned | Observation
-"""What a decider is told, in this order."""
-
-
 class Asks(Protocol):
     """Who looks at registries; a :class:`~manyfest.watch.poll.poller.Poller`."""
 
@@ -105,7 +79,7 @@ class _Asked(Struct, frozen=True):
 
 class Decider:
     """Decides by :meth:`run`, which a thread of the watch calls. Any thread may tell it what is
-    found; it is a :class:`~manyfest.watch.poll.poller.Told`.
+    found; it is a :class:`~manyfest.watch.poll.told.Told`.
 
     ``wake`` is called when somebody is to be told of something; ``clock`` is the time since 1970.
     """
@@ -165,25 +139,25 @@ class Decider:
         self._asks = asks
 
     def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
-        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        """See :class:`~manyfest.watch.poll.told.Told`."""
         with self._changed:
             self._found.append(Found(image, tuple(tags), was_there))
             self._changed.notify_all()
 
     def leave(self, image: str, tags: Collection[str]) -> None:
-        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        """See :class:`~manyfest.watch.poll.told.Told`."""
         with self._changed:
             self._found.append(Left(image, tuple(tags)))
             self._changed.notify_all()
 
     def learn(self, image: str, tag: str, facts: Facts) -> None:
-        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        """See :class:`~manyfest.watch.poll.told.Told`."""
         with self._changed:
             self._found.append(Learned(image, tag, facts))
             self._changed.notify_all()
 
     def observe(self, observation: Observation) -> None:
-        """See :class:`~manyfest.watch.poll.poller.Told`."""
+        """See :class:`~manyfest.watch.poll.told.Told`."""
         with self._changed:
             self._changed.wait_for(
                 lambda: len(self._found) < MOST_WAITING or self._stopping.is_set()

@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from random import random
-from typing import Protocol
 
 from manyfest.check.readiness import Readiness
 from manyfest.errors import ManyfestError
@@ -23,6 +22,7 @@ from manyfest.watch.poll.facts import read_facts
 from manyfest.watch.poll.image import PolledImage, Repositories
 from manyfest.watch.poll.lane import Lane, Look, Outcome
 from manyfest.watch.poll.reading import LATER, Reading, gap_of
+from manyfest.watch.poll.told import Told
 from manyfest.watch.values import Facts, Observation, TagState
 
 logger = logging.getLogger(__name__)
@@ -43,27 +43,6 @@ _LONG = 3600.0
 _UNFINISHED, _LIST, _SETTLED, _DOUBTFUL = 1, 2, 3, 4
 """Ranks of looks, behind those at what is hinted: what is not complete, what may be new, the rest,
 and what could not be told: others show whether the registry is back, or only fails for this one."""
-
-
-class Told(Protocol):
-    """Who is told what is found."""
-
-    def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
-        """These tags are watched from now on. ``was_there``: nobody knows since when they are
-        there, as with all that the first look at a repository finds. It does not wait."""
-        ...
-
-    def leave(self, image: str, tags: Collection[str]) -> None:
-        """These are not watched any more: others are newer, or they are gone. It does not wait."""
-        ...
-
-    def observe(self, observation: Observation) -> None:
-        """What a place said of a tag. It may make the thread that asked wait."""
-        ...
-
-    def learn(self, image: str, tag: str, facts: Facts) -> None:
-        """What that consists of which the tag means. It does not wait."""
-        ...
 
 
 class Poller:
