@@ -144,3 +144,20 @@ def test_somebody_may_sign_in(
     )
     with History.open(str(tmp_path / "watch.db"), alone=False) as history:
         assert [user.name for user in history.people.users()] == ["ada"]
+
+
+def test_somebody_may_sign_in_no_more(
+    manyfest: Manyfest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
+    manyfest("watch", "user", "ada", "--password-stdin")
+
+    done = manyfest("watch", "user", "ada", "--remove")
+    assert (done.code, done.err) == (0, "ada may not sign in any more\n")
+    with History.open(str(tmp_path / "watch.db"), alone=False) as history:
+        assert history.people.users() == []
+    done = manyfest("watch", "user", "ada", "--remove")
+    assert (done.code, done.err) == (
+        1,
+        f"manyfest: {tmp_path}/watch.db: nobody is called 'ada'\n",
+    )

@@ -33,14 +33,6 @@ def test_the_one_that_waits_longest_comes_first(history: History) -> None:
     assert [each.due for each in history.notices.waiting(now=99.0, limit=1)] == [10.0]
 
 
-def test_when_the_next_is_due(history: History) -> None:
-    assert history.notices.next_due() is None
-    history.record(Batch(notices=(notice("2.6.1", due=30.0), notice("2.6.1", due=20.0))))
-    assert history.notices.next_due() == 20.0
-    history.notices.delivered(2, at=21.0)
-    assert history.notices.next_due() == 30.0
-
-
 def test_one_that_was_delivered_waits_no_more(history: History) -> None:
     only = _one(history)
     history.notices.attempt(only)
@@ -74,7 +66,6 @@ def test_one_that_was_given_up_waits_no_more(history: History) -> None:
     only = _one(history)
     history.notices.give_up(only.id, "no such recipient", at=20.0)
     assert history.notices.waiting(now=99.0) == []
-    assert history.notices.next_due() is None
 
 
 def _one(history: History) -> WaitingNotice:

@@ -126,9 +126,9 @@ def test_images_are_in_the_order_in_which_they_were_added(history: History) -> N
 
 def test_an_image_is_paused_and_resumed(history: History) -> None:
     history.images.keep(APP)
-    history.images.pause("app", at=9.0)
+    history.images.keep(replace(APP, paused_at=9.0))
     assert history.images.all() == [replace(APP, paused_at=9.0)]
-    history.images.pause("app", at=None)
+    history.images.keep(APP)
     assert history.images.all() == [APP]
 
 

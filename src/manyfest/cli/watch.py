@@ -170,9 +170,12 @@ def notify_test(session: Session, names: tuple[str, ...], file: Path | None) -> 
 @command.command("user", short_help="Let somebody sign in.")
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
+@click.option("--remove", is_flag=True, help="Let NAME sign in no more; its API tokens go too.")
 @_config_option
 @with_session
-def user(session: Session, name: str, file: Path | None, *, password_stdin: bool) -> None:
+def user(
+    session: Session, name: str, file: Path | None, *, password_stdin: bool, remove: bool
+) -> None:
     """Let NAME sign in to the pages with a password, which is asked for; or give NAME another one.
 
     A password is never taken from the command line, where other users could see it.
@@ -187,6 +190,12 @@ def user(session: Session, name: str, file: Path | None, *, password_stdin: bool
     from manyfest.watch.history.history import History
 
     database = database_of(_file_if_there(file))
+    if remove:
+        with History.open(database, alone=False) as history:
+            if not history.people.remove_user(name):
+                raise NotFound(f"nobody is called {name[:80]!r}", where=history.name)
+            session.say(f"{name} may not sign in any more")
+        return
     if password_stdin:
         password = sys.stdin.read().rstrip("\r\n")
     else:

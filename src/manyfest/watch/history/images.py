@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import asdict
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from manyfest.watch.history import tables
 from manyfest.watch.history.batch import KeptImage
@@ -30,11 +30,6 @@ class Images:
         """Add it, or put it in the place of the one with its name."""
         with self._database.writing() as connection:
             upsert(connection, _IMAGES, ("name",), [asdict(image)])
-
-    def pause(self, name: str, at: float | None) -> None:
-        """Note since when nothing is asked about it; ``None`` resumes it."""
-        with self._database.writing() as connection:
-            connection.execute(update(_IMAGES).where(_IMAGES.c.name == name).values(paused_at=at))
 
     def remove(self, name: str) -> None:
         """Forget that it was added or paused. What was seen of it stays."""

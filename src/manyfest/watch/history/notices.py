@@ -53,13 +53,6 @@ class Notices:
             rows = connection.execute(query.group_by(_NOTICES.c.recipient)).mappings()
             return {row["recipient"]: row["until"] for row in rows}
 
-    def next_due(self) -> float | None:
-        """When the next one is due, in seconds since 1970, or ``None`` if none waits."""
-        query = select(_NOTICES.c.due).where(*_IS_OPEN).order_by(_NOTICES.c.due).limit(1)
-        with self._database.reading() as connection:
-            found: float | None = connection.scalar(query)
-            return found
-
     def attempt(self, notice: WaitingNotice) -> None:
         """Before it is sent: from now on it may have been told."""
         self._set(notice.id, trying=True, tries=notice.tries + 1)
