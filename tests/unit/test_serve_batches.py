@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 
@@ -56,3 +57,60 @@ def test_a_failure_is_raised_where_it_was_handed_in_and_the_next_round_goes_on()
     with pytest.raises(ValueError, match="no"):
         batches.do("bad")
     batches.do("good")
+
+
+def test_what_event_loops_hand_in_is_done_together_by_one_thread() -> None:
+    rounds: list[list[int]] = []
+    threads: list[str] = []
+    others_wait = threading.Event()
+
+    def work(items: Sequence[int]) -> None:
+        rounds.append(sorted(items))
+        threads.append(threading.current_thread().name)
+        if len(rounds) == 1:
+            others_wait.wait(10)
+
+    async def hand_in() -> None:
+        batches = Batches(work)
+        first = asyncio.create_task(batches.share(0))
+        while not rounds:
+            await asyncio.sleep(0.001)
+        others = [asyncio.create_task(batches.share(item)) for item in (1, 2, 3)]
+        await asyncio.sleep(0)
+        others_wait.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(hand_in())
+    assert rounds == [[0], [1, 2, 3]]
+    assert "MainThread" not in threads
+
+
+def test_an_item_is_done_though_whoever_handed_it_in_has_gone() -> None:
+    done: list[int] = []
+    began, may_go_on = threading.Event(), threading.Event()
+
+    def work(items: Sequence[int]) -> None:
+        began.set()
+        may_go_on.wait(10)
+        done.extend(items)
+
+    async def hand_in() -> None:
+        batches = Batches(work)
+        gone = asyncio.create_task(batches.share(1))
+        await asyncio.to_thread(began.wait, 10)
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        may_go_on.set()
+        await batches.share(2)
+
+    asyncio.run(hand_in())
+    assert done == [1, 2]
+
+
+def test_a_failure_of_a_round_is_raised_in_the_event_loop() -> None:
+    def work(_: Sequence[int]) -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(Batches(work).share(1))

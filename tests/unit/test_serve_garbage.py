@@ -209,7 +209,7 @@ def test_a_repository_that_is_pushed_to_without_a_pause(
     client.push_blob("app", DATA)
     repository = client.storage.existing("app")
     said = "app: something is pushed to it"
-    with repository._adding(), pytest.raises(StoreError, match=said), repository.alone():
+    with repository.adding(), pytest.raises(StoreError, match=said), repository.alone():
         pytest.fail("it was alone")
 
 

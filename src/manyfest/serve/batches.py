@@ -1,11 +1,13 @@
-"""Work that threads hand in one by one and that is done many at a time.
+"""Work that is handed in one by one and that is done many at a time.
 
 Rewriting ``index.json`` costs the same for one tag as for twenty.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -16,37 +18,58 @@ T = TypeVar("T")
 
 class _Entry(Struct, Generic[T], eq=False):
     item: T
-    done: bool = False
-    failure: BaseException | None = None
+    done: Future[None]
 
 
 class Batches(Generic[T]):
-    """What is handed in while a round of ``work`` is under way is done together in the next."""
+    """What is handed in while a round of ``work`` is under way is done together in the next.
+    Threads and event loops may share it."""
 
     def __init__(self, work: Callable[[Sequence[T]], None]) -> None:
         self._work = work
         self._waiting: list[_Entry[T]] = []
         self._guard = Lock()
         self._turn = Lock()
+        self._is_next_begun = False
 
     def do(self, item: T) -> None:
         """Return once the item is done; raises what its round raised."""
-        entry = _Entry(item)
+        done: Future[None] = Future()
         with self._guard:
-            self._waiting.append(entry)
+            self._waiting.append(_Entry(item, done))
         with self._turn:
-            if not entry.done:
+            if not done.done():
                 self._do_all()
-        if entry.failure is not None:
-            raise entry.failure
+        done.result()
+
+    async def share(self, item: T) -> None:
+        """The same, with one thread for all items of a round: threads that wait for their turn cost
+        more than what they do in it. The item is done too if nobody waits for it any more."""
+        done: Future[None] = Future()
+        with self._guard:
+            self._waiting.append(_Entry(item, done))
+            if not self._is_next_begun:
+                asyncio.get_running_loop().run_in_executor(None, self._take_turn)
+                self._is_next_begun = True
+        await asyncio.shield(asyncio.wrap_future(done))
+
+    def _take_turn(self) -> None:
+        with self._turn:
+            self._do_all()
 
     def _do_all(self) -> None:
         with self._guard:
             round_, self._waiting = self._waiting, []
+            self._is_next_begun = False
+        if not round_:
+            return
         failure: BaseException | None = None
         try:
             self._work([entry.item for entry in round_])
-        except BaseException as error:  # noqa: BLE001 - each of the waiting threads raises it
+        except BaseException as error:  # noqa: BLE001 - each of those who wait raises it
             failure = error
         for entry in round_:
-            entry.done, entry.failure = True, failure
+            if failure is None:
+                entry.done.set_result(None)
+            else:
+                entry.done.set_exception(failure)

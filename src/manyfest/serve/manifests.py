@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from functools import partial
 
 from manyfest.errors import InvalidManifest
 from manyfest.oci.digest import Digest
@@ -16,6 +16,7 @@ from manyfest.serve.asgi import Response
 from manyfest.serve.call import Call, warned
 from manyfest.serve.content import Readable
 from manyfest.serve.errors import Refusal, unknown_manifest
+from manyfest.serve.pushes import Push
 from manyfest.serve.repository import Repository
 
 
@@ -41,13 +42,16 @@ async def put_manifest(call: Call) -> Response:
             raise Refusal("MANIFEST_INVALID", f"{tag[:80]!r} is not a tag")
     raw = await call.request.body(MAX_MANIFEST_SIZE, "a manifest")
     media_type = call.request.header("content-type").partition(";")[0].strip()
-    manifest, warnings = await asyncio.to_thread(_store, call, raw, media_type, tags)
+    repository = call.storage.repository(call.name)
+    push = Push(partial(_read, raw, media_type, digest), tags)
+    manifest = await repository.pushes.share(push)
     stored = str(manifest.descriptor.digest)
     headers = {"Location": f"/v2/{call.name}/manifests/{stored}", "Docker-Content-Digest": stored}
     if manifest.body.subject is not None:
         headers["OCI-Subject"] = str(manifest.body.subject.digest)
     if digest is not None and tags:
         headers["OCI-Tag"] = ", ".join(tags)
+    warnings = _warnings(repository, manifest)
     if warnings:
         headers["Warning"] = ", ".join(f'299 - "{warning}"' for warning in warnings)
     return Response(201, headers)
@@ -64,20 +68,15 @@ async def delete_manifest(call: Call) -> Response:
     return Response(202)
 
 
-def _store(
-    call: Call, raw: bytes, media_type: str, tags: Sequence[str]
-) -> tuple[Manifest, list[str]]:
-    """The manifest, and warnings of it."""
-    digest = _by_digest(call.item)
+def _read(raw: bytes, media_type: str, digest: Digest | None) -> Manifest:
+    """The manifest that was sent, which must have the ``digest`` if one was said."""
     algorithm = digest.algorithm if digest else "sha256"
     declared = media_type if media_type in MANIFESTS else ""
     manifest = parse_manifest(raw, media_type=declared, algorithm=algorithm)
     _check_type(manifest)
     if digest is not None and manifest.descriptor.digest != digest:
         raise Refusal("DIGEST_INVALID", f"the manifest's digest is {manifest.descriptor.digest}")
-    repository = call.storage.repository(call.name)
-    repository.add_manifest(manifest, tags=tags)
-    return manifest, _warnings(repository, manifest)
+    return manifest
 
 
 def _warnings(repository: Repository, manifest: Manifest) -> list[str]:

@@ -18,11 +18,8 @@ import errno
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from msgspec import Struct
 
 from manyfest.errors import DigestMismatch, ManyfestError, StoreError
 from manyfest.oci.descriptor import Descriptor
@@ -31,12 +28,11 @@ from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.mediatypes import INDEXES
 from manyfest.oci.parse import parse_manifest
-from manyfest.serve.batches import Batches
 from manyfest.serve.bodies import FilePart
 from manyfest.serve.errors import Refusal, unknown_manifest
 from manyfest.serve.memory import ManifestMemory
-from manyfest.serve.pool import BlobPool, digests_in, sync_file, touch
-from manyfest.serve.tag_change import TagChange
+from manyfest.serve.pool import BlobPool, digests_in, touch
+from manyfest.serve.pushes import Pushes
 from manyfest.serve.tags import TagList, Tags
 from manyfest.stores.files import FolderLock, sync_folder
 from manyfest.stores.layout import LayoutStore
@@ -64,7 +60,7 @@ class Repository:
         self.tags = Tags(self.layout)
         self._pool = pool
         self._memory = memory
-        self._entries: Batches[_Entry] = Batches(self._enter_all)
+        self.pushes = Pushes(self, pool)
         self._index = f"{self.layout.path}/index.json"
         self._manifests = f"{self.layout.path}/manifests"
 
@@ -90,7 +86,7 @@ class Repository:
 
     def add_blob(self, file: Path, digest: Digest) -> None:
         """Take over a file whose content has this digest."""
-        with self._adding():
+        with self.adding():
             self._pool.admit(file, digest, self.blob(digest))
 
     def mount(self, digest: Digest, source: Repository) -> bool:
@@ -105,7 +101,7 @@ class Repository:
         if not blob.exists():
             return False
         try:
-            with self._adding():
+            with self.adding():
                 if _link(blob, self.blob(digest)):
                     sync_folder(self.blob(digest).parent)
                 touch(self.blob(digest))
@@ -164,53 +160,30 @@ class Repository:
         """The same, without holding up the event loop."""
         return await asyncio.to_thread(self.manifest, digest)
 
-    def add_manifest(
-        self, manifest: Manifest, *, whole: bool = True, tags: Sequence[str] = ()
-    ) -> None:
-        """Store it and make ``tags`` mean it; what it points at must be here, if it is to be
-        ``whole``."""
-        if whole and not self.exists():
-            self._check_children(manifest)  # what is refused makes no repository
-        with self._adding():
-            if whole:
-                self._check_children(manifest)
-            with self._pool.written(manifest.raw) as file:
-                entry = _Entry(file, manifest, TagChange.pointing(tags, manifest.descriptor))
-                self._entries.do(entry)
+    def remember(self, manifest: Manifest) -> None:
+        """It was just stored, and will be asked for."""
         self._memory.put(self.name, manifest)
-        entry.tags.check()
 
-    def _enter_all(self, entries: Sequence[_Entry]) -> None:
-        """Manifests that were sent at the same time: to wait for the disk costs the same for one as
-        for twenty. First all content is synced, then all names are."""
-        tagged = [entry.tags for entry in entries if entry.tags.tags]
-        with self.tags.changed(tagged) if tagged else nullcontext() as new_top:
-            files = [partial(sync_file, entry.file) for entry in entries]
-            self._pool.syncs.run([*files, new_top.sync] if new_top else files)
-            folders = {folder for entry in entries for folder in self._enter(entry)}
-            self._pool.syncs.run([partial(sync_folder, folder) for folder in folders])
-
-    def _enter(self, entry: _Entry) -> Iterator[Path]:
-        """Give a manifest its names; the folders that are to be synced then."""
-        digest, subject = entry.manifest.descriptor.digest, entry.manifest.body.subject
-        blob, marker = self.blob(digest), Path(self._marker(digest))
-        self._pool.enter(entry.file, digest, blob, synced=True)
-        yield blob.parent
-        names = [marker]
-        if subject is not None:
-            names.insert(0, self._referrers(subject.digest) / _file_name(digest))
-        for name in names:
+    def mark(self, manifest: Manifest) -> Iterator[Path]:
+        """Note of a blob that it is this manifest; the folders that are to be synced then."""
+        blob = self.blob(manifest.descriptor.digest)
+        for name in self._names(manifest):
             if _link(blob, name):
                 yield name.parent
 
-    def remove_manifest(self, digest: Digest) -> None:
-        """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
-        subject = self.manifest(digest).body.subject
-        self.tags.remove_manifest(digest)
-        names = [Path(self._marker(digest)), self.blob(digest)]
+    def _names(self, manifest: Manifest) -> list[Path]:
+        """Where it is noted that this is a manifest. The last one decides."""
+        digest, subject = manifest.descriptor.digest, manifest.body.subject
+        names = [Path(self._marker(digest))]
         if subject is not None:
             names.insert(0, self._referrers(subject.digest) / _file_name(digest))
-        for path in names:
+        return names
+
+    def remove_manifest(self, digest: Digest) -> None:
+        """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
+        names = self._names(self.manifest(digest))
+        self.tags.remove_manifest(digest)
+        for path in (*names, self.blob(digest)):
             path.unlink(missing_ok=True)
         self._memory.forget(self.name, digest)
         self._pool.release(digest)
@@ -303,7 +276,7 @@ class Repository:
         )
 
     @contextmanager
-    def _adding(self) -> Iterator[None]:
+    def adding(self) -> Iterator[None]:
         """Nothing is removed as garbage meanwhile."""
         self.create()
         self.layout.blobs.root.mkdir(exist_ok=True)
@@ -317,8 +290,9 @@ class Repository:
         except FileNotFoundError:
             return False
 
-    def _check_children(self, manifest: Manifest) -> None:
-        """Whole or not at all: a manifest comes after everything it points at."""
+    def check_children(self, manifest: Manifest) -> None:
+        """Whole or not at all: a manifest comes after everything it points at. Raises
+        :class:`Refusal`."""
         for child in manifest.children:
             if child.is_manifest and not self._has_manifest(child.digest):
                 raise Refusal(
@@ -404,11 +378,3 @@ def _link(source: Path, target: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-class _Entry(Struct):
-    """A manifest on its way in: a file with its bytes, not yet synced, and its tags."""
-
-    file: Path
-    manifest: Manifest
-    tags: TagChange

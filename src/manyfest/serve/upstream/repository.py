@@ -26,6 +26,7 @@ from manyfest.oci.reference import Name
 from manyfest.serve.bodies import Body, FilePart
 from manyfest.serve.errors import Refusal, unknown_manifest, unknown_repository
 from manyfest.serve.pool import touch
+from manyfest.serve.pushes import Push
 from manyfest.serve.repository import Repository
 from manyfest.serve.storage import Storage
 from manyfest.serve.tags import TagList
@@ -165,7 +166,7 @@ class CachedRepository:
                 where=f"{origin.label}@{entry.digest}",
             )
         self._shared.make_room(len(raw))
-        self._kept.add_manifest(manifest, whole=False, tags=tags)
+        self._kept.pushes.do(Push(lambda: manifest, tags, whole=False))
         self._expect(manifest)
         return manifest
 
