@@ -84,7 +84,7 @@ def test_what_a_registry_hints_at_may_be_there_a_moment_later() -> None:
     ours = lane()
     ours.hint(look("1"), 0.0, twice=True)
 
-    for now, wait in ((0.0, 2.0), (2.0, 300.0), (302.0, 300.0)):
+    for now, wait in ((0.0, 1.0), (1.0, 300.0), (301.0, 300.0)):
         assert taken(ours, now) == ["1"]
         ours.done(look("1"), "answered", now)
         ours.plan_again(look("1"), now, 300.0, rank=3)

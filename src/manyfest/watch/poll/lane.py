@@ -23,7 +23,7 @@ PLACES = 8
 FIRST_REST, LONGEST_REST = 5.0, 300.0
 """Seconds for which a registry that does not answer is left alone: twice as many each time."""
 
-ECHO = 2.0
+ECHO = 1.0
 """Seconds after which it is looked once more at what is hinted at: Docker's registry says that a
 tag was pushed just before it is there, and caches give old answers."""
 
