@@ -235,8 +235,22 @@ def test_a_version_that_is_not_watched_any_more_is_late_no_more(tmp_path: Path) 
         part.see("1", ready=False)
         part.until(part.history.open_incidents)
         part.decider.leave("app", ["1"])
-
         part.until(lambda: not part.history.open_incidents())
+
+
+def test_of_a_version_that_is_not_watched_any_more_nothing_is_due(tmp_path: Path) -> None:
+    with running(tmp_path / "watch.db", image(soak=5.0)) as part:
+        part.decider.find("app", ["1", "2"], was_there=False)
+        part.see("1")
+        part.see("2")
+        part.until(lambda: "complete" in part.kinds("2"))
+        part.decider.leave("app", ["1", "2"])
+        part.decider.find("app", ["2"], was_there=True)
+        part.now += 6
+        part.decider.find("app", ["3"], was_there=True)  # wakes it
+        part.until(lambda: part.asked.rechecks)
+
+        assert part.asked.rechecks == [("app", "2")]
 
 
 class Away(History):

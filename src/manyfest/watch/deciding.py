@@ -105,6 +105,7 @@ class Decider:
         self._asks: Asks | None = None
         self._stopping = threading.Event()
         self._states: dict[Tag, TagState] = {}
+        self._left: set[Tag] = set()
         self._health = Health()
         self._dues: list[tuple[float, Tag]] = []
         self._due: dict[Tag, float] = {}
@@ -215,6 +216,7 @@ class Decider:
         """Decide what follows, keep it, and tell it."""
         now = self._clock()
         audience = self._audience
+        self._note_left(found)
         begun, observed = self._sorted(found, audience, now)
         due_now = self._due_by(now, audience)
         decided = (
@@ -226,8 +228,7 @@ class Decider:
         learned = [each for each in found if isinstance(each, Learned)]
         registries, events = self._health.registries(samples, now)
         happened = (*(event for each in worth for event in each.events), *events)
-        left = {(each.image, tag) for each in found if isinstance(each, Left) for tag in each.tags}
-        wrong = self._health.incidents(happened, audience.rules, left, now)
+        wrong = self._health.incidents(happened, audience.rules, self._left, now)
         batch = Batch(
             changes=tuple(worth),
             events=events,
@@ -246,6 +247,16 @@ class Decider:
         if self._asks is not None:
             for tag in self._unconfirmed(due_now, now):
                 self._asks.recheck(*tag)
+
+    def _note_left(self, found: Iterable[Finding]) -> None:
+        """Of tags that are not watched any more nothing is due, until they are again."""
+        with self._changed:
+            for each in found:
+                if isinstance(each, Found | Left):
+                    tags = {(each.image, name) for name in each.tags}
+                    self._left = self._left | tags if isinstance(each, Left) else self._left - tags
+                    for tag in tags & self._states.keys():
+                        self._plan(tag, self._states[tag])
 
     def _sorted(
         self, found: Iterable[Finding], audience: Audience, now: float
@@ -338,7 +349,7 @@ class Decider:
     def _plan(self, tag: Tag, state: TagState) -> None:
         """Note when something is due for the tag."""
         image = self._audience.images.get(tag[0])
-        at = due(image.rule, state) if image else None
+        at = due(image.rule, state) if image and tag not in self._left else None
         if at is None:
             self._due.pop(tag, None)
             self._asked.pop(tag, None)

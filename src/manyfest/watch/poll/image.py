@@ -75,7 +75,7 @@ class PolledImage:
 
     def troubles(self) -> tuple[str, ...]:
         """Which repositories refuse the list of their tags, and why, a line each."""
-        refused = tuple(self._refused.items())
+        refused = self._refused.items()
         return tuple(f"the tags of {name} are not known: {why}" for name, why in refused)
 
     def note_list(self, repository: str, tags: Collection[str]) -> None:

@@ -133,8 +133,7 @@ class Poller:
     def troubles(self) -> tuple[str, ...]:
         """Which repositories do not let their tags be known, and why, a line each."""
         with self._lock:
-            images = tuple(self._images.values())
-        return tuple(trouble for image in images for trouble in image.troubles())
+            return tuple(each for image in self._images.values() for each in image.troubles())
 
     def run(self) -> None:
         """Look until :meth:`stop`; returns once the looks that are under way are over."""
@@ -284,7 +283,8 @@ class Poller:
             tags = self._asker.tags(image, look.repository)
         except ManyfestError as error:
             outcome = outcome_of(error)
-            image.note_fault(look.repository, error, is_refused=outcome == "refused")
+            with self._lock:
+                image.note_fault(look.repository, error, is_refused=outcome == "refused")
             return outcome, every, _DOUBTFUL
         with self._changed:
             if self._images.get(look.image) is image:
