@@ -5,8 +5,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
+
+_UNIT = Path(__file__).parent / "unit"
 
 _OF_CI = ("CI_", "DRONE", "GITHUB_", "GITLAB_")
 
@@ -14,6 +18,14 @@ _OF_CI = ("CI_", "DRONE", "GITHUB_", "GITLAB_")
 def pytest_configure() -> None:
     """Tests press Ctrl-C, and whoever starts them in the background may have it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Where several processes share the tests, one has all those with real parts, which share
+    daemons; of the others, which need a processor, those of one file stay together."""
+    for item in items:
+        group = item.path.stem if item.path.is_relative_to(_UNIT) else "real parts"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
