@@ -51,7 +51,7 @@ class Batches(Generic[T]):
             if not self._is_next_begun:
                 asyncio.get_running_loop().run_in_executor(None, self._take_turn)
                 self._is_next_begun = True
-        await asyncio.shield(asyncio.wrap_future(done))
+        await landed(done)
 
     def _take_turn(self) -> None:
         with self._turn:
@@ -73,3 +73,8 @@ class Batches(Generic[T]):
                 entry.done.set_result(None)
             else:
                 entry.done.set_exception(failure)
+
+
+async def landed(future: Future[T]) -> T:
+    """The result, whichever thread makes it; it is made also if nobody waits for it any more."""
+    return await asyncio.shield(asyncio.wrap_future(future))

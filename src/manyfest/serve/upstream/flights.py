@@ -6,11 +6,12 @@ answer, or it would soon answer nobody.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Any, TypeVar, cast
+
+from manyfest.serve.batches import landed
 
 T = TypeVar("T")
 
@@ -51,8 +52,3 @@ class Flights:
     def _remove(self, key: Hashable) -> None:
         with self._guard:
             del self._under_way[key]
-
-
-async def landed(future: Future[T]) -> T:
-    """The result, whichever thread makes it; it is made also if nobody waits for it any more."""
-    return await asyncio.shield(asyncio.wrap_future(future))

@@ -23,6 +23,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import Name
+from manyfest.serve.batches import landed
 from manyfest.serve.bodies import Body, FilePart
 from manyfest.serve.errors import Refusal, unknown_manifest, unknown_repository
 from manyfest.serve.pool import touch
@@ -31,7 +32,7 @@ from manyfest.serve.repository import Repository
 from manyfest.serve.storage import Storage
 from manyfest.serve.tags import TagList
 from manyfest.serve.upstream.downloads import Download, Downloads
-from manyfest.serve.upstream.flights import Flights, landed
+from manyfest.serve.upstream.flights import Flights
 from manyfest.serve.upstream.origin import Origin, Origins
 from manyfest.serve.upstream.refusals import is_away, refusal_for, stale
 from manyfest.serve.upstream.timed import Timed
