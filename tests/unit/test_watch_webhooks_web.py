@@ -77,6 +77,18 @@ def test_what_is_not_understood_is_refused_but_for_who_would_send_it_for_ever(
     assert service_of(hooked).hints == []
 
 
+def test_what_hints_at_nothing_fills_no_log(
+    hooked: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    shown = {"authorization": f"Bearer {SECRET}"}
+    hooked.call("POST", "/hooks/ours", b'{"events": []}', shown)
+    assert caplog.messages == []
+
+    hooked.call("POST", f"/hooks/hub/{SECRET}", json.dumps(DOCKER_HUB).encode())
+    assert caplog.messages == ["hints of the webhook hub: 1, of use: 1"]
+
+
 def test_one_that_is_too_long_is_not_read(hooked: Client) -> None:
     body = b" " * (MAX_SIZE + 1)
 

@@ -53,8 +53,8 @@ async def receive(request: Request) -> Response:
             return _refusal(400, error.what)
         hints = ()
     taken = sum(service.hint(hint.repository, hint.tag) for hint in hints)
-    # Registries tell of each request too, so also of those that the watch makes itself.
-    level = logging.INFO if taken else logging.DEBUG
+    # Registries tell of what is read too, so also of what the watch reads itself.
+    level = logging.INFO if hints else logging.DEBUG
     logger.log(level, "hints of the webhook %s: %d, of use: %d", hook.name, len(hints), taken)
     return JSONResponse({"hints": taken}, status_code=202)
 

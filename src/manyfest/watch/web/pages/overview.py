@@ -56,8 +56,8 @@ def overview(view: View) -> Page:
 
 
 def _troubles(view: View) -> tuple[str, ...]:
-    """What is wrong with the watch itself. That may name files, databases and people, so everybody is
-    told no more than that there is something."""
+    """What is wrong with the watch itself. That may name files, databases and people, so everybody
+    is told no more than that there is something."""
     troubles = view.service.troubles()
     if troubles and view.service.config.public:
         return ("something is wrong with it, and the administration says what",)
