@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -23,6 +23,7 @@ from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.decide import beginning, decide, due
 from manyfest.watch.findings import Finding, Found, Learned, Left
 from manyfest.watch.health.following import Health
+from manyfest.watch.health.incidents import Tag
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.live import Live, News
 from manyfest.watch.notify.route import route
@@ -49,9 +50,6 @@ _CONFIRM_EVERY = 30.0
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds between attempts to write to a history that is away."""
-
-Tag: TypeAlias = tuple[str, str]
-"""An image and its tag."""
 
 
 class Asks(Protocol):
@@ -101,7 +99,7 @@ class Decider:
         self._samples: list[Sample] = []
         self._samples_since = 0.0
         self._audience = Audience({}, (), {})
-        self._is_new = False
+        self._has_new_audience = False
         self._asks: Asks | None = None
         self._stopping = threading.Event()
         self._states: dict[Tag, TagState] = {}
@@ -129,7 +127,7 @@ class Decider:
         rules = {name: each.rule for name, each in by_name.items()}
         audience = Audience(by_name, tuple(recipients), rules)
         with self._changed:
-            self._audience, self._is_new = audience, True
+            self._audience, self._has_new_audience = audience, True
             for tag, state in self._states.items():
                 if tag[0] in audience.images:
                     self._plan(tag, state)
@@ -190,12 +188,12 @@ class Decider:
     def _take(self) -> tuple[list[Finding], list[Sample]]:
         """Wait for something to do."""
         with self._changed:
-            while not (self._found or self._is_new or self._stopping.is_set()):
+            while not (self._found or self._has_new_audience or self._stopping.is_set()):
                 wait = self._wait()
                 if wait is not None and wait <= 0:
                     break
                 self._changed.wait(wait)
-            self._is_new = False
+            self._has_new_audience = False
             count = min(len(self._found), _AT_ONCE)
             found = [self._found.popleft() for _ in range(count)]
             samples: list[Sample] = []
