@@ -231,7 +231,9 @@ class Decider:
             changes=tuple(worth),
             events=events,
             notices=tuple(route(happened, audience.recipients, audience.images.values(), now)),
-            registries=(*registries, *wrong.let_go),
+            registries=tuple(
+                {each.registry: each for each in (*registries, *wrong.let_go)}.values()
+            ),
             samples=tuple(samples),
             opened=wrong.opened,
             closed=wrong.closed,
