@@ -545,6 +545,14 @@ class TestNames:
         assert client(watch, host=host).get("/").status == status
         watch.history.close()
 
+    def test_another_one_holds_once_the_file_is_read_again(self, tmp_path: Path) -> None:
+        watch = Watch(tmp_path, url="https://status.example.org/")
+        web = client(watch, host="new.example.org")
+        assert web.get("/").status == 421
+        watch.config = msgspec.structs.replace(watch.config, url="https://new.example.org")
+        assert web.get("/").status == 200
+        watch.history.close()
+
 
 class TestPrivatePages:
     def test_who_did_not_sign_in_is_sent_to_do_so(self, tmp_path: Path) -> None:

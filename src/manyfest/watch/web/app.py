@@ -39,7 +39,7 @@ def create_app(service: Service) -> Starlette:
         ],
         middleware=[
             Middleware(SecureHeaders),
-            Middleware(KnownHosts, hosts=_hosts(service.config.url)),
+            Middleware(KnownHosts, hosts=lambda: _hosts(service.config.url)),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=3),
         ],
         exception_handlers={
@@ -62,10 +62,10 @@ def may_read(request: HTTPConnection) -> bool:
     return cookie is not None and accounts_of(request).session(cookie) is not None
 
 
-def _hosts(url: str) -> list[str]:
+def _hosts(url: str) -> tuple[str, ...]:
     """The names that the page goes by; any, if nobody said where people reach it."""
     name = urlsplit(url).hostname
-    return [name, *_THIS_MACHINE] if name else []
+    return (name, *_THIS_MACHINE) if name else ()
 
 
 async def _no_such_page(request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -45,22 +45,23 @@ class SecureHeaders:
 
 
 class KnownHosts:
-    """Refuses requests for other names than ``hosts``, the page's own; all are taken if there are
-    none. So no other site can pass a private page off as its own by a name that it controls.
+    """Refuses requests for other names than ``hosts`` gives, the page's own; all are taken if there
+    are none. So no other site can pass a private page off as its own by a name that it controls.
 
     What machines ask for is theirs by other names too; see :func:`_is_for_machines`.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Callable[[], Collection[str]]) -> None:
         self._app = app
-        self._hosts = frozenset(hosts)
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and self._hosts:
+        hosts = self._hosts()
+        if scope["type"] == "http" and hosts:
             headers = Headers(scope=scope)
             name = _name(headers.get("host", ""))
-            if name not in self._hosts and not _is_for_machines(scope["path"], name, headers):
+            if name not in hosts and not _is_for_machines(scope["path"], name, headers):
                 refusal = PlainTextResponse("This server has no such name.\n", status_code=421)
                 await refusal(scope, receive, send)
                 return
