@@ -120,8 +120,7 @@ def test_an_old_version_that_makes_up_for_a_newer_one_is_not_new() -> None:
 
 def test_after_a_start_anew_new_is_what_is_above_the_oldest_that_is_known() -> None:
     tags = watched("0.1.0")
-    for known in ("0.1.0", "2.5.0", "2.6.0", "latest"):
-        tags.recall(HUB, known)
+    tags.recall(HUB, ["0.1.0", "2.3.0", "2.5.0", "2.6.0", "latest"])
 
     listed = ["0.1.0", "2.4.0", "2.5.0", "2.5.1", "2.6.0", "2.6.1", "latest"]
     assert tags.list(HUB, listed) == {"2.5.1", "2.6.0", "2.6.1"}
@@ -130,7 +129,7 @@ def test_after_a_start_anew_new_is_what_is_above_the_oldest_that_is_known() -> N
 
 def test_of_tags_of_which_nothing_is_known_none_is_new() -> None:
     tags = watched("latest")
-    tags.recall(HUB, "latest")
+    tags.recall(HUB, ["latest"])
 
     assert tags.list(HUB, ["2.6.0", "latest"]) == set()
 

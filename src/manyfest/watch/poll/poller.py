@@ -312,6 +312,7 @@ class Poller:
         """Plan the first looks at an image: at its lists, and at tags that are known for when they
         would have been looked at. Those of them that are not watched any more are left."""
         waits: dict[Look, float] = {}
+        known: dict[str, list[str]] = {place: [] for place in image.places}
         for state in states:
             for seen in state.places:
                 if seen.place in image.places:
@@ -319,9 +320,11 @@ class Poller:
                     image.places[seen.place].recall(state.tag, seen)
                     is_there = bool(seen.digest)
                     if seen.answered_at is not None:
-                        image.tags.recall(seen.place, state.tag)
+                        known[seen.place].append(state.tag)
                     image.tags.see(seen.place, state.tag, is_there=is_there, at=self._timer())
                     waits[look] = image.asked.every - (self._clock() - (seen.answered_at or 0.0))
+        for place, tags in known.items():
+            image.tags.recall(place, tags)
         for look in image.looks() if image.is_listed else ():
             self._lane(look).plan(look, self._timer(), _LIST)
         self._follow(image, waits=waits)

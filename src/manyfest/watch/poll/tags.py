@@ -41,10 +41,11 @@ class WatchedTags:
         self._listed = {name: tags for name, tags in listed if name in repositories}
         self._watched = None
 
-    def recall(self, repository: str, tag: str) -> None:
-        """The history knows what the repository answered for a tag that is described."""
-        if tag not in self._choice.names and tag in choose(self._choice, [tag]):
-            self._oldest[repository] = min(self._oldest.get(repository, rank(tag)), rank(tag))
+    def recall(self, repository: str, tags: Iterable[str]) -> None:
+        """The history knows what the repository answered for these tags."""
+        known = set(choose(self._choice, tags)).difference(self._choice.names)
+        if known:
+            self._oldest[repository] = min(map(rank, known))
 
     def list(self, repository: str, tags: Iterable[str]) -> frozenset[str]:
         """A repository lists these, and no others any more. Gives those that are new."""
@@ -59,7 +60,8 @@ class WatchedTags:
 
     def is_new(self, repository: str, tag: str) -> bool:
         """Whether a tag that the repository has by now came while it was watched. If it was not
-        listed before, that is what is above the oldest that the history knows."""
+        listed before, that is what is above the oldest of those that the history knows and that
+        would be watched."""
         if self._is_listed(tag):
             return False
         if repository in self._listed:
