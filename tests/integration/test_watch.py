@@ -295,3 +295,40 @@ def test_it_needs_no_file(tmp_path: Path, docker_registry: str) -> None:
         watch.until_complete("latest")
     finally:
         watch.kill()
+
+
+def test_a_dry_run_prints_what_would_be_watched_and_keeps_nothing(
+    tmp_path: Path, docker_registry: str
+) -> None:
+    place, empty = f"{docker_registry}/gotify/server", f"{docker_registry}/gotify/empty"
+    for tag in ("2.6.0", "2.6.1", "edge"):
+        push(place, tag, (AMD64,))
+    (tmp_path / "watch.yaml").write_text(config_of(place, empty))
+
+    done = subprocess.run(
+        [MANYFEST, "watch", "--dry-run"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == (
+        f"gotify/server 2.6.1 {place} {empty}\ngotify/server 2.6.0 {place} {empty}\n"
+    )
+    assert done.stderr.startswith(f"warning: nothing is there yet: {empty}: ")
+    assert not (tmp_path / "watch.db").exists()
+
+
+def test_what_was_there_is_no_news_however_it_comes_to_be_watched(
+    tmp_path: Path, docker_registry: str
+) -> None:
+    """More versions are asked for, by a file that is read again; the image is known by then."""
+    place = f"{docker_registry}/gotify/server"
+    for tag in ("2.4.0", "2.5.0", "2.6.0"):
+        push(place, tag, (AMD64, ARM64))
+    with watching(tmp_path, config_of(place, tags="{versions: '*', newest: 1}")) as watch:
+        watch.until_complete("2.6.0")
+        watch.configure(config_of(place, tags="{versions: '*', newest: 3}"))
+        watch.signal(signal.SIGHUP)
+        watch.until_complete("2.4.0")
+        push(place, "2.6.1", (AMD64, ARM64))
+        watch.until_complete("2.6.1")
+
+    assert {tag for tag, *_ in watch.rows("SELECT DISTINCT tag FROM events")} == {"2.6.1"}
