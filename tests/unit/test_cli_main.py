@@ -92,7 +92,7 @@ def test_a_verb_that_is_like_none_is_told_all(manyfest: Manyfest) -> None:
     assert shown.err == (
         "manyfest: no such verb: 'xyzzy'; there are init, version, build, release, stage,"
         " publish, rollback, status, inspect, copy, save, load, index, tag, ls, rm, check, wait,"
-        " serve, login, logout, completion;"
+        " watch, serve, login, logout, completion;"
         " see: manyfest --help\n"
     )
 
