@@ -134,11 +134,10 @@ def test_umoci_unpacks_of_our_image_what_its_picture_shows(
 @pytest.mark.parametrize(
     ("judge", "case"),
     [
-        (judge, BY_NAME[name])
-        for judge in IN_CI
+        pytest.param(judge, BY_NAME[name], id=f"{judge}-{BY_NAME[name].slug}")
+        for judge in sorted(IN_CI)
         for name in ("ADD unpacks gz archives", "A directory into one that is there")
     ],
-    ids=str,
 )
 def test_umoci_unpacks_of_their_image_what_its_picture_shows(
     judge: Judge, case: Case, build: Build, tmp_path: Path

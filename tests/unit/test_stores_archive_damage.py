@@ -37,7 +37,7 @@ MEMBERS = {
 }
 ARCHIVES = {
     **{kind: tar(*members) for kind, members in MEMBERS.items()},
-    "oci in gzip": gzip.compress(tar(*_oci())),
+    "oci in gzip": gzip.compress(tar(*_oci()), mtime=0),
     "oci in zstd": zstandard.compress(tar(*_oci())),
 }
 
@@ -55,7 +55,7 @@ HOSTILE = [
     b'[{"Config":"\\ud800","RepoTags":["\\u0000"],"Layers":["/"]}]',
     b'[{"Config":".","Layers":["."]}]',
     b"\xff\xfe",
-    gzip.compress(bytes(100_000)),
+    gzip.compress(bytes(100_000), mtime=0),
     zstandard.compress(bytes(100_000)),
 ]
 

@@ -168,9 +168,12 @@ def test_what_is_no_file_is_told(
     ("data", "message"),
     [
         *NO_TAR,
-        *((gzip.compress(data), message) for data, message in NO_TAR),
+        *((gzip.compress(data, mtime=0), message) for data, message in NO_TAR),
         (b"\x1f\x8b" + b"?" * 600, "app.tar: is not gzip, or damaged"),
-        (gzip.compress(TAR)[:-9], "app.tar: is truncated: its last gzip member is not whole"),
+        (
+            gzip.compress(TAR, mtime=0)[:-9],
+            "app.tar: is truncated: its last gzip member is not whole",
+        ),
         (zstandard.compress(TAR)[:-9], "app.tar: is truncated: its last zstd frame is not whole"),
         (bz2.compress(TAR)[:-9], "app.tar: is truncated: its compressed data is not whole"),
         (lzma.compress(TAR)[:-9], "app.tar: is truncated: its compressed data is not whole"),

@@ -184,7 +184,7 @@ def test_what_the_history_knows_to_be_unsigned_is_not_read_again_but_asked_about
     assert seen.look("1").ready
 
 
-@pytest.mark.parametrize("before", ["", OTHER.public().fingerprint])
+@pytest.mark.parametrize("before", ["", OTHER.public().fingerprint], ids=["none", "another"])
 def test_what_was_ready_under_another_key_is_asked_about(before: str) -> None:
     store = Asked()
     release(store, "1", *WANTED)
