@@ -20,6 +20,7 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
     """Where several processes share the tests, one has all those with real parts, which share
     daemons; of the others, which need a processor, those of one file stay together."""
