@@ -39,7 +39,7 @@ demo-stop: ## Stop the demo's registry before its time
 
 # Two processes: one waits for real parts, the other needs a processor.
 test: $(VENV)/.dev ## Run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 	@$(BIN)/ruff check .

@@ -5,28 +5,28 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
-
-_UNIT = Path(__file__).parent / "unit"
+from xdist.scheduler import LoadScopeScheduling
 
 _OF_CI = ("CI_", "DRONE", "GITHUB_", "GITLAB_")
+
+
+class TwoKinds(LoadScopeScheduling):
+    """Where several processes share the tests, one has all those with real parts, which share
+    daemons; of the others, which need a processor, those of one file stay together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else "real parts"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> TwoKinds:
+    return TwoKinds(config)
 
 
 def pytest_configure() -> None:
     """Tests press Ctrl-C, and whoever starts them in the background may have it ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Where several processes share the tests, one has all those with real parts, which share
-    daemons; of the others, which need a processor, those of one file stay together."""
-    for item in items:
-        group = item.path.stem if item.path.is_relative_to(_UNIT) else "real parts"
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
