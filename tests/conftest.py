@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 _OF_CI = ("CI_", "DRONE", "GITHUB_", "GITLAB_")
 
 
-class TwoKinds(LoadScopeScheduling):
+class TwoKinds(LoadScopeScheduling):  # type: ignore[misc] # it is not typed
     """Where several processes share the tests, one has all those with real parts, which share
     daemons; of the others, which need a processor, those of one file stay together."""
 
