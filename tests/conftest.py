@@ -20,8 +20,8 @@ class TwoKinds(LoadScopeScheduling):  # type: ignore[misc] # it is not typed
         return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else "real parts"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> TwoKinds:
-    return TwoKinds(config)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoKinds:
+    return TwoKinds(config, log)
 
 
 def pytest_configure() -> None:
