@@ -74,7 +74,7 @@ bench: $(VENV)/.dev ## Measure against the peers that are installed
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 # What each does, and how a run that failed is repeated: docs/chaos.md
-chaos: $(VENV)/.dev ## Kill copies and releases, disturb registries, and look at what is left; takes half an hour
+chaos: $(VENV)/.dev ## Kill copies and releases, disturb registries, and look at what is left; takes hours
 	@$(BIN)/python -m tests.chaos.kills
 	@$(BIN)/python -m tests.chaos.releases
 	@$(BIN)/python -m tests.chaos.faults
