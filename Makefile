@@ -37,9 +37,8 @@ demo: $(VENV)/.runtime ## Release a real four-platform image to a registry on th
 demo-stop: ## Stop the demo's registry before its time
 	@$(PYTHON) examples/ruff/demo.py stop
 
-# Two processes: one waits for real parts, the other needs a processor.
 test: $(VENV)/.dev ## Run the tests
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 	@$(BIN)/ruff check .

@@ -7,21 +7,8 @@ import os
 import signal
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 _OF_CI = ("CI_", "DRONE", "GITHUB_", "GITLAB_")
-
-
-class TwoKinds(LoadScopeScheduling):  # type: ignore[misc] # it is not typed
-    """Where several processes share the tests, one has all those with real parts, which share
-    daemons; of the others, which need a processor, those of one file stay together."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return nodeid.partition("::")[0] if nodeid.startswith("tests/unit/") else "real parts"
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> TwoKinds:
-    return TwoKinds(config, log)
 
 
 def pytest_configure() -> None:
