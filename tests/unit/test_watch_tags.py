@@ -154,6 +154,26 @@ def test_a_hint_admits_what_would_be_chosen_and_nothing_else() -> None:
     assert not tags.admit("edge")
 
 
+def test_what_a_hint_admitted_outlasts_a_list_that_was_under_way() -> None:
+    tags = watched()
+    tags.list(HUB, ["2.6.0"])
+
+    assert tags.admit("2.6.1")
+    tags.list(HUB, ["2.5.0", "2.6.0"])
+    assert tags.watched == {"2.6.0", "2.6.1"}
+
+
+def test_what_a_hint_admitted_goes_when_it_is_not_there_for_long_enough() -> None:
+    tags = WatchedTags(TagChoice(versions="*", newest=2), settle=60.0)
+    tags.list(HUB, ["2.5.0", "2.6.0"])
+    tags.admit("2.6.1")
+
+    tags.see(HUB, "2.6.1", is_there=False, at=100.0)
+    assert "2.6.1" in tags.watched
+    tags.see(HUB, "2.6.1", is_there=False, at=160.0)
+    assert tags.watched == {"2.5.0", "2.6.0"}
+
+
 @given(
     st.lists(st.sampled_from([f"1.{n}.0" for n in range(12)]), max_size=8),
     st.sampled_from([f"1.{n}.0" for n in range(12)]),

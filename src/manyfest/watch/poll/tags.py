@@ -23,6 +23,7 @@ class WatchedTags:
         self._choice = choice
         self._settle = settle
         self._gone: dict[str, float] = {}
+        self._admitted: set[str] = set()
         self._listed: dict[str, frozenset[str]] = {}
         self._holders: dict[str, frozenset[str]] = {}
         self._oldest: dict[str, str] = {}
@@ -71,6 +72,9 @@ class WatchedTags:
 
     def see(self, repository: str, tag: str, *, is_there: bool, at: float) -> None:
         """A repository was asked for a tag, and answered ``at`` this moment, in seconds."""
+        if tag in self._admitted:
+            self._admitted.discard(tag)
+            self._gone[tag] = at  # if it is there after all, it is so no more
         before = self._holders.get(tag, frozenset())
         now = before | {repository} if is_there else before - {repository}
         if now:
@@ -86,7 +90,8 @@ class WatchedTags:
             self._watched = None
 
     def admit(self, tag: str) -> bool:
-        """Whether a tag of which somebody says that it is there is watched from now on."""
+        """Whether a tag of which somebody says that it is there is watched from now on: until it is
+        seen not to be there, whatever lists say that were under way."""
         watched = self.watched
         if tag in watched:
             return True
@@ -94,17 +99,17 @@ class WatchedTags:
             return False
         # Not all are chosen anew: of many tags that takes a while, and somebody waits.
         described = watched.difference(self._choice.names)
-        if len(described) < self._choice.newest:
-            self._watched = watched | {tag}
-            return True
-        oldest = min(described, key=rank)
-        if rank(tag) < rank(oldest):
-            return False
-        self._watched = (watched - {oldest}) | {tag}
+        if len(described) >= self._choice.newest:
+            oldest = min(described, key=rank)
+            if rank(tag) < rank(oldest):
+                return False
+            watched = watched - {oldest}
+        self._admitted.add(tag)
+        self._watched = watched | {tag}
         return True
 
     def _is_listed(self, tag: str) -> bool:
         return any(tag in tags for tags in self._listed.values())
 
     def _known(self) -> set[str]:
-        return set(self._holders).union(self._gone, *self._listed.values())
+        return self._admitted.union(self._holders, self._gone, *self._listed.values())
