@@ -46,12 +46,12 @@ def count(
     is allowed.
     """
     counter = _Counter(source, progress or NoProgress())
-    todo: dict[Digest, Descriptor] = {}
+    pending: dict[Digest, Descriptor] = {}
     for platform, layer in layers:
-        if is_layer(layer) and layer.digest not in todo:
-            todo[layer.digest] = layer
+        if is_layer(layer) and layer.digest not in pending:
+            pending[layer.digest] = layer
             counter.progress.begin(str(layer.digest), platform, layer.size)
-    largest_first = sorted(todo.values(), key=lambda layer: -layer.size)
+    largest_first = sorted(pending.values(), key=lambda layer: -layer.size)
     with workers(JOBS, "unpack") as pool:
         counts = together(pool, counter.count, largest_first, stop=counter.stop)
     return {layer.digest: size for layer, size in zip(largest_first, counts, strict=True)}

@@ -95,14 +95,14 @@ class Tree(Generic[Note]):
 
     def walk(self) -> Iterator[tuple[str, Node[Note]]]:
         """Everything below the root with its absolute path, in order; no link is followed."""
-        todo: list[tuple[str, Node[Note]]] = [("", self.root)]
-        while todo:
-            path, node = todo.pop()
+        remaining: list[tuple[str, Node[Note]]] = [("", self.root)]
+        while remaining:
+            path, node = remaining.pop()
             if path:
                 yield path, node
             if isinstance(node, Directory):
                 names = sorted(node.children, reverse=True)
-                todo.extend((f"{path}/{name}", node.children[name]) for name in names)
+                remaining.extend((f"{path}/{name}", node.children[name]) for name in names)
 
 
 class _Layer(Generic[Note]):
@@ -171,15 +171,15 @@ def _hide(parent: Directory[Note], name: str) -> None:
 def _lay_over(lower: Directory[Note], upper: Directory[Note]) -> Directory[Note]:
     """``upper`` over ``lower``, both unchanged; parts that only one of them has are shared."""
     root = _merged(lower, upper)
-    todo = [(root, upper)]
-    while todo:
-        merged, above = todo.pop()
+    remaining = [(root, upper)]
+    while remaining:
+        merged, above = remaining.pop()
         for name, node in above.children.items():
             below = merged.children.get(name)
             if isinstance(node, Directory) and isinstance(below, Directory):
                 both = _merged(below, node)
                 merged.children[name] = both
-                todo.append((both, node))
+                remaining.append((both, node))
             else:
                 merged.children[name] = node
     return root
@@ -203,10 +203,10 @@ def _resolve(
 ) -> Node[Note] | None:
     """What the path of ``parts`` leads to; ``make`` supplies directories that are missing."""
     trail: list[Node[Note]] = [root]
-    todo = parts[::-1]
+    remaining = parts[::-1]
     links = 0
-    while todo:
-        here, part = trail[-1], todo.pop()
+    while remaining:
+        here, part = trail[-1], remaining.pop()
         if not isinstance(here, Directory):
             return None
         if part == "..":
@@ -217,7 +217,7 @@ def _resolve(
         node = here.children.get(part)
         if node is None:
             return None
-        if not (_is_link(node) and (todo or follow)):
+        if not (_is_link(node) and (remaining or follow)):
             trail.append(node)
             continue
         links += 1
@@ -225,7 +225,7 @@ def _resolve(
             return None
         if node.target.startswith("/"):
             del trail[1:]
-        todo.extend(reversed(_parts(node.target)))
+        remaining.extend(reversed(_parts(node.target)))
     return trail[-1]
 
 
