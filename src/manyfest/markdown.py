@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from manyfest.printable import printable
+
 _BAR = re.compile(r"(?<!\\)\|")
 _CODE = re.compile(r"(`[^`]+`)")
 _MARKS = re.compile(r"[\\`*<>\[\]~&|]|(?<![^\W_])_|_(?![^\W_])|^(?:[#+=-]|[0-9]+(?=[.)](?: |$)))")
@@ -19,9 +21,8 @@ def escaped(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """``text`` on one line for where there is no markup. Control characters are shown, also those
-    that turn the direction of writing."""
-    return " ".join(_printable(text).split())
+    """``text`` on one line for where there is no markup, with control characters shown."""
+    return printable(" ".join(text.split()))
 
 
 def escaped_but_code(text: str) -> str:
@@ -49,10 +50,3 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     cells = ([_BAR.sub(r"\|", cell) for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        char if char.isprintable() or char.isspace() else char.encode("unicode_escape").decode()
-        for char in text
-    )

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from manyfest.errors import CheckFailed
 from manyfest.oci.descriptor import Descriptor
+from manyfest.printable import printable
 
 
 class Finding(Struct, frozen=True):
@@ -22,7 +23,7 @@ class Finding(Struct, frozen=True):
     @classmethod
     def of(cls, platform: str, where: str, what: str, mend: str = "") -> Self:
         """The finding, with control characters in names from the image shown, not obeyed."""
-        return cls(*map(_printable, (platform, where, what, mend)))
+        return cls(*map(printable, (platform, where, what, mend)))
 
     def __str__(self) -> str:
         place = f"{self.platform} {self.where}".strip()
@@ -68,9 +69,3 @@ class Report(Struct, frozen=True):
             where=f"{first.platform} {first.where}".strip(),
             mend=first.mend,
         )
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )

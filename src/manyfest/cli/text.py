@@ -8,6 +8,7 @@ from contextlib import suppress
 import click
 
 from manyfest import amounts
+from manyfest.printable import printable
 
 size = amounts.size
 
@@ -19,17 +20,13 @@ def tell(message: str) -> None:
 
 
 def escaped(text: str) -> str:
-    """``text`` with control characters shown, not obeyed: a registry's words cannot move the
-    cursor or recolour the terminal. Line breaks stay."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
-        for char in text
-    )
+    """``text`` with control characters shown, not obeyed. Line breaks stay."""
+    return printable(text, keep="\n")
 
 
 def one_line(text: str) -> str:
     """``text``, escaped, and line breaks shown too: nothing in it can pass for a line of ours."""
-    return escaped(text).replace("\n", "\\n")
+    return printable(text)
 
 
 def seconds(value: float) -> str:

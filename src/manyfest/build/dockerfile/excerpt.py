@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from manyfest.printable import printable
+
 WIDEST = 100
 """Characters that are shown of one line."""
 
@@ -80,7 +82,7 @@ def _drawn(line: str, start: int, end: int) -> tuple[str, str]:
 def _visible(char: str, column: int) -> str:
     if char == "\t":
         return " " * (_TAB - column % _TAB)
-    return char if char.isprintable() else char.encode("unicode_escape").decode()
+    return printable(char)
 
 
 def _columns(text: str) -> int:
