@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
 from msgspec import Struct, field
@@ -66,12 +65,7 @@ class Reading:
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="check")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         self._stop.set()
         # Ctrl-C waits for nobody: a reader may be waiting for a network.
         ends = error is None or isinstance(error, Exception)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct, field
 
-from manyfest.cli.text import one_line, seconds, size, tell
+from manyfest.cli.text import one_line, seconds, size, tell, tell_above
 from manyfest.progress import NoProgress, Outcome
 
 if TYPE_CHECKING:
@@ -95,12 +94,7 @@ class Board:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing is drawn, so nothing is taken down."""
 
     def _started(self, label: str) -> None:
@@ -155,12 +149,7 @@ class Terminal(Board):
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
@@ -169,9 +158,7 @@ class Terminal(Board):
         if self._bars is None:
             super().say(message)
         else:
-            self._bars.console.print(
-                one_line(message), markup=False, highlight=False, emoji=False, soft_wrap=True
-            )
+            tell_above(self._bars.console, message)
 
     def _started(self, label: str) -> None:
         if self._bars is None:
@@ -196,10 +183,5 @@ class Quiet(NoProgress):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing was shown."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import click
 
 from manyfest import amounts
 from manyfest.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 size = amounts.size
 
@@ -17,6 +21,11 @@ def tell(message: str) -> None:
     """One line on stderr. Nobody may be there to read it any more; work does not end for that."""
     with suppress(OSError):
         click.echo(one_line(message), err=True)
+
+
+def tell_above(console: Console, message: str) -> None:
+    """One line on a terminal, above what is redrawn there."""
+    console.print(one_line(message), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def escaped(text: str) -> str:

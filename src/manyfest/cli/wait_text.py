@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from manyfest.cli.text import one_line, tell
+from manyfest.cli.text import one_line, tell, tell_above
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -90,12 +89,7 @@ class Lines:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Nothing is drawn, so nothing is taken down."""
 
 
@@ -112,9 +106,7 @@ class Terminal(Lines):
             super().tell(lines)
             return
         for line in lines:
-            self._live.console.print(
-                one_line(line), markup=False, highlight=False, emoji=False, soft_wrap=True
-            )
+            tell_above(self._live.console, line)
 
     def show(self, status: Callable[[float], str]) -> None:
         """See :meth:`Lines.show`."""
@@ -136,12 +128,7 @@ class Terminal(Lines):
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
             self._live = None
