@@ -40,18 +40,18 @@ BUNDLE = (
 def test_the_payload_under_a_tag_of_cosigns() -> None:
     signed = read_simple_signing(PAYLOAD, SIGNATURE)
     assert signed.digests == {DIGEST}
-    assert [key().made(each, signed.message) for each in signed.signatures] == [True]
+    assert key().made(signed.signature, signed.message)
 
 
 def test_the_bundle_among_the_referrers() -> None:
     signed = read_bundle(BUNDLE)
     assert signed.digests == {DIGEST}
-    assert [key().made(each, signed.message) for each in signed.signatures] == [True]
+    assert key().made(signed.signature, signed.message)
 
 
 def test_a_payload_with_another_digest_is_not_what_was_signed() -> None:
     signed = read_simple_signing(PAYLOAD.replace(b"7eaa5526", b"7eaa5527"), SIGNATURE)
-    assert [key().made(each, signed.message) for each in signed.signatures] == [False]
+    assert not key().made(signed.signature, signed.message)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,7 @@ def test_a_payload_with_another_digest_is_not_what_was_signed() -> None:
         (b"vnd.in-toto+json", b"vnd.else+json", "the bundle holds 'application/vnd.else"),
         (b'"payload":"', b'"payload":"*', "what should be base64 is not"),
         (b'"signatures":[', b'"signature":[', "the document has no 'signatures'"),
+        (b'"signatures":[', b'"signatures":[{"sig":""},', "the bundle has 2 signatures, not one"),
         (b'"mediaType"', b'"payload":1,"payload":2,"mediaType"', "key 'payload' appears twice"),
     ],
 )

@@ -74,7 +74,7 @@ class Signatures:
         return (
             signed is not None
             and str(subject) in signed.digests
-            and any(self._key.made(each, signed.message) for each in signed.signatures)
+            and self._key.made(signed.signature, signed.message)
         )
 
 

@@ -29,11 +29,11 @@ _SIGNS = "https://sigstore.dev/cosign/sign/v1"
 
 
 class Signed(Struct, frozen=True):
-    """A document and its ``signatures``, any one of which is enough. ``message`` is what they are
-    of; ``digests`` are those that the document is about."""
+    """A document and its ``signature``. ``message`` is what that is of; ``digests`` are those that
+    the document is about."""
 
     message: bytes
-    signatures: tuple[bytes, ...]
+    signature: bytes
     digests: frozenset[str]
 
 
@@ -47,7 +47,7 @@ def read_simple_signing(payload: bytes, signature: str) -> Signed:
     if critical.get("type") != _SIMPLE_TYPE:
         raise InvalidManifest("the payload is no signature of an image")
     digest = _map(critical, "image").get("docker-manifest-digest")
-    return Signed(payload, (_decoded(signature),), frozenset({str(digest)}))
+    return Signed(payload, _decoded(signature), frozenset({str(digest)}))
 
 
 def read_bundle(raw: bytes) -> Signed:
@@ -63,13 +63,16 @@ def read_bundle(raw: bytes) -> Signed:
     statement = json.loads(body, "the statement")
     if statement.get("_type") != _STATEMENT or statement.get("predicateType") != _SIGNS:
         raise InvalidManifest("the statement is no signature of an image")
-    signatures = [_decoded(each.get("sig")) for each in _maps(envelope, "signatures")]
+    signatures = _maps(envelope, "signatures")
+    if len(signatures) != 1:  # as sigstore_bundle.proto has it; each more costs a verification
+        raise InvalidManifest(f"the bundle has {len(signatures)} signatures, not one")
     digests = {
         f"{algorithm}:{value}"
         for subject in _maps(statement, "subject")
         for algorithm, value in _map(subject, "digest").items()
     }
-    return Signed(pre_authentication(kind, body), tuple(signatures), frozenset(digests))
+    signature = _decoded(signatures[0].get("sig"))
+    return Signed(pre_authentication(kind, body), signature, frozenset(digests))
 
 
 def pre_authentication(kind: str, body: bytes) -> bytes:
