@@ -7,9 +7,12 @@ import time
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from manyfest.errors import ConnectionFailed
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Manifest
 from tests.unit.serve_client import OCI_LAYER
 from tests.unit.serve_upstream import Cache, wait_for
 
@@ -95,6 +98,27 @@ def test_what_was_just_of_use_stays_and_the_new_is_refused(tmp_path: Path) -> No
     answer = cache.call("GET", f"app/blobs/{third}")
     assert (answer.status, answer.code) == (403, "DENIED")
     assert kept(cache, 1, 2, 3) == [1, 2]
+
+
+def test_nothing_goes_for_what_is_larger_than_the_quota(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, quota=QUOTA)
+    pull(cache, 1, 2)
+    age(cache, 100)
+    whole = cache.hub.push("whole", b"x" * (QUOTA + 1)).image.layers[0].digest
+    assert cache.call("GET", f"app/blobs/{whole}").code == "DENIED"
+    assert kept(cache, 1, 2) == [1, 2]
+
+
+def test_nothing_goes_for_a_size_that_only_a_manifest_says(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, quota=QUOTA)
+    pull(cache, 1, 2)
+    age(cache, 100)
+    honest = cache.hub.push("honest", layer(3)).image
+    lie = replace(honest, layers=(replace(honest.layers[0], size=QUOTA - 10_000),))
+    cache.hub.add("lie", Manifest.of_image(lie))
+    assert cache.call("GET", "app/manifests/lie").status == 200
+    assert cache.call("GET", f"app/blobs/{digest_of(3)}").status == 502
+    assert kept(cache, 1, 2) == [1, 2]
 
 
 def test_a_blob_is_taken_from_every_repository(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from pathlib import Path
 
-from manyfest.errors import ConnectionFailed, ManyfestError
+from manyfest.errors import ConnectionFailed, DigestMismatch, ManyfestError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.serve.bodies import LivePart
@@ -185,6 +185,8 @@ class Downloads:
     def _fetch(self, download: Download, blob: Descriptor, origin: Origin) -> None:
         reader = VerifyingReader(origin.open(blob), blob, where=origin.label)
         with closing(reader):
+            if self._storage.room.lacking(blob.size):
+                _check_size(blob, origin)
             self._make_room(blob.size)
             self._storage.room.take(blob.size)
             try:
@@ -211,6 +213,16 @@ class Downloads:
             logger.warning("%s@%s: %s", origin.label, blob.digest, error)
         else:
             logger.error("%s@%s cannot be kept", origin.label, blob.digest, exc_info=error)
+
+
+def _check_size(blob: Descriptor, origin: Origin) -> None:
+    """Raise :class:`DigestMismatch` unless the upstream says the same as a manifest, which whoever
+    pushed it may have made so that all else goes for nothing."""
+    size = origin.measure(blob.digest)
+    if size != blob.size:
+        raise DigestMismatch(
+            f"{blob.digest} has {size} bytes, but {blob.size} were promised", where=origin.label
+        )
 
 
 def _copy(reader: VerifyingReader, unnamed: Unnamed, download: Download) -> None:

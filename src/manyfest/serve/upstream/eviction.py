@@ -32,23 +32,26 @@ class Eviction:
         self._turn = Lock()
 
     def make_room(self, size: int) -> None:
-        """See to it that so many bytes fit, as far as there is something that may go."""
+        """See to it that so many bytes fit, if what may go is enough for that."""
         room = self._storage.room
         if not room.lacking(size):
             return
         with self._turn:
             lacking = room.lacking(size)
             if lacking:
-                self._free(lacking + (room.quota or 0) // _MORE)
+                self._free(lacking, (room.quota or 0) // _MORE)
                 room.count_again()
 
-    def _free(self, wanted: int) -> None:
+    def _free(self, lacking: int, more: int) -> None:
         limit = time.time() - JUST_USED
         oldest = sorted(
             (state.st_mtime, digest, state.st_size)
             for digest, state in self._storage.shared()
             if state.st_mtime < limit
         )
+        if sum(size for _, _, size in oldest) < lacking:
+            return  # nothing should go for what will not fit
+        wanted = lacking + more
         repositories = [self._storage.repository(name) for name in self._storage.begun()]
         for _, digest, size in oldest:
             if wanted <= 0:
