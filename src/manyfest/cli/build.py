@@ -170,6 +170,7 @@ def _build(session: Session, job: Job, where: Reference, tags: Sequence[str]) ->
 def _check(session: Session, request: BuildRequest) -> None:
     """Print the Dockerfile's warnings. Raises :class:`~manyfest.errors.AnswerIsNo` if there are
     any."""
+    from manyfest.amounts import counted
     from manyfest.build.dockerfile.warnings import check_dockerfile
     from manyfest.build.request import read_dockerfile, read_ignore
     from manyfest.errors import AnswerIsNo
@@ -178,8 +179,7 @@ def _check(session: Session, request: BuildRequest) -> None:
     for warning in found:
         session.out("\n".join(filter(None, (str(warning), warning.excerpt))))
     if found:
-        count = "1 warning" if len(found) == 1 else f"{len(found)} warnings"
-        raise AnswerIsNo(count, where=str(request.dockerfile))
+        raise AnswerIsNo(counted(len(found), "warning"), where=str(request.dockerfile))
 
 
 def _items(

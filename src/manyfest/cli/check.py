@@ -11,8 +11,7 @@ from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
 from manyfest.cli.signed_by import signed_by_option, why_unsigned
 from manyfest.cli.text import tell
-
-EXIT_NO = 3
+from manyfest.errors import AnswerIsNo
 
 
 @click.command()
@@ -72,4 +71,4 @@ def command(
     if as_json:
         session.out_json({"images": [facts(answer) for answer in answers]})
     if not all(answer.is_yes for answer in answers):
-        click.get_current_context().exit(EXIT_NO)
+        click.get_current_context().exit(AnswerIsNo.exit_code)

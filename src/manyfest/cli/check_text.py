@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from manyfest.cli.text import one_line, table
+from manyfest.amounts import counted
+from manyfest.cli.text import one_line, short, table
 
 if TYPE_CHECKING:
     from manyfest.check.everywhere import Answer
-
-_SHORT = len("sha256:") + 12
 
 
 def facts(answer: Answer) -> dict[str, object]:
@@ -25,9 +24,7 @@ def answer_text(answer: Answer) -> str:
     serves a platform meanwhile."""
     ready = answer.readiness
     rows: list[tuple[str, ...]] = [("PLATFORM", "STATE", "DIGEST", "WHY")]
-    rows += [
-        (each.platform, each.state, each.digest[:_SHORT], each.why) for each in ready.platforms
-    ]
+    rows += [(each.platform, each.state, short(each.digest), each.why) for each in ready.platforms]
     return "\n".join(
         [
             f"{one_line(ready.reference)}  {_verdict(answer)}",
@@ -42,7 +39,6 @@ def answer_text(answer: Answer) -> str:
 
 
 def _verdict(answer: Answer) -> str:
-    count = len(answer.faults)
-    if count:
-        return f"NOT right: {count} {'fault' if count == 1 else 'faults'}"
+    if answer.faults:
+        return f"NOT right: {counted(len(answer.faults), 'fault')}"
     return "ready" if answer.is_yes else "NOT ready"

@@ -11,6 +11,7 @@ from manyfest.cli.interrupts import interruptible
 from manyfest.cli.project import config_option, load_config
 from manyfest.cli.repositories import destinations_of, repositories_option
 from manyfest.cli.session import Session, with_registries
+from manyfest.cli.text import short
 
 if TYPE_CHECKING:
     from manyfest.release.project.config import Config
@@ -69,12 +70,12 @@ def _text(done: RollbackReport, *, dry_run: bool) -> str:
     if not done.changed:
         return f"{done.name} is at {done.target}: every tag is there already"
     rows = [("TAG", "WAS", "NOW")]
-    rows += [(each.reference, _short(each.before), _short(each.digest)) for each in done.changed]
+    rows += [(each.reference, _shown(each.before), _shown(each.digest)) for each in done.changed]
     return f"{head}\n{table(rows)}"
 
 
-def _short(digest: str | None) -> str:
-    return digest[: len("sha256:") + 12] if digest else "-"
+def _shown(digest: str | None) -> str:
+    return short(digest) if digest else "-"
 
 
 def _tell(session: Session, config: Config, done: RollbackReport) -> None:

@@ -10,11 +10,10 @@ import click
 from manyfest.cli.project import config_option, load_config
 from manyfest.cli.repositories import destinations_of, repositories_option
 from manyfest.cli.session import Session, with_registries
+from manyfest.errors import AnswerIsNo
 
 if TYPE_CHECKING:
     from manyfest.release.published.status import Status, TagState
-
-EXIT_NO = 3
 
 
 @click.command()
@@ -43,11 +42,11 @@ def command(
         status = read_status(config, stores, places, every=every)
     session.out_json(status) if as_json else session.out(_text(status))
     if not status.good:
-        click.get_current_context().exit(EXIT_NO)
+        click.get_current_context().exit(AnswerIsNo.exit_code)
 
 
 def _text(status: Status) -> str:
-    from manyfest.cli.text import table
+    from manyfest.cli.text import short, table
 
     if not status.tags:
         return f"{status.name}: nothing is released yet"
@@ -59,7 +58,7 @@ def _text(status: Status) -> str:
                 name,
                 state.repository,
                 state.version or "-",
-                state.digest[: len("sha256:") + 12] or "-",
+                short(state.digest) or "-",
                 _platforms(state),
             )
             for state in tag.repositories

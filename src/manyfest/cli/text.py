@@ -38,6 +38,11 @@ def one_line(text: str) -> str:
     return printable(text)
 
 
+def short(digest: str) -> str:
+    """A digest as people tell it from others: ``sha256:56bb4cc6dd91``; nothing stays nothing."""
+    return digest[: len("sha256:") + 12]
+
+
 def seconds(value: float) -> str:
     """A duration: ``0.42 s``, ``3 min 5 s``."""
     if value < 59.995:

@@ -6,14 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self
 
-from manyfest.cli.text import one_line, tell, tell_above
+from manyfest.cli.text import one_line, short, tell, tell_above
 
 if TYPE_CHECKING:
     from rich.live import Live
 
     from manyfest.check.soak import Event, Question, State
-
-_SHORT = len("sha256:") + 12
 
 
 def event_line(event: Event, references: Sequence[str], question: Question) -> str:
@@ -35,7 +33,7 @@ def _of_place(event: Event) -> str:
         why = f": {event.why}" if event.why else ""
         return f" {event.platform}: {event.what}{why}"
     if event.kind == "holds":
-        return f": holds {event.what[:_SHORT]}" if event.what else f": {event.why}"
+        return f": holds {short(event.what)}" if event.what else f": {event.why}"
     if event.kind == "rests":
         return f": {event.why}"
     return ": answers again" if event.kind == "answers" else f": does not tell: {event.why}"

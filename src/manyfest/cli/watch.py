@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec.structs import replace
 
+from manyfest.amounts import counted
 from manyfest.cli.platforms import platforms_option
 from manyfest.cli.session import Session, with_registries, with_session
 from manyfest.errors import AnswerIsNo, NotFound, UsageError
@@ -137,9 +138,9 @@ def check_config(session: Session, file: Path | None) -> None:
         if why:
             session.say(f"warning: {recipient.where}: {why}")
     session.say(
-        f"{config.path} is right: {_counted(len(config.images), 'image')},"
-        f" {_counted(len(config.recipients), 'recipient')},"
-        f" {_counted(len(config.hooks), 'webhook')}"
+        f"{config.path} is right: {counted(len(config.images), 'image')},"
+        f" {counted(len(config.recipients), 'recipient')},"
+        f" {counted(len(config.hooks), 'webhook')}"
     )
 
 
@@ -279,7 +280,3 @@ def _show(session: Session, config: WatchConfig) -> None:
             for tag in choose(image.tags, found):
                 places = " ".join(place.repository for place in image.rule.places)
                 session.out(f"{image.name} {tag} {places}")
-
-
-def _counted(amount: int, noun: str) -> str:
-    return f"{amount} {noun}{'' if amount == 1 else 's'}"
