@@ -22,6 +22,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.serve.bodies import LivePart
 from manyfest.serve.storage import Storage
+from manyfest.serve.upstream.flights import MOST, too_many
 from manyfest.serve.upstream.origin import Origin
 from manyfest.stores.base import CHUNK_SIZE, VerifyingReader
 from manyfest.stores.files import Unnamed, unnamed_file
@@ -148,11 +149,14 @@ class Downloads:
 
     def begin(self, blob: Descriptor, origin: Origin, holder: str) -> Download:
         """Fetch the blob from ``origin``, in which the repository ``holder`` is known to have it;
-        or let that have it too if it is on its way already."""
+        or let that have it too if it is on its way already. Raises
+        :class:`~manyfest.serve.errors.Refusal` if there are too many."""
         with self._guard:
             running = self._running.get(blob.digest)
             if running is not None and running.join(holder):
                 return running
+            if len(self._running) >= MOST:
+                raise too_many()
             download = self._running[blob.digest] = Download(blob.size, holder)
         work = threading.Thread(
             target=self._run, args=(download, blob, origin), name="download", daemon=True

@@ -12,10 +12,15 @@ from concurrent.futures import Future
 from typing import Any, TypeVar, cast
 
 from manyfest.serve.batches import landed
+from manyfest.serve.errors import Refusal
 
 T = TypeVar("T")
 
 _MOST_AT_A_TIME = 64
+
+MOST = 1024
+"""Questions under way, most of which wait. They go on when clients go away, so those who ask and
+go would have no end of threads begun."""
 
 
 class Flights:
@@ -28,14 +33,18 @@ class Flights:
 
     async def share(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work`` gives or raises, or what the same question does that is under way. It goes
-        on if whoever asked goes away."""
+        on if whoever asked goes away. Raises :class:`~manyfest.serve.errors.Refusal` if there are
+        too many."""
         with self._guard:
             future = self._under_way.get(key)
             if future is None:
-                future = self._under_way[key] = Future()
+                if len(self._under_way) >= MOST:
+                    raise too_many()
+                future = Future()
                 threading.Thread(
                     target=self._run, args=(key, work, future), name="upstream", daemon=True
                 ).start()
+                self._under_way[key] = future  # if it was started, or all would wait for ever
         return cast("T", await landed(future))
 
     def _run(self, key: Hashable, work: Callable[[], object], future: Future[Any]) -> None:
@@ -52,3 +61,9 @@ class Flights:
     def _remove(self, key: Hashable) -> None:
         with self._guard:
             del self._under_way[key]
+
+
+def too_many() -> Refusal:
+    """The answer when too much is under way."""
+    what = "too much is asked of upstreams; try again later"
+    return Refusal("TOOMANYREQUESTS", what, headers={"Retry-After": "1"})
