@@ -12,13 +12,12 @@ from manyfest.build.cache import BuildCache, Note
 from manyfest.build.files import File
 from manyfest.build.inputs import layer_key, may_have_changed
 from manyfest.build.once import Once
-from manyfest.layers.arrange import arrange
 from manyfest.layers.compress import LayerWriter
 from manyfest.layers.compression import Compression
 from manyfest.layers.entry import Entry, EntryType, encode_name
 from manyfest.layers.header import BLOCK
 from manyfest.layers.streams import CHUNK, Sink
-from manyfest.layers.write import TarWriter
+from manyfest.layers.write import write_layer
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.progress import Progress
@@ -136,11 +135,8 @@ class _Tar:
         self.size = sum(BLOCK + -(-file.entry.size // BLOCK) * BLOCK for file in files)
 
     def write(self, sink: Sink) -> None:
-        contents = {file.entry.name: file.content for file in self._files}
-        tar = TarWriter(sink)
-        for entry in arrange((file.entry for file in self._files), mtime=self._mtime):
-            tar.add(entry, contents.get(entry.name))
-        tar.close()
+        items = ((file.entry, file.content) for file in self._files)
+        write_layer(items, sink, mtime=self._mtime)
 
     def digest(self) -> Digest:
         """That of its bytes, for which the files are read."""
