@@ -72,7 +72,7 @@ def test_a_tag_whose_image_lacks_a_layer_serves_nobody() -> None:
 
 def test_a_digest_has_no_tags_beside_it() -> None:
     store = store_with("2.6.1-arm64")
-    name = NAME.with_digest(store.resolve("2.6.1").digest)
+    name = Name.parse(f"{NAME.place}@{store.resolve('2.6.1').digest}")
     assert find_instead(store, name, ask(store, "linux/arm64")) == ()
 
 

@@ -43,7 +43,6 @@ def test_parts() -> None:
     digest = Digest.parse(EMPTY_JSON)
     assert digest.algorithm == "sha256"
     assert digest.hex == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
-    assert digest.short == "44136fa355b3"
     assert repr(digest) == f"Digest('{EMPTY_JSON}')"
 
 

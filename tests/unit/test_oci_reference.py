@@ -186,11 +186,6 @@ def test_another_tag_takes_the_digest_away() -> None:
     assert str(name.with_tag("edge")) == "docker.io/library/alpine:edge"
 
 
-def test_another_digest_takes_the_tag_away() -> None:
-    name = Name.parse("alpine:3.20").with_digest(Digest.parse(DIGEST))
-    assert str(name) == f"docker.io/library/alpine@{DIGEST}"
-
-
 @pytest.mark.parametrize("tag", ["", ".x", "a b", "a/b", "a" * 129, "x\n"])
 def test_no_name_gets_a_tag_that_is_none(tag: str) -> None:
     with pytest.raises(InvalidReference):

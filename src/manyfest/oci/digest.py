@@ -67,11 +67,6 @@ class Digest:
         """A new hash of this digest's algorithm."""
         return hashlib.new(self.algorithm)
 
-    @property
-    def short(self) -> str:
-        """The first twelve digits, as people quote digests."""
-        return self.hex[:12]
-
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
 

@@ -121,10 +121,6 @@ class Name(Struct, frozen=True):
         """The same repository under ``tag``."""
         return replace(self, tag=check_tag(tag), digest=None)
 
-    def with_digest(self, digest: Digest) -> Name:
-        """The same repository at ``digest``."""
-        return replace(self, tag="", digest=digest)
-
     @property
     def place(self) -> str:
         """The repository alone: ``host/repository``."""
