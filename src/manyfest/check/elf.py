@@ -23,9 +23,9 @@ from msgspec import Struct
 
 from manyfest.check.arm_attributes import Window, arm_variant
 from manyfest.errors import ContentError
-from manyfest.layers.streams import CHUNK, Reader
+from manyfest.layers.streams import CHUNK, Reader, read_head
 
-_MAGIC = b"\x7fELF"
+MAGIC = b"\x7fELF"
 _HEAD_SIZE = 64 * 1024
 _TAIL_SIZE = 1024 * 1024  # holds the sections' table unless symbols were left in and are large
 
@@ -42,7 +42,7 @@ _SYSTEMS = {0: "linux", 3: "linux", 97: "linux", 1: "hpux", 2: "netbsd", 6: "sol
 """By the identity's OS ABI. Most of Linux's binaries have 0, which says nothing; 97 is ARM's."""
 
 _ARM = 40
-_ARCHITECTURES = {
+ARCHITECTURES = {
     (3, 32, "<"): "386",
     (8, 32, "<"): "mipsle",
     (8, 32, ">"): "mips",
@@ -133,8 +133,8 @@ def read_elf(source: bytes | Reader, *, where: str = "") -> Elf | None:
     the first 64 KiB are read, and all of it, in bounded memory, only for 32-bit ARM, whose variant
     is told near the end. Raises ``ContentError`` for an ELF file that is cut off or invalid.
     """
-    head = source if isinstance(source, bytes) else _read_head(source)
-    if not head.startswith(_MAGIC):
+    head = source if isinstance(source, bytes) else read_head(source, _HEAD_SIZE)
+    if not head.startswith(MAGIC):
         return None
     header = _parse(head, where)
     architecture = _architecture(header)
@@ -170,14 +170,7 @@ def _parse(head: bytes, where: str) -> _Header:
 def _architecture(header: _Header) -> str:
     if header.machine == _MIPS and header.bits == 32 and header.flags & _MIPS_N32:
         return ""
-    return _ARCHITECTURES.get((header.machine, header.bits, header.byte_order), "")
-
-
-def _read_head(source: Reader) -> bytes:
-    head = b""
-    while len(head) < _HEAD_SIZE and (part := source.read(_HEAD_SIZE - len(head))):
-        head += part
-    return head
+    return ARCHITECTURES.get((header.machine, header.bits, header.byte_order), "")
 
 
 def _read_tail(source: Reader, head: bytes) -> tuple[bytes, int]:

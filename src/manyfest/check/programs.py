@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from manyfest.check.elf import Elf, read_elf
+from manyfest.check.elf import MAGIC, Elf, read_elf
 from manyfest.errors import ContentError
 from manyfest.layers.entry import Entry, EntryType
 from manyfest.layers.streams import Reader, Rejoined
@@ -40,7 +40,7 @@ def read_program(entry: Entry, content: Reader) -> Program | None:
     head = content.read(_HEAD_SIZE)
     if head.startswith(b"#!") and entry.mode & 0o111:
         return Script(_interpreter(head, whole=entry.size <= _HEAD_SIZE))
-    if not head.startswith(b"\x7fELF"):
+    if not head.startswith(MAGIC):
         return None
     try:
         return read_elf(Rejoined(head, content))

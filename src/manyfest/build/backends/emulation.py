@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from manyfest.check.elf import ARCHITECTURES, MAGIC
 from manyfest.errors import BuildError
 from manyfest.oci.machine import platform_of_machine
 from manyfest.oci.platform import Platform
@@ -20,22 +21,8 @@ FORMATS = Path("/proc/sys/fs/binfmt_misc")
 _BY_ITSELF = {"amd64": {"amd64", "386"}, "ppc64le": {"ppc64le"}, "arm64": {"arm64"}}
 """What a processor runs besides itself, on every kernel that is in use."""
 
-_ELF = {
-    "386": (1, "<", 3),
-    "amd64": (2, "<", 62),
-    "arm": (1, "<", 40),
-    "arm64": (2, "<", 183),
-    "loong64": (2, "<", 258),
-    "mips": (1, ">", 8),
-    "mips64": (2, ">", 8),
-    "mips64le": (2, "<", 8),
-    "mipsle": (1, "<", 8),
-    "ppc64": (2, ">", 21),
-    "ppc64le": (2, "<", 21),
-    "riscv64": (2, "<", 243),
-    "s390x": (2, ">", 22),
-}
-"""How a program's header begins: its class, byte order and machine (ELF, "ELF Header")."""
+_ELF = {architecture: header for header, architecture in ARCHITECTURES.items()}
+"""What a program's header says: its machine, bits and byte order."""
 
 
 def require_emulation(platform: Platform, *, formats: Path = FORMATS) -> None:
@@ -133,9 +120,9 @@ def _read(path: Path) -> _Format:
 
 
 def _header(architecture: str) -> bytes:
-    """The first bytes of a program."""
-    bits, order, machine = _ELF[architecture]
-    identity = b"\x7fELF" + bytes((bits, 1 if order == "<" else 2, 1)) + bytes(9)
+    """The first bytes of a program (System V ABI, "ELF Header")."""
+    machine, bits, order = _ELF[architecture]
+    identity = MAGIC + bytes((bits // 32, 1 if order == "<" else 2, 1)) + bytes(9)
     return identity + struct.pack(f"{order}HHI", 2, machine, 1)
 
 
