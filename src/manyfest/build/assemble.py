@@ -6,7 +6,7 @@ import io
 from collections.abc import Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace as changed
+from msgspec.structs import replace
 
 from manyfest.build.metadata import Metadata, index_annotations
 from manyfest.build.stage import StageImage
@@ -70,7 +70,7 @@ def image_config(stage: StageImage, platform: Platform, metadata: Metadata) -> I
         variant=platform.variant,
         os_version=platform.os_version or (base.os_version if base and same else ""),
         os_features=platform.os_features or (base.os_features if base and same else ()),
-        config=changed(
+        config=replace(
             run,
             labels=metadata.image_labels(run.labels, base.config.labels if base else {}),
             exposed_ports=dict(sorted(run.exposed_ports.items())),
@@ -84,7 +84,7 @@ def image_config(stage: StageImage, platform: Platform, metadata: Metadata) -> I
 def write_index(images: Sequence[PlatformImage], target: Target) -> Manifest:
     """Write the index over ``images``, in their order."""
     entries = tuple(
-        changed(image.manifest.descriptor, platform=image.platform.normalised()) for image in images
+        replace(image.manifest.descriptor, platform=image.platform.normalised()) for image in images
     )
     index = Manifest.of_index(
         Index(

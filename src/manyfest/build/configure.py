@@ -8,7 +8,6 @@ from functools import singledispatch
 
 from msgspec import Struct
 from msgspec.structs import replace
-from msgspec.structs import replace as changed
 
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.evaluate import DEFAULT_PATH
@@ -56,9 +55,9 @@ def from_scratch() -> RunConfig:
 
 def begin(settings: Settings, platform: Platform) -> Settings:
     """What holds at the start of a stage: there is a PATH, and no trigger is left over."""
-    run = changed(settings.run, on_build=())
+    run = replace(settings.run, on_build=())
     if platform.os != "windows" and not any(pair.startswith("PATH=") for pair in run.env):
-        run = changed(run, env=(*run.env, f"PATH={DEFAULT_PATH}"))
+        run = replace(run, env=(*run.env, f"PATH={DEFAULT_PATH}"))
     return replace(settings, run=run, has_cmd=False)
 
 
@@ -113,25 +112,25 @@ def _run(_instruction: ins.Instruction, settings: Settings) -> RunConfig:
 def _(instruction: ins.Env, settings: Settings) -> RunConfig:
     env = dict(pair.partition("=")[::2] for pair in settings.run.env)
     env.update({pair.key: pair.value for pair in instruction.pairs})
-    return changed(settings.run, env=tuple(f"{key}={value}" for key, value in env.items()))
+    return replace(settings.run, env=tuple(f"{key}={value}" for key, value in env.items()))
 
 
 @_run.register
 def _(instruction: ins.Label, settings: Settings) -> RunConfig:
     labels = settings.run.labels | {pair.key: pair.value for pair in instruction.pairs}
-    return changed(settings.run, labels=labels)
+    return replace(settings.run, labels=labels)
 
 
 @_run.register
 def _(instruction: ins.Cmd, settings: Settings) -> RunConfig:
-    return changed(settings.run, cmd=_words(instruction.command, settings), args_escaped=True)
+    return replace(settings.run, cmd=_words(instruction.command, settings), args_escaped=True)
 
 
 @_run.register
 def _(instruction: ins.Entrypoint, settings: Settings) -> RunConfig:
     entrypoint = _words(instruction.command, settings)
     cmd = settings.run.cmd if settings.has_cmd else ()
-    return changed(settings.run, entrypoint=entrypoint, cmd=cmd)
+    return replace(settings.run, entrypoint=entrypoint, cmd=cmd)
 
 
 @_run.register
@@ -145,44 +144,44 @@ def _(instruction: ins.Healthcheck, settings: Settings) -> RunConfig:
         start_interval=instruction.start_interval,
         retries=instruction.retries,
     )
-    return changed(settings.run, healthcheck=check)
+    return replace(settings.run, healthcheck=check)
 
 
 @_run.register
 def _(instruction: ins.Shell, settings: Settings) -> RunConfig:
-    return changed(settings.run, shell=instruction.words)
+    return replace(settings.run, shell=instruction.words)
 
 
 @_run.register
 def _(instruction: ins.Workdir, settings: Settings) -> RunConfig:
-    return changed(settings.run, working_dir=workdir_after(settings, instruction))
+    return replace(settings.run, working_dir=workdir_after(settings, instruction))
 
 
 @_run.register
 def _(instruction: ins.User, settings: Settings) -> RunConfig:
-    return changed(settings.run, user=instruction.user)
+    return replace(settings.run, user=instruction.user)
 
 
 @_run.register
 def _(instruction: ins.Expose, settings: Settings) -> RunConfig:
     ports = settings.run.exposed_ports | {port: {} for port in instruction.ports}
-    return changed(settings.run, exposed_ports=ports)
+    return replace(settings.run, exposed_ports=ports)
 
 
 @_run.register
 def _(instruction: ins.Volume, settings: Settings) -> RunConfig:
     volumes = settings.run.volumes | {path: {} for path in instruction.paths}
-    return changed(settings.run, volumes=volumes)
+    return replace(settings.run, volumes=volumes)
 
 
 @_run.register
 def _(instruction: ins.StopSignal, settings: Settings) -> RunConfig:
-    return changed(settings.run, stop_signal=instruction.signal)
+    return replace(settings.run, stop_signal=instruction.signal)
 
 
 @_run.register
 def _(instruction: ins.OnBuild, settings: Settings) -> RunConfig:
-    return changed(settings.run, on_build=(*settings.run.on_build, instruction.expression))
+    return replace(settings.run, on_build=(*settings.run.on_build, instruction.expression))
 
 
 def _words(command: ins.CommandLine, settings: Settings) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from contextlib import closing
 from functools import partial
 
 from msgspec.structs import replace
-from msgspec.structs import replace as changed
 
 from manyfest.build.assemble import PlatformImage, write_image
 from manyfest.build.backends.backend import Given
@@ -108,7 +107,7 @@ def _history(config: ImageConfig, base: BaseImage | None, created: str) -> tuple
     """The base's as it is; the builder's own steps happened at the time of the build."""
     count = len(base.config.history) if base else 0
     own = (
-        changed(step, created=created, created_by=_COPIED.sub(r"\1 in ", step.created_by))
+        replace(step, created=created, created_by=_COPIED.sub(r"\1 in ", step.created_by))
         for step in config.history[count:]
     )
     return (*config.history[:count], *own)

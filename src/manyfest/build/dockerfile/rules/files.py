@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Iterator
 
 from manyfest.build.dockerfile import instructions as ins
@@ -11,8 +9,8 @@ from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerfile.rules.rule import DockerfileWarning, all_instructions
 from manyfest.build.dockerignore import Ignore
-
-_REMOTE = re.compile(r"(?:https?|git|ssh)://|git@", re.IGNORECASE)
+from manyfest.build.files import rooted
+from manyfest.build.remote import is_remote
 
 
 def copy_ignored_file(dockerfile: Dockerfile, ignore: Ignore) -> Iterator[DockerfileWarning]:
@@ -27,7 +25,7 @@ def copy_ignored_file(dockerfile: Dockerfile, ignore: Ignore) -> Iterator[Docker
         if not isinstance(instruction, ins.Copy | ins.Add) or _copies_from_elsewhere(instruction):
             continue
         for source in instruction.sources:
-            if "$" not in source and not _REMOTE.match(source) and _is_ignored(source, ignore):
+            if "$" not in source and not is_remote(source) and _is_ignored(source, ignore):
                 yield DockerfileWarning(
                     rule="CopyIgnoredFile",
                     place=instruction.place,
@@ -42,6 +40,6 @@ def _copies_from_elsewhere(instruction: ins.Copy | ins.Add) -> bool:
 
 
 def _is_ignored(source: str, ignore: Ignore) -> bool:
-    path = posixpath.normpath(f"/{source.lstrip('/')}").lstrip("/")
+    path = rooted(source)
     # The context itself is never ignored, but all that is in it may be.
-    return ignore.excludes(path) if path else ignore.excludes_everything
+    return ignore.excludes_everything if path == "." else ignore.excludes(path)
