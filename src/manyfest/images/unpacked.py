@@ -6,15 +6,17 @@ and that without the higher bits. So it is known, or it is counted, and never gu
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from contextlib import closing
 
+from manyfest.copy import ReportedReader
 from manyfest.layers.compression import Compression
 from manyfest.layers.decompress import decompress
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.progress import NoProgress, Progress
-from manyfest.stores.base import CHUNK_SIZE, Reader, Source, VerifyingReader
+from manyfest.stores.base import CHUNK_SIZE, Source, VerifyingReader
 from manyfest.threads import together, workers
 
 JOBS = 4
@@ -45,51 +47,28 @@ def count(
     out. Raises :class:`~manyfest.errors.ContentError` for what is damaged or unpacks to more than
     is allowed.
     """
-    counter = _Counter(source, progress or NoProgress())
+    progress, stop = progress or NoProgress(), threading.Event()
     pending: dict[Digest, Descriptor] = {}
     for platform, layer in layers:
         if is_layer(layer) and layer.digest not in pending:
             pending[layer.digest] = layer
-            counter.progress.begin(str(layer.digest), platform, layer.size)
+            progress.begin(str(layer.digest), platform, layer.size)
     largest_first = sorted(pending.values(), key=lambda layer: -layer.size)
     with workers(JOBS, "unpack") as pool:
-        counts = together(pool, counter.count, largest_first, stop=counter.stop)
+        counts = together(
+            pool, lambda layer: _count(source, layer, progress, stop), largest_first, stop=stop.set
+        )
     return {layer.digest: size for layer, size in zip(largest_first, counts, strict=True)}
 
 
-class _Counter:
-    """Counts, and tells how far it is."""
-
-    def __init__(self, source: Source, progress: Progress) -> None:
-        self.progress = progress
-        self._source = source
-        self._stopped = False
-
-    def stop(self) -> None:
-        self._stopped = True
-
-    def count(self, layer: Descriptor) -> int:
-        where = f"{self._source.label}@{layer.digest}"
-        verified = VerifyingReader(self._source.open(layer), layer, where=self._source.label)
-        with closing(verified):
-            told = _Told(verified, self.progress, str(layer.digest))
-            unpacked = decompress(told, where=where)
-            total = 0
-            while not self._stopped and (chunk := unpacked.read(CHUNK_SIZE)):
-                total += len(chunk)
-        self.progress.finish(str(layer.digest), "done")
-        return total
-
-
-class _Told:
-    """A reader that tells how much was read."""
-
-    def __init__(self, reader: Reader, progress: Progress, item: str) -> None:
-        self._reader = reader
-        self._progress = progress
-        self._item = item
-
-    def read(self, size: int, /) -> bytes:
-        data = self._reader.read(size)
-        self._progress.advance(self._item, len(data))
-        return data
+def _count(source: Source, layer: Descriptor, progress: Progress, stop: threading.Event) -> int:
+    item = str(layer.digest)
+    verified = VerifyingReader(source.open(layer), layer, where=source.label)
+    reader = ReportedReader(verified, stop, lambda amount: progress.advance(item, amount))
+    with closing(reader):
+        unpacked = decompress(reader, where=f"{source.label}@{item}")
+        total = 0
+        while chunk := unpacked.read(CHUNK_SIZE):
+            total += len(chunk)
+    progress.finish(item, "done")
+    return total
