@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.oci import json
 from manyfest.oci.config import ImageConfig, RootFS
@@ -248,3 +249,17 @@ def test_a_browser_is_asked_for_a_password(client: Client, tmp_path: Path) -> No
     assert "ada" in read(page).words
     assert page.headers.get("vary") == "Authorization"
     assert page.headers.get("cache-control") == "private, no-cache"
+
+
+def test_of_an_index_with_many_platforms_only_some_are_shown(client: Client) -> None:
+    one = push_platform(client, "app", "", "amd64").descriptor
+    entries = [replace(one, platform=Platform(os="linux", architecture=f"a{n}")) for n in range(66)]
+    index = Manifest.of_index(
+        Index(schema_version=2, media_type=OCI_INDEX, manifests=tuple(entries))
+    )
+    assert client.push_manifest("app", "wide", index).status == 201
+    words = read(client.call("GET", "/repositories/app")).words
+    assert [word for word in words if word.startswith("linux/a")] == [
+        f"linux/a{number}" for number in range(64)
+    ]
+    assert "and 2 more" in words

@@ -8,11 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.errors import ConnectionFailed, NotFound
 from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Manifest
 from manyfest.stores.base import Reader
-from tests.unit.serve_client import Answer
+from tests.unit.serve_client import OCI_CONFIG, Answer
 from tests.unit.serve_upstream import Cache, Gate, wait_for
 
 DATA = bytes(range(256)) * 40
@@ -174,3 +176,18 @@ def test_many_questions_at_once_are_one(cache: Cache) -> None:
         held.set()
         assert {answer.result().status for answer in answers} == {200}
     assert cache.origins.asked.count("docker.io/library/app HEAD manifests/v1") == 1
+
+
+def test_the_page_reads_no_layer_that_is_named_as_a_small_configuration(cache: Cache) -> None:
+    rootfs = b'"rootfs":{"type":"layers","diff_ids":[]}'
+    data = (b'{"os":"linux","architecture":"amd64",%b}' % rootfs).ljust(10_000)
+    honest = cache.hub.push("v1", data).image
+    layer = honest.layers[0]
+    lie = replace(honest, config=replace(layer, media_type=OCI_CONFIG, size=100))
+    cache.hub.add("lie", Manifest.of_image(lie))
+    assert cache.call("GET", f"app/blobs/{layer.digest}").body == data
+    wait_for(lambda: cache.kept.is_held(layer.digest))
+    assert cache.call("GET", "app/manifests/lie").status == 200
+    page = cache.call("GET", "/repositories/app").body
+    assert b"<span>unknown" in page
+    assert b"amd64" not in page

@@ -24,6 +24,9 @@ from manyfest.serve.content import Readable
 
 _MOST_REMEMBERED = 4096
 
+_MOST_PARTS = 64
+"""Platforms of one tag that are looked at: an index may name thousands, and the page waits."""
+
 
 class Part(Struct, frozen=True):
     """One platform's image, or whatever else a tag means: what it is, and its size in bytes with
@@ -34,11 +37,13 @@ class Part(Struct, frozen=True):
 
 
 class TagFacts(Struct, frozen=True):
-    """What a tag means. The size is that of all parts together, what they share counted once."""
+    """What a tag means. The size is that of all parts together, what they share counted once. It is
+    lasting if all that was looked at is here: what is not may come."""
 
     digest: Digest
     parts: tuple[Part, ...]
     size: int | None
+    is_lasting: bool = True
 
 
 class Facts:
@@ -58,7 +63,7 @@ class Facts:
             with self._lock:
                 if len(self._known) >= _MOST_REMEMBERED:
                     self._known.clear()
-                if known.size is not None:  # what was not all here may come
+                if known.is_lasting:
                     self._known[key] = known
         return known
 
@@ -66,21 +71,25 @@ class Facts:
 async def _facts(repository: Readable, digest: Digest) -> TagFacts:
     manifest = await _manifest(repository, digest)
     if manifest is None:
-        return TagFacts(digest, (), None)
+        return TagFacts(digest, (), None, is_lasting=False)
     if not isinstance(manifest.body, Index):
         blobs = _blobs(manifest)
         part = Part(await _kind(repository, manifest), _sum(blobs))
         return TagFacts(digest, (part,), part.size)
     parts, everything = [], [manifest.descriptor]
     whole = True
-    for entry in manifest.body.images:
+    images = manifest.body.images
+    for entry in images[:_MOST_PARTS]:
         child = await _manifest(repository, entry.digest)
         blobs = _blobs(child) if child is not None else []
         whole = whole and child is not None
         everything += blobs
         what = str(entry.platform.normalised()) if entry.platform else "unknown"
         parts.append(Part(what, _sum(blobs) if child is not None else None))
-    return TagFacts(digest, tuple(parts), _sum(everything) if whole else None)
+    if len(images) > _MOST_PARTS:
+        more = Part(f"and {len(images) - _MOST_PARTS} more", None)
+        return TagFacts(digest, (*parts, more), None, whole)
+    return TagFacts(digest, tuple(parts), _sum(everything) if whole else None, whole)
 
 
 async def _manifest(repository: Readable, digest: Digest) -> Manifest | None:
@@ -102,8 +111,8 @@ async def _kind(repository: Readable, manifest: Manifest) -> str:
         return "unknown"
     try:
         body = await repository.find_blob(entry.digest, to_send=False)
-        if not isinstance(body, FilePart | StreamPart):
-            return "unknown"
+        if not isinstance(body, FilePart | StreamPart) or body.size != entry.size:
+            return "unknown"  # who named it may have said that it is small
         raw = await asyncio.to_thread(_read, body)
         return str(parse_config(raw).platform.normalised())
     except (ManyfestError, OSError):
