@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from manyfest.stores.registry.auth.secret import Secret
 from manyfest.watch.config.values import Hook
+from manyfest.watch.webhooks import receive
 from manyfest.watch.webhooks.forms import MAX_SIZE
 from tests.distribution_events import PUSHED
 from tests.unit.test_watch_webhooks import DOCKER_HUB, GHCR_PACKAGE, SECRET, signature
@@ -146,3 +149,22 @@ def test_metrics_are_there_by_any_name_for_who_shows_a_token(hooked: Client) -> 
     assert hooked.get("/metrics", authorization=shown).status == 200
     assert hooked.get("/metrics", authorization="Bearer mfw_nobodys").status == 401
     assert hooked.get("/api/v1/images", authorization=shown).status == 421
+
+
+def test_a_body_that_does_not_come_is_not_awaited(
+    hooked: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receive, "BODY_SECONDS", 0.0)
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def never() -> MutableMapping[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    path = "/hooks/ours"
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": []}
+    asyncio.run(hooked.app(scope, never, send))
+    assert sent[0]["status"] == 408

@@ -6,6 +6,7 @@ is about what nobody watches is taken and passed over.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, cast
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+BODY_SECONDS = 20.0
+"""In which a body must come: nobody has proven anything before, and each takes a connection."""
+
 
 def routes() -> list[BaseRoute]:
     """To be mounted at the top; ``app.state.service`` is the watch."""
@@ -32,11 +36,15 @@ def routes() -> list[BaseRoute]:
 
 
 async def receive(request: Request) -> Response:
-    """202 with how many hints are of use; 401 without proof, whatever the name; 400 and 413 for
-    what is no webhook. What distribution sends is answered with 202 once it is proven: it would
+    """202 with how many hints are of use; 401 without proof, whatever the name; 400, 408 and 413
+    for what is no webhook. What distribution sends is answered with 202 once it is proven: it would
     send again what it thinks was not taken, for ever."""
     service = cast("Service", request.app.state.service)
-    body = await _body(request)
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            body = await _body(request)
+    except TimeoutError:
+        return _refusal(408, "the webhook does not come")
     if body is None:
         return _refusal(413, f"a webhook has {MAX_SIZE} bytes at most")
     hook = service.config.hooks.get(request.path_params["name"])
