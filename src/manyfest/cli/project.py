@@ -47,15 +47,16 @@ def load_config(path: Path) -> Config:
     return load(path / FILE_NAME if path.is_dir() else path)
 
 
-def parse_repository(text: str) -> Name:
-    """What ``--to`` names. Raises :class:`~manyfest.errors.InvalidReference` for one image."""
+def parse_repository(text: str, option: str = "--to") -> Name:
+    """What an option names. Raises :class:`~manyfest.errors.InvalidReference` for one image."""
     from manyfest.errors import InvalidReference
     from manyfest.oci.reference import Name
 
     name = Name.parse(text.removeprefix("docker://"))
     if not name.is_repository:
         raise InvalidReference(
-            f"--to {text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
+            f"{option} {text[:300]!r} names one image",
+            mend=f"write {name.place}; 'tags' has the tags",
         )
     return name
 

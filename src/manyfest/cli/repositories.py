@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from manyfest.cli.project import parse_repository
+
 if TYPE_CHECKING:
-    from manyfest.oci.reference import Name
     from manyfest.release.destinations import Destination
     from manyfest.release.project.config import Config
 
@@ -35,7 +36,8 @@ def destinations_of(config: Config, repositories: tuple[str, ...]) -> tuple[Dest
     from manyfest.errors import UsageError
     from manyfest.release.destinations import destinations
 
-    names = tuple(dict.fromkeys(map(_repository, repositories))) or config.publish
+    named = (parse_repository(text, "--repo") for text in repositories)
+    names = tuple(dict.fromkeys(named)) or config.publish
     if not names:
         raise UsageError(
             "'publish' names no repository",
@@ -43,13 +45,3 @@ def destinations_of(config: Config, repositories: tuple[str, ...]) -> tuple[Dest
             mend="name one there or with --repo",
         )
     return destinations(config, names)
-
-
-def _repository(text: str) -> Name:
-    from manyfest.errors import InvalidReference
-    from manyfest.oci.reference import Name
-
-    name = Name.parse(text.removeprefix("docker://"))
-    if not name.is_repository:
-        raise InvalidReference(f"--repo {text[:300]!r} names one image", mend=f"write {name.place}")
-    return name
