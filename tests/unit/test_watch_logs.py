@@ -69,3 +69,11 @@ def test_others_are_heard_when_they_warn(capsys: pytest.CaptureFixture[str]) -> 
     logging.getLogger("alembic").warning("a warning")
 
     assert capsys.readouterr().err.endswith(" warning a warning\n")
+
+
+def test_a_trace_is_harmless_too(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up("text")
+    fault = ValueError("app\x1b[2J")
+    logging.getLogger("manyfest.watch").error("it failed", exc_info=fault)
+
+    assert capsys.readouterr().err.splitlines()[-1] == "ValueError: app?[2J"

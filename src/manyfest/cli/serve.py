@@ -79,6 +79,7 @@ def command(
     --read-only, push. With it users may do everything, others nothing; --anonymous-read and
     --access say otherwise.
     """
+    from manyfest.cli.log import shown_log
     from manyfest.listening import parse_address
     from manyfest.serve.content import content_at
     from manyfest.serve.server import run
@@ -107,14 +108,15 @@ def command(
             for image in content.images():
                 session.out(f"docker pull {_reached(address)}/{image}")
 
-    run(
-        content,
-        listen,
-        on_ready=ready,
-        read_only=read_only,
-        certificate=certificate,
-        policy=policy,
-    )
+    with shown_log():
+        run(
+            content,
+            listen,
+            on_ready=ready,
+            read_only=read_only,
+            certificate=certificate,
+            policy=policy,
+        )
 
 
 def _filled(
