@@ -142,5 +142,5 @@ def test_one_image_is_no_repository(manyfest: Manyfest, registry: Between, verb:
     assert manyfest(verb, "--repo", f"{HERE}:v1") == (
         2,
         "",
-        f"manyfest: --repo '{HERE}:v1' names one image; write {HERE}\n",
+        f"manyfest: --repo '{HERE}:v1' names one image; write {HERE}; 'tags' has the tags\n",
     )
