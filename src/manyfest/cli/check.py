@@ -8,8 +8,8 @@ import click
 
 from manyfest.cli.check_text import answer_text, facts
 from manyfest.cli.platforms import parse_platforms, platforms_option
+from manyfest.cli.readiness_options import in_option, signed_by_option, why_unsigned
 from manyfest.cli.session import Session, with_registries
-from manyfest.cli.signed_by import signed_by_option, why_unsigned
 from manyfest.cli.text import tell
 from manyfest.errors import AnswerIsNo
 
@@ -17,13 +17,7 @@ from manyfest.errors import AnswerIsNo
 @click.command()
 @click.argument("references", nargs=-1, required=True)
 @platforms_option("It must have this platform")
-@click.option(
-    "--in",
-    "elsewhere",
-    multiple=True,
-    metavar="PLACE",
-    help="It must be the same there: HOST, HOST/PREFIX/ or HOST/REPOSITORY. Repeatable.",
-)
+@in_option
 @signed_by_option
 @click.option("--deep", is_flag=True, help="Read every byte: digests, programs, entrypoints.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

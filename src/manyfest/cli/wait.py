@@ -9,8 +9,8 @@ import click
 
 from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms, platforms_option
+from manyfest.cli.readiness_options import in_option, signed_by_option, why_unsigned
 from manyfest.cli.session import Session, with_registries
-from manyfest.cli.signed_by import signed_by_option, why_unsigned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("references", nargs=-1, required=True)
 @platforms_option("It must have this platform")
-@click.option(
-    "--in",
-    "elsewhere",
-    multiple=True,
-    metavar="PLACE",
-    help="It must be the same there: HOST, HOST/PREFIX/ or HOST/REPOSITORY. Repeatable.",
-)
+@in_option
 @click.option("--digest", default="", metavar="D", help="It must be this one: sha256:…")
 @signed_by_option
 @click.option(

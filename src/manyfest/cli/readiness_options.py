@@ -1,4 +1,5 @@
-"""The option of commands that ask whether an image is signed."""
+"""The options of verbs that ask whether an image is ready: where else it must be, and by whom it
+must be signed."""
 
 from __future__ import annotations
 
@@ -8,6 +9,14 @@ import click
 
 if TYPE_CHECKING:
     from manyfest.check.signed import WhyUnsigned
+
+in_option = click.option(
+    "--in",
+    "elsewhere",
+    multiple=True,
+    metavar="PLACE",
+    help="It must be the same there: HOST, HOST/PREFIX/ or HOST/REPOSITORY. Repeatable.",
+)
 
 signed_by_option = click.option(
     "--signed-by",
