@@ -8,6 +8,7 @@
     │   ├── InvalidPlatform                  a platform does not parse
     │   ├── ConfigError                      manyfest.yaml or another file of settings
     │   └── DockerfileError                  a Dockerfile, with file and line
+    │       └── MissingSource                what COPY or ADD names is not there
     ├── ContentError                         bytes are not what they should be
     │   ├── InvalidDigest                    a digest does not parse
     │   ├── InvalidManifest                  a manifest, index or configuration

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import manyfest
+from manyfest import errors
 from manyfest.stores.layout import LayoutStore
 from tests import images
 
@@ -21,6 +22,18 @@ def test_the_promised_names_are_sorted_and_come_from_their_homes() -> None:
     assert {*manyfest._HOMES, "__version__"} == {*manyfest.__all__}
     for name, home in manyfest._HOMES.items():
         assert getattr(manyfest, name).__module__ == home
+
+
+def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"^    ([│ ]*)(?:[├└]── )?([A-Z]\w+)", errors.__doc__ or "", re.MULTILINE)
+    here = {name: value for name, value in vars(errors).items() if isinstance(value, type)}
+    assert [name for _, name in drawn] == list(here)
+    above: list[str] = ["Exception"]
+    for bars, name in drawn:
+        depth = len(bars) // 4 + (name != "ManyfestError")
+        del above[depth + 1 :]
+        assert here[name].__mro__[1].__name__ == above[-1]
+        above.append(name)
 
 
 def test_another_name_is_an_attribute_error() -> None:
