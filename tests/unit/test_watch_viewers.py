@@ -21,6 +21,8 @@ from manyfest.watch.live import News
 from manyfest.watch.values import Change, Event
 from manyfest.watch.web import live
 from manyfest.watch.web.app import create_app
+from manyfest.watch.web.pages.page import Page
+from manyfest.watch.web.pages.site import Site
 from tests.unit.watch_web import IMAGE, Watch, image, state
 from tests.unit.watching import NOW, event
 
@@ -160,6 +162,27 @@ def test_what_did_not_change_is_not_sent(watch: Watch) -> None:
             assert sorted(told["fragments"]) == ["banner", f"image {IMAGE}"]
             assert told["order"] == first["order"]
             assert "image other/app" in told["order"]
+
+    run(test)
+
+
+def test_a_page_is_one_however_its_address_is_spelt(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build, built = Site.live_page, []
+
+    def counted(site: Site, path: str) -> Page:
+        built.append(path)
+        return build(site, path)
+
+    monkeypatch.setattr(Site, "live_page", counted)
+
+    async def test() -> None:
+        app = create_app(watch)
+        one, other = "/images/gotify/server", "/%69mages/gotify%2Fserver"
+        async with looking_on(app, one) as first, looking_on(app, other) as second:
+            assert (await first.next())["id"] == (await second.next())["id"]
+        assert built == ["/images/gotify/server"]
 
     run(test)
 

@@ -14,6 +14,7 @@ import logging
 import random
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from urllib.parse import quote, unquote
 
 import msgspec
 from starlette.requests import Request
@@ -116,7 +117,8 @@ class Viewers:
         if not await asyncio.to_thread(self._may_look, request):
             await Response(status_code=403)(scope, receive, send)
             return
-        path = request.query_params.get("page", "")
+        # In one spelling: each room costs a rendering whenever something happens.
+        path = quote(unquote(request.query_params.get("page", "")))
         since = request.headers.get("last-event-id") or request.query_params.get("since", "")
         if len(self) >= MOST_VIEWERS:
             full = PlainTextResponse("Too many look on.\n", 503, {"retry-after": "30"})
