@@ -385,6 +385,14 @@ def test_an_image_of_the_file_has_no_button_to_remove_it(watch: Watch, ada: Clie
     assert "gotify/server stands in watch.yaml; take it out there" in answer.text
 
 
+@pytest.mark.parametrize("newest", ["-1", "x", "\u0661", "9" * 5000])
+def test_a_number_that_is_none_is_refused(ada: Client, newest: str) -> None:
+    asked = {"in": "ghcr.io/me/mine", "platforms": "linux/amd64", "newest": newest}
+    answer = act(ada, "images/add", **asked, versions="*")
+    assert answer.status == 422
+    assert "newest" in answer.text
+
+
 @pytest.mark.parametrize("what", ["pause", "resume", "remove", "look"])
 def test_nothing_is_done_to_an_image_that_is_not_there(ada: Client, what: str) -> None:
     assert act(ada, f"images/{what}", image="<none>").status == 404

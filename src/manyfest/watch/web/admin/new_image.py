@@ -25,10 +25,11 @@ def asked_for(form: Form) -> dict[str, object]:
 
 def _tags(form: Form) -> dict[str, object]:
     newest = form.text("newest")
+    is_count = newest.isascii() and newest.isdecimal() and len(newest) < 10
     asked: dict[str, object] = {
         "versions": form.text("versions"),
         "match": form.text("match"),
-        "newest": int(newest) if newest.isascii() and newest.isdecimal() else newest,
+        "newest": int(newest) if is_count else newest,
         "names": form.text("names").replace(",", " ").split(),
     }
     return {key: value for key, value in asked.items() if value}
