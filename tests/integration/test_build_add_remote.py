@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.build.git_source import clone
-from manyfest.build.remote import Repository
+from manyfest.build.add.address import Repository
+from manyfest.build.add.git import clone
 from manyfest.errors import BuildError, DockerfileError, ManyfestError
 from manyfest.stores.registry.web import download_transport
 from tests import real

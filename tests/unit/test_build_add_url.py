@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.build.add.download import download
 from manyfest.build.builder import plan
-from manyfest.build.download import download
 from manyfest.errors import BuildError, ConnectionFailed, DockerfileError
 from manyfest.stores.registry.headers import Headers
 from manyfest.stores.registry.http import FunctionTransport, Request, Response

@@ -9,6 +9,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from manyfest.build.add.address import is_remote
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.files import File, OneFile, Tree, base, join, resolve, rooted
@@ -16,7 +17,6 @@ from manyfest.build.filesystem import Change, Empty, FileSystem
 from manyfest.build.gomatch import has_wildcards
 from manyfest.build.ownership import parse_owner
 from manyfest.build.permissions import parse_permissions
-from manyfest.build.remote import is_remote
 from manyfest.build.transfer import (
     Destination,
     Rules,
@@ -185,7 +185,7 @@ class _Work(Struct, frozen=True):
         archive = _found(source) if source.unpack and self.supplies is not None else None
         if self.supplies is None or archive is None:
             return False
-        from manyfest.build.archives import is_archive, unpack
+        from manyfest.build.add.archive import is_archive, unpack
 
         if not is_archive(archive):
             return False

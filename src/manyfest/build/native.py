@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from manyfest.build.add.fetch import Remotes
 from manyfest.build.assemble import write_image
 from manyfest.build.bases import Bases
 from manyfest.build.built import BuiltPlatform
@@ -23,7 +24,6 @@ from manyfest.build.cache import BuildCache
 from manyfest.build.dockerfile.instructions import Run
 from manyfest.build.dockerfile.plan import Plan
 from manyfest.build.layer import LayerMaker
-from manyfest.build.remotes import Remotes
 from manyfest.build.request import BuildRequest, open_context
 from manyfest.build.stage import StageBuilder, needs_a_builder
 from manyfest.build.workshop import Workshop

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from manyfest.build.add.address import is_remote
 from manyfest.build.context import Context
 from manyfest.build.copying import copy
 from manyfest.build.dockerfile import instructions as ins
@@ -15,7 +16,6 @@ from manyfest.build.dockerfile.plan import Plan, PlannedStage
 from manyfest.build.files import File
 from manyfest.build.filesystem import Empty, FileSystem
 from manyfest.build.history import created_by
-from manyfest.build.remote import is_remote
 from manyfest.build.stage import blamed
 from manyfest.errors import MissingSource
 from manyfest.layers.entry import EntryType

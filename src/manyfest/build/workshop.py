@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
+from manyfest.build.add.fetch import Remotes
 from manyfest.build.bases import BaseImage, Bases
 from manyfest.build.cache import BuildCache
 from manyfest.build.context import Context
@@ -17,7 +18,6 @@ from manyfest.build.files import File, Tree
 from manyfest.build.ground import PEOPLE
 from manyfest.build.layer import LayerMaker
 from manyfest.build.once import Once
-from manyfest.build.remotes import Remotes
 from manyfest.layers.entry import Entry
 from manyfest.progress import Progress
 from manyfest.stores.layout import LayoutStore
@@ -46,7 +46,7 @@ class Workshop(Struct, frozen=True, kw_only=True):
 
     def unpacked(self, archive: File) -> Path:
         """The uncompressed tar of an archive."""
-        from manyfest.build.archives import spool
+        from manyfest.build.add.archive import spool
 
         return self._archives.get(archive.identity, lambda: spool(archive, self.scratch))
 

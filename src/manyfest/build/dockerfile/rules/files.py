@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from manyfest.build.add.address import is_remote
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerfile.rules.rule import DockerfileWarning, all_instructions
 from manyfest.build.dockerignore import Ignore
 from manyfest.build.files import rooted
-from manyfest.build.remote import is_remote
 
 
 def copy_ignored_file(dockerfile: Dockerfile, ignore: Ignore) -> Iterator[DockerfileWarning]:

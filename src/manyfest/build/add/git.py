@@ -20,8 +20,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from manyfest.build.add.address import Repository
 from manyfest.build.dockerfile.place import shown
-from manyfest.build.remote import Repository
 from manyfest.errors import BuildError, DockerfileError
 from manyfest.processes import signal_group
 from manyfest.stores.registry.addresses import Place, place_of

@@ -11,22 +11,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from manyfest.build.add.address import name_of, parse_repository
 from manyfest.build.context import Context
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.place import shown
 from manyfest.build.dockerignore import Ignore
 from manyfest.build.files import File, OneFile, Tree, resolve
 from manyfest.build.once import Once
-from manyfest.build.remote import name_of, parse_repository
 from manyfest.build.stretch import slice_of
 from manyfest.errors import DockerfileError
 from manyfest.layers.entry import Entry
 from manyfest.progress import Progress
 
 if TYPE_CHECKING:
-    from manyfest.build.download import Download
-    from manyfest.build.git_source import Checkout
-    from manyfest.build.remote import Repository
+    from manyfest.build.add.address import Repository
+    from manyfest.build.add.download import Download
+    from manyfest.build.add.git import Checkout
     from manyfest.stores.registry.http import Transport
 
 _FILE_MODE = 0o600
@@ -84,7 +84,7 @@ class Remotes:
             return self._web
 
     def _file(self, url: str, checksum: str) -> tuple[Tree, str]:
-        from manyfest.build.download import check_trust, parse_checksum, verify
+        from manyfest.build.add.download import check_trust, parse_checksum, verify
         from manyfest.stores.registry.http import show_url
 
         wanted = parse_checksum(checksum) if checksum else None
@@ -99,14 +99,14 @@ class Remotes:
         return OneFile(file, show_url(url)), name
 
     def _download(self, url: str) -> Download:
-        from manyfest.build.download import download
+        from manyfest.build.add.download import download
         from manyfest.stores.registry.http import show_url
 
         self._progress.say(f"fetching {show_url(url)}")
         return download(url, self._connected(), self._folder, given_up=self._stop.is_set)
 
     def _repository(self, repository: Repository, add: ins.Add) -> tuple[Tree, str]:
-        from manyfest.build.git_source import check_commit, check_repository
+        from manyfest.build.add.git import check_commit, check_repository
 
         check_repository(repository)
         key = (repository, add.keep_git_dir is True)
@@ -121,7 +121,7 @@ class Remotes:
         return tree, repository.folder
 
     def _clone(self, repository: Repository, keep_git_dir: bool) -> tuple[Checkout, Context]:  # noqa: FBT001
-        from manyfest.build.git_source import clone
+        from manyfest.build.add.git import clone
         from manyfest.stores.registry.http import show_url
 
         self._progress.say(f"fetching {show_url(repository.address)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from manyfest.build.remote import Repository, is_remote, name_of, parse_repository
+from manyfest.build.add.address import Repository, is_remote, name_of, parse_repository
 from manyfest.errors import DockerfileError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
