@@ -40,18 +40,18 @@ BUNDLE = (
 def test_the_payload_under_a_tag_of_cosigns() -> None:
     signed = read_simple_signing(PAYLOAD, SIGNATURE)
     assert signed.digests == {DIGEST}
-    assert key().made(signed.signature, signed.message)
+    assert key().verifies(signed.signature, signed.message)
 
 
 def test_the_bundle_among_the_referrers() -> None:
     signed = read_bundle(BUNDLE)
     assert signed.digests == {DIGEST}
-    assert key().made(signed.signature, signed.message)
+    assert key().verifies(signed.signature, signed.message)
 
 
 def test_a_payload_with_another_digest_is_not_what_was_signed() -> None:
     signed = read_simple_signing(PAYLOAD.replace(b"7eaa5526", b"7eaa5527"), SIGNATURE)
-    assert not key().made(signed.signature, signed.message)
+    assert not key().verifies(signed.signature, signed.message)
 
 
 @pytest.mark.parametrize(

@@ -37,14 +37,14 @@ def test_ecdsa(curve: ec.EllipticCurve) -> None:
     private = ec.generate_private_key(curve)
     signature = private.sign(MESSAGE, ec.ECDSA(SHA256()))
     key = PublicKey.parse(pem(private), "k")
-    assert (key.made(signature, MESSAGE), key.made(signature, b"else")) == (True, False)
+    assert (key.verifies(signature, MESSAGE), key.verifies(signature, b"else")) == (True, False)
 
 
 def test_rsa() -> None:
     private = rsa.generate_private_key(65537, 2048)
     signature = private.sign(MESSAGE, padding.PKCS1v15(), SHA256())
     key = PublicKey.parse(pem(private), "k")
-    assert (key.made(signature, MESSAGE), key.made(signature, b"else")) == (True, False)
+    assert (key.verifies(signature, MESSAGE), key.verifies(signature, b"else")) == (True, False)
 
 
 def test_ed25519() -> None:
@@ -52,11 +52,11 @@ def test_ed25519() -> None:
     public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     signature = private.sign(MESSAGE)
     key = PublicKey.parse(public, "k")
-    assert (key.made(signature, MESSAGE), key.made(signature, b"else")) == (True, False)
+    assert (key.verifies(signature, MESSAGE), key.verifies(signature, b"else")) == (True, False)
 
 
 def test_what_is_no_signature_at_all_was_not_made() -> None:
-    assert not Key().public().made(b"", MESSAGE)
+    assert not Key().public().verifies(b"", MESSAGE)
 
 
 def test_a_key_is_read_from_a_file(tmp_path: Path) -> None:

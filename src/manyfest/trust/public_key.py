@@ -98,7 +98,7 @@ class PublicKey:
     def __hash__(self) -> int:
         return hash((self.label, self.fingerprint))
 
-    def made(self, signature: bytes, message: bytes) -> bool:
+    def verifies(self, signature: bytes, message: bytes) -> bool:
         """Whether ``signature`` is one of ``message``, made with this key's private half."""
         from cryptography.exceptions import InvalidSignature
 

@@ -48,7 +48,7 @@ class Signatures:
         self._signed: set[Digest] = set()
 
     def why_unsigned(self, source: Source, subject: Digest) -> str:
-        """Why the key vouches for ``subject`` in ``source`` nowhere; empty if it does.
+        """Why no signature in ``source`` vouches for ``subject``; empty if one does.
 
         Raises :class:`~manyfest.errors.InvalidManifest` if there are too many to look at, and what
         ``source`` raises.
@@ -74,7 +74,7 @@ class Signatures:
         return (
             signed is not None
             and str(subject) in signed.digests
-            and self._key.made(signed.signature, signed.message)
+            and self._key.verifies(signed.signature, signed.message)
         )
 
 
