@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,17 @@ def test_every_verb_that_is_named_exists(path: Path) -> None:
 def test_every_page_that_is_linked_to_exists(path: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_order_of_imports_is_told_as_it_is_checked() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layers = contracts["contracts"][0]["layers"]
+    page = (ROOT / "docs/decisions/0001-structure.md").read_text()
+    told = re.findall(r"`(\w+)`", page.partition("checks it:\n\n")[2].partition("\n\n")[0])
+    assert told == layers[: len(told)]
+    assert [layer for layer in layers if (ROOT / "src/manyfest" / layer).is_dir()] == [
+        layer for layer in told if layer not in {"copy", "graph"}
+    ]
 
 
 @pytest.fixture
