@@ -1,4 +1,4 @@
-"""How long a build may take, as people write it."""
+"""A length of time as people write it in options and in ``manyfest.yaml``."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 MOMENT = 1.0
-"""Seconds."""
+"""Seconds. Work that took less gets no line of its own."""
 
 
 class _Group(Struct):
@@ -108,8 +108,7 @@ class Board:
 
 
 class Lines(Board):
-    """One line for each platform when it is complete: for logs and pipes. Work that was over in
-    a moment is not worth one."""
+    """One line for each platform when it is complete: for logs and pipes."""
 
     def _completed(self, label: str, group: _Group) -> None:
         took = time.monotonic() - group.started
