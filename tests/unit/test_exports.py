@@ -11,6 +11,8 @@ from manyfest import errors
 from manyfest.stores.layout import LayoutStore
 from tests import images
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.mark.parametrize("name", manyfest.__all__)
 def test_every_name_that_is_promised_can_be_loaded(name: str) -> None:
@@ -42,7 +44,7 @@ def test_another_name_is_an_attribute_error() -> None:
 
 
 def test_the_version_is_the_packages() -> None:
-    project = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+    project = (ROOT / "pyproject.toml").read_text()
     assert f'\nversion = "{manyfest.__version__}"\n' in project
 
 
@@ -53,6 +55,7 @@ def test_the_example_in_the_docstring_runs(tmp_path: Path, monkeypatch: pytest.M
     example = re.search(r"::\n\n(.*)\Z", manyfest.__doc__ or "", re.DOTALL)
     assert example is not None
     code = "\n".join(line[4:] for line in example[1].splitlines())
+    assert f"```python\n{code}\n```" in (ROOT / "README.md").read_text()
     assert {"Reference", "Stores"} <= {
         alias.name
         for node in ast.walk(ast.parse(code))
