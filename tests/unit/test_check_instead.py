@@ -70,6 +70,17 @@ def test_a_tag_whose_image_lacks_a_layer_serves_nobody() -> None:
     assert find_instead(store, NAME, ask(store, "linux/arm64")) == ()
 
 
+@pytest.mark.parametrize(
+    ("why", "found"),
+    [("", (Instead("linux/arm64", "docker.io/gotify/server:2.6.1-arm64"),)), ("not signed", ())],
+)
+def test_where_a_signature_is_asked_for_what_serves_must_have_one(
+    why: str, found: tuple[Instead, ...]
+) -> None:
+    store = store_with("2.6.1-arm64")
+    assert find_instead(store, NAME, ask(store, "linux/arm64"), lambda *_: why) == found
+
+
 def test_a_digest_has_no_tags_beside_it() -> None:
     store = store_with("2.6.1-arm64")
     name = Name.parse(f"{NAME.place}@{store.resolve('2.6.1').digest}")

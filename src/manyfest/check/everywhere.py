@@ -64,7 +64,8 @@ def check_everywhere(
             known = [each for each in group if each in answers]
             held = agreed([answers[each].readiness for each in known])
             for at, each in zip(known, held, strict=True):
-                instead = find_instead(sources[at], at.image, each) if at.image else ()
+                name = at.image
+                instead = find_instead(sources[at], name, each, why_unsigned) if name else ()
                 answers[at] = replace(answers[at], readiness=each, instead=instead)
     silent = [each for each in looked.values() if isinstance(each, ManyfestError)]
     return list(answers.values()), silent

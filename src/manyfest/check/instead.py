@@ -8,6 +8,7 @@ from contextlib import suppress
 from msgspec import Struct
 
 from manyfest.check.readiness import Readiness, readiness
+from manyfest.check.signed import WhyUnsigned, with_signatures
 from manyfest.errors import ContentError, InvalidPlatform, StoreError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_tag
@@ -21,21 +22,27 @@ class Instead(Struct, frozen=True):
     reference: str
 
 
-def find_instead(source: Source, name: Name, answer: Readiness) -> tuple[Instead, ...]:
-    """For each platform that is not ready a tag beside that of ``name`` which has it.
+def find_instead(
+    source: Source, name: Name, answer: Readiness, why_unsigned: WhyUnsigned | None = None
+) -> tuple[Instead, ...]:
+    """For each platform that is not ready a tag beside that of ``name`` which has it. With
+    ``why_unsigned`` that must be signed too.
 
     It is a hint and no answer: a registry that does not tell is passed over.
     """
     late = (each.platform for each in answer.platforms if each.state not in ("ready", "different"))
-    found = ((platform, _serving(source, name, platform)) for platform in late)
+    found = ((platform, _serving(source, name, platform, why_unsigned)) for platform in late)
     return tuple(Instead(platform, str(each)) for platform, each in found if each)
 
 
-def _serving(source: Source, name: Name, text: str) -> Name | None:
+def _serving(
+    source: Source, name: Name, text: str, why_unsigned: WhyUnsigned | None
+) -> Name | None:
     with suppress(InvalidPlatform, StoreError, ContentError):
         platform = Platform.parse(text)
         for tag in _tags(name.target, platform):
-            if readiness(source, tag, [platform], tag).ready:
+            held = readiness(source, tag, [platform], tag)
+            if (with_signatures(source, held, why_unsigned) if why_unsigned else held).ready:
                 return name.with_tag(tag)
     return None
 
