@@ -65,3 +65,17 @@ def test_a_size_that_is_none_is_refused(manyfest: Manyfest, size: str) -> None:
     done = manyfest("serve", "--max-upload", size)
     assert done.code == 2
     assert "is not a size: write for example 500MB or 20GB" in done.err
+
+
+@pytest.mark.parametrize("reference", ["oci:layout:v1", "oci-archive:image.tar", "docker://app:v1"])
+def test_a_reference_makes_no_folder_of_its_name(
+    manyfest: Manyfest, tmp_path: Path, reference: str
+) -> None:
+    before = set(tmp_path.iterdir())
+    done = manyfest("serve", reference)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"manyfest: {Path(reference)}: is a reference, and not a path; name the file or the folder"
+        " alone; other registries are served with --upstream\n"
+    )
+    assert set(tmp_path.iterdir()) == before

@@ -32,8 +32,8 @@ def test_archives_and_layouts_have_no_quota(manyfest: Manyfest, tmp_path: Path) 
         (["--upstream", "docker.io", "--upstream", "ghcr.io"], "give all but one a prefix"),
         (["--upstream", "UPPER=docker.io"], "is not an upstream"),
         (["--fresh", "1m"], "--fresh is of use with --upstream only"),
-        (["--upstream", "docker.io", "--fresh", "soon"], "'soon' is not a time"),
-        (["--upstream", "docker.io", "--fresh", "-1s"], "'-1s' is not a time"),
+        (["--upstream", "docker.io", "--fresh", "soon"], "--fresh: 'soon' is not a time"),
+        (["--upstream", "docker.io", "--fresh", "-1s"], "--fresh: '-1s' is not a time"),
     ],
 )
 def test_options_that_cannot_be_right(

@@ -117,6 +117,20 @@ def test_when_the_time_is_over_what_is_missing_where_is_told(
     assert time.now == 90.0
 
 
+def test_no_tag_is_said_to_serve_meanwhile_where_another_image_is(
+    manyfest: Manyfest, internet: Internet, time: Time
+) -> None:
+    digest = str(internet.put("two.example", ["linux/amd64"]).descriptor.digest)
+    internet.put("one.example", ["linux/amd64"], text="before")
+    waited = manyfest("wait", ONE, "--digest", digest, "--timeout", "90s")
+    assert (waited.code, waited.out) == (3, "")
+    assert waited.err.splitlines()[-1] == (
+        f"manyfest: not complete within 1m30s: {ONE} linux/amd64 is different"
+        f" (it is not of {digest})"
+    )
+    assert time.now == 90.0
+
+
 def test_while_nothing_changes_only_the_tag_is_asked_for(
     manyfest: Manyfest, internet: Internet, time: Time
 ) -> None:
@@ -137,7 +151,7 @@ def test_what_changes_too_late_is_a_no_with_that_reason(
     time.at = {70: lambda: internet.put("one.example", BOTH, text="again")}
     waited = manyfest("wait", ONE, *PLATFORMS, "--timeout", "1m", "--soak", "1h")
     assert waited.code == 3
-    assert "within 1m: it changed too late for the soak time;" in waited.err
+    assert "within 1m: it changed too late for the soak time\n" in waited.err
 
 
 def test_a_registry_that_stays_silent_is_an_error(
@@ -217,8 +231,14 @@ def test_ctrl_c_ends_it(manyfest: Manyfest, internet: Internet, time: Time) -> N
             ("oci:image:v1", *PLATFORMS),
             "oci:image:v1: it lies in no registry; ask with: manyfest check",
         ),
-        ((ONE, *PLATFORMS, "--soak", "long"), "'long' is not a time; write seconds, or 30m"),
-        ((ONE, *PLATFORMS, "--timeout", "-5"), "'-5' is not a time; write seconds, or 30m"),
+        (
+            (ONE, *PLATFORMS, "--soak", "long"),
+            "--soak: 'long' is not a time; write seconds, or 30m",
+        ),
+        (
+            (ONE, *PLATFORMS, "--timeout", "-5"),
+            "--timeout: '-5' is not a time; write seconds, or 30m",
+        ),
         ((ONE, "--digest", "sha256:abc"), "--digest: 'sha256:abc' is not a digest"),
     ],
 )

@@ -254,8 +254,8 @@ def test_the_command_prints_what_would_go_and_removes_it(client: Client) -> None
     client.push_blob("app", DATA)
     age(client.root)
     for option, said in (
-        ("--dry-run", "would remove 1 blobs and 0 unfinished files, and free 10 B"),
-        ("-v", "removed 1 blobs and 0 unfinished files, and freed 10 B"),
+        ("--dry-run", "would remove 1 blob and 0 unfinished files, and free 10 B"),
+        ("-v", "removed 1 blob and 0 unfinished files, and freed 10 B"),
     ):
         done = CliRunner().invoke(cli, ["serve", str(client.root), "--gc", option])
         assert (done.exit_code, done.stdout) == (0, f"app@{DIGEST}\n")

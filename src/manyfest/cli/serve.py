@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from manyfest.amounts import counted
 from manyfest.cli.serve_front import Front, certificate_of, front_options, policy_of
 from manyfest.cli.session import Session, with_registries
 from manyfest.cli.sizes import parse_size
 from manyfest.cli.text import size
+from manyfest.cli.times import parse_time
 from manyfest.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--fresh",
     metavar="TIME",
+    callback=parse_time,
     help="With --upstream: believe for so long what a tag means.  [default: 5m]",
 )
 @front_options
@@ -58,7 +61,7 @@ def command(
     collect: bool,
     dry_run: bool,
     upstreams: tuple[str, ...],
-    fresh: str | None,
+    fresh: float | None,
     front: Front,
 ) -> None:
     """Serve the folder PATH, "registry" if none is named, as a registry until interrupted; it is
@@ -85,6 +88,8 @@ def command(
     from manyfest.serve.server import run
     from manyfest.serve.sources import Sources
 
+    for path in paths:
+        _require_path(path)
     content = content_at(paths or (Path("registry"),), quota=quota, largest=front.max_upload)
     if collect:
         _collect(session, content, dry_run=dry_run)
@@ -93,7 +98,7 @@ def command(
         raise UsageError("--dry-run is of use with --gc only")
     if quota is not None and isinstance(content, Sources):
         raise UsageError("--quota is for a registry's folder, not for archives and layouts")
-    if fresh and not upstreams:
+    if fresh is not None and not upstreams:
         raise UsageError("--fresh is of use with --upstream only")
     if upstreams:
         content = _filled(session, content, upstreams, fresh)
@@ -119,10 +124,22 @@ def command(
         )
 
 
+def _require_path(path: Path) -> None:
+    """Other verbs take references, which would be names of new folders here."""
+    from manyfest.oci.reference import Transport
+
+    kind, colon, _ = str(path).partition(":")
+    if colon and kind in get_args(Transport) and not path.exists():
+        raise UsageError(
+            "is a reference, and not a path",
+            where=str(path),
+            mend="name the file or the folder alone; other registries are served with --upstream",
+        )
+
+
 def _filled(
-    session: Session, content: Content, upstreams: tuple[str, ...], fresh: str | None
+    session: Session, content: Content, upstreams: tuple[str, ...], fresh: float | None
 ) -> PullThrough:
-    from manyfest.build.duration import Duration
     from manyfest.serve.storage import Storage
     from manyfest.serve.upstream.cache import FRESH, PullThrough
     from manyfest.serve.upstream.names import Upstream
@@ -130,14 +147,13 @@ def _filled(
 
     if not isinstance(content, Storage):
         raise UsageError("--upstream is for a registry's folder, not for archives and layouts")
-    seconds = 0.0 if fresh == "0" else Duration.parse(fresh).seconds if fresh else FRESH
     named = [Upstream.parse(upstream) for upstream in upstreams]
     origins = RegistryOrigins(
         plain_http=session.plain_http,
         ca_file=session.ca_file,
         log=session.trace if session.verbose else None,
     )
-    return PullThrough(content, named, origins, fresh=seconds)
+    return PullThrough(content, named, origins, fresh=FRESH if fresh is None else fresh)
 
 
 def _collect(session: Session, content: Content, *, dry_run: bool) -> None:
@@ -157,8 +173,8 @@ def _collect(session: Session, content: Content, *, dry_run: bool) -> None:
     for path in found.files:
         session.out(str(path))
     session.say(
-        f"{'would remove' if dry_run else 'removed'} {len(found.blobs)} blobs and"
-        f" {len(found.files)} unfinished files, and {'free' if dry_run else 'freed'}"
+        f"{'would remove' if dry_run else 'removed'} {counted(len(found.blobs), 'blob')} and"
+        f" {counted(len(found.files), 'unfinished file')}, and {'free' if dry_run else 'freed'}"
         f" {size(found.size)}"
     )
 

@@ -11,6 +11,7 @@ from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.readiness_options import in_option, signed_by_option, why_unsigned
 from manyfest.cli.session import Session, with_registries
+from manyfest.cli.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     default="0",
     show_default=True,
     metavar="TIME",
+    callback=parse_time,
     help="It must have been complete, and the same, for so long: 1h.",
 )
 @click.option(
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     default="30m",
     show_default=True,
     metavar="TIME",
+    callback=parse_time,
     help="It must begin to be complete within this time.",
 )
 @with_registries
@@ -55,8 +58,8 @@ def command(
     *,
     digest: str,
     signed_by: str,
-    soak: str,
-    timeout: str,
+    soak: float,
+    timeout: float,
 ) -> None:
     """Wait until the images at REFERENCES are complete for the platforms, in every registry.
 
@@ -76,8 +79,8 @@ def command(
     places = find_places(map(Reference.parse, references), elsewhere)
     question = Question(
         groups=_numbered(places),
-        soak=_seconds(soak),
-        timeout=_seconds(timeout),
+        soak=soak,
+        timeout=timeout,
         expected=_digest(digest),
     )
     names = [str(each) for each in places.references]
@@ -110,12 +113,6 @@ def _numbered(places: Places) -> tuple[tuple[int, ...], ...]:
     """The groups, by the numbers of their references."""
     numbers = {each: number for number, each in enumerate(places.references)}
     return tuple(tuple(numbers[each] for each in group) for group in places.groups)
-
-
-def _seconds(text: str) -> float:
-    from manyfest.build.duration import Duration
-
-    return 0.0 if text in ("0", "0s") else Duration.parse(text).seconds
 
 
 def _digest(text: str) -> str:
@@ -164,6 +161,12 @@ def _watched(
     )
 
 
+def _is_to_come(state: State) -> bool:
+    """Whether something is still to come, for which another tag may serve."""
+    states = {each.state for answer in state.answers if answer for each in answer.platforms}
+    return not states.isdisjoint(("missing", "partial"))
+
+
 def _require_yes(decision: Decision, names: Sequence[str], question: Question) -> None:
     """Raises :class:`~manyfest.errors.AnswerIsNo`, or :class:`~manyfest.errors.StoreError` if a
     registry could not tell."""
@@ -175,7 +178,7 @@ def _require_yes(decision: Decision, names: Sequence[str], question: Question) -
         lacking = not_ready(names, state) or "it changed too late for the soak time"
         raise AnswerIsNo(
             f"not complete within {span(question.timeout)}: {lacking}",
-            mend="manyfest check shows which tags serve meanwhile",
+            mend="manyfest check shows which tags serve meanwhile" if _is_to_come(state) else "",
         )
     if decision.verdict == "unclear":
         name, why = next(
