@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.cli import Manyfest, runner
+from tests.unit.cli import Manyfest
 
 CONFIG = """\
 name: app
@@ -28,14 +28,11 @@ CMD ["/app"]
 
 
 @pytest.fixture
-def manyfest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
+def manyfest(manyfest: Manyfest, monkeypatch: pytest.MonkeyPatch) -> Manyfest:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    (tmp_path / "manyfest.yaml").write_text(CONFIG)
-    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
-    return runner(capsys)
+    Path("manyfest.yaml").write_text(CONFIG)
+    Path("Dockerfile").write_text(DOCKERFILE)
+    return manyfest
 
 
 def labels(manyfest: Manyfest, reference: str, platform: str = "linux/amd64") -> dict[str, str]:
@@ -58,6 +55,7 @@ def test_the_project_is_built_into_its_archive(manyfest: Manyfest, tmp_path: Pat
     built = manyfest("build", "--version", "2.6.1")
     archive = "oci-archive:dist/app-2.6.1.tar:2.6.1"
     assert (built.code, built.out) == (0, f"{_digest(manyfest, archive)}\n")
+    assert built.err.splitlines()[-1] == "the image is in dist/app-2.6.1.tar"
     assert platforms(manyfest, archive) == ["linux/amd64", "linux/arm64"]
     assert (tmp_path / "dist/.gitignore").read_text() == "*\n"
     assert (tmp_path / "out/linux/arm64/app").read_text() == "2.6.1 arm64\n"

@@ -73,6 +73,7 @@ def test_it_watches_what_is_named_without_a_file(
         (["a/b", "-c", "x.yaml", "--platform", "arm64"], "either REFs are watched or"),
         ([], "no watch.yaml here"),
         (["notify-test", "-c", "missing.yaml"], "no missing.yaml here"),
+        (["chek-config"], "no such command: 'chek-config'; did you mean 'check-config'? The image"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

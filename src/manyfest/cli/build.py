@@ -133,6 +133,8 @@ def command(
 
         make_output_folder(Path(where.path).parent)
     digest = _build(session, job, where, tags)
+    if output is None:
+        session.say(f"the image is in {where.path}")
     tell = session.say if where.is_stream else session.out  # the image itself went to stdout
     tell(str(digest))
 

@@ -15,6 +15,7 @@ _HEAD = """\
 
 stdout carries data, stderr carries progress and messages. Exit codes: **0** done, or yes;
 **1** failed; **2** wrong usage or configuration; **3** the answer is no; **130** interrupted.
+`serve` and `watch` run until they are interrupted, and exit with 0 then.
 
 This page is made by `python -m manyfest.cli.reference`.
 """

@@ -37,8 +37,21 @@ class _OrWatch(click.Group):
         """Name that command, unless another is named or asked for help."""
         first = args[0] if args else ""
         if first not in {*self.commands, *ctx.help_option_names}:
+            self._require_no_slip(first)
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def _require_no_slip(self, word: str) -> None:
+        """An image of Docker Hub may be called almost as a command is; then it is written in
+        full."""
+        import difflib
+
+        near = difflib.get_close_matches(word, self.commands, n=1, cutoff=0.8)
+        if near:
+            raise UsageError(
+                f"no such command: {word!r}",
+                mend=f"did you mean {near[0]!r}? The image is docker.io/library/{word}",
+            )
 
 
 @click.group(cls=_OrWatch)
