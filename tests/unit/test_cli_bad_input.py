@@ -9,18 +9,10 @@ from pathlib import Path
 import pytest
 
 from manyfest.stores.layout import LayoutStore
-from tests.unit.cli import Manyfest, make_layout, runner
+from tests.unit.cli import Manyfest, make_layout
 from tests.unit.releases import make_project
 
 CONFIG = "name: app\nbuild:\n  platforms: [linux/amd64, linux/arm64]\npublish: [one.example/app]\n"
-
-
-@pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
-    return runner(capsys)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

@@ -14,20 +14,17 @@ import pytest
 
 from manyfest.build.request import BACKENDS
 from manyfest.cli.build import command
-from tests.unit.cli import Manyfest, runner
+from tests.unit.cli import Manyfest
 
 DOCKERFILE = "FROM scratch\nCOPY file /file\nLABEL a=dockerfile\n"
 
 
 @pytest.fixture
-def manyfest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
+def manyfest(manyfest: Manyfest, monkeypatch: pytest.MonkeyPatch) -> Manyfest:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
-    (tmp_path / "file").write_text("content")
-    return runner(capsys)
+    Path("Dockerfile").write_text(DOCKERFILE)
+    Path("file").write_text("content")
+    return manyfest
 
 
 def build(manyfest: Manyfest, *options: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from manyfest.stores.layout import LayoutStore
 from manyfest.stores.memory import MemoryStore
 from tests import images
 from tests.referring import attach, sign
-from tests.unit.cli import Manyfest, make_layout, runner
+from tests.unit.cli import Manyfest, make_layout
 from tests.unit.small_daemon import WITH_CONTAINERD, SmallDaemon, small_daemon
 
 MEMORY = MemoryStore()
@@ -32,14 +32,10 @@ CONFIGS = {
 
 
 @pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
+def manyfest(manyfest: Manyfest) -> Manyfest:
     """In a folder with the layout ``image``: an index for three platforms as ``v1``."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    make_layout(tmp_path / "image", "v1")
-    return runner(capsys)
+    make_layout(Path("image"), "v1")
+    return manyfest
 
 
 @pytest.fixture

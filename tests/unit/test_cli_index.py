@@ -16,7 +16,7 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.images import content_of, image, make
-from tests.unit.cli import Manyfest, runner
+from tests.unit.cli import Manyfest
 
 AMD64 = "sha256:a891ccb0dbf6990486fa7b758b85c564f16dc10dd1ab4fd8a8953008dd69e69b"
 ARM64 = "sha256:8983950846cce5139df67714382de096476b57317a7bafc2940f6a821ddd7413"
@@ -26,14 +26,11 @@ ALL = "sha256:7eaa5526dbafda282139e4896593cf12d3f75d032bb5a3713df1f6283b9dc410"
 
 
 @pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
+def manyfest(manyfest: Manyfest) -> Manyfest:
     """The command line beside two layouts, ``one`` and ``all``, of one and of three platforms."""
-    monkeypatch.chdir(tmp_path)
     make(LayoutStore(Path("one")), "image")
     make(LayoutStore(Path("all")), "index")
-    return runner(capsys)
+    return manyfest
 
 
 @pytest.fixture

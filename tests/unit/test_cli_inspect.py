@@ -13,17 +13,14 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.images import artifact, attestation, content_of, entry, image, index
-from tests.unit.cli import Manyfest, runner
+from tests.unit.cli import Manyfest
 
 
 @pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
+def manyfest(manyfest: Manyfest, monkeypatch: pytest.MonkeyPatch) -> Manyfest:
     """The command line on a machine whose platform is linux/arm64."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    return runner(capsys)
+    return manyfest
 
 
 @pytest.fixture

@@ -17,17 +17,13 @@ from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.recorders import graph_of
-from tests.unit.cli import Manyfest, make_layout, runner
+from tests.unit.cli import Manyfest, make_layout
 
 
 @pytest.fixture
-def manyfest(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manyfest:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
+def manyfest(manyfest: Manyfest, monkeypatch: pytest.MonkeyPatch) -> Manyfest:
     monkeypatch.setattr("platform.machine", lambda: "aarch64")
-    return runner(capsys)
+    return manyfest
 
 
 @pytest.fixture
