@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from manyfest.stores.registry.http import (
     Response,
     Unreachable,
 )
+from manyfest.threads import workers
 
 
 class Probe(FunctionTransport):
@@ -72,6 +74,25 @@ def test_any_other_registry_is_spoken_to_by_https(
     probe = Probe(AnswersPlainHttp("it answers in plain http"))
     assert address(monkeypatch, f"{host}/app", probe) == f"https://{host}"
     assert probe.requests == []
+
+
+def test_no_registry_waits_until_another_one_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    def meet(_: Request) -> Response:
+        meeting.wait()
+        return Response(200)
+
+    probe = FunctionTransport(meet)
+    monkeypatch.setattr(manyfest.stores.registry.connect, "CurlTransport", lambda **_: probe)
+    registries = Registries()
+    names = [Name.parse(f"127.0.0.1:{port}/app") for port in (5001, 5002)]
+    with workers(2, "ask") as pool:
+        found = list(pool.map(registries.repository, names))
+    assert [store.repository.address for store in found] == [
+        "https://127.0.0.1:5001",
+        "https://127.0.0.1:5002",
+    ]
 
 
 def test_plain_http_is_spoken_where_it_was_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import json
 import tarfile
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import manyfest.stores.registry.connect
 from manyfest.errors import NotFound, UsageError
-from manyfest.oci.reference import Reference
+from manyfest.oci.reference import Name, Reference
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.archives.writer import ArchiveWriter
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.open import Stores, tags_of
+from manyfest.stores.registry.connect import Registries
 from manyfest.stores.registry.store import RegistryStore
 from manyfest.stores.runtimes.runtime import RuntimeTarget
+from manyfest.threads import workers
 from tests import images
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -102,3 +107,21 @@ def test_in_an_archive_this_machine_s_platform_has_the_plain_name(
         assert file is not None
         names = [image["RepoTags"] for image in json.load(file)]
     assert [each for each in names if name in each] == [[name, f"{name}-{processor}"]]
+
+
+def test_threads_that_are_the_first_share_their_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect = manyfest.stores.registry.connect
+    made: list[Registries] = []
+
+    class Slow(Registries):
+        def __init__(self, **given: Any) -> None:
+            time.sleep(0.05)  # long enough for the other thread to come in
+            super().__init__(**given)
+            made.append(self)
+
+    monkeypatch.setattr(connect, "Registries", Slow)
+    with Stores() as stores, workers(2, "open") as pool:
+        list(pool.map(stores.registry, map(Name.parse, ("one.example/app", "two.example/app"))))
+    assert len(made) == 1

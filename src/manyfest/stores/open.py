@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import platform as this
 import stat
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +57,7 @@ class Stores:
         self._warn = warn
         self._pacing = pacing
         self._registries: Registries | None = None
+        self._lock = threading.Lock()
 
     def source(self, reference: Reference) -> Source:
         """The store to read ``reference`` from."""
@@ -117,17 +119,18 @@ class Stores:
             self._registries = None
 
     def _connected(self) -> Registries:
-        if self._registries is None:
-            from manyfest.stores.registry.connect import Registries
+        with self._lock:  # the first two threads would get one each, and share nothing
+            if self._registries is None:
+                from manyfest.stores.registry.connect import Registries
 
-            self._registries = Registries(
-                plain_http=self._plain_http,
-                ca_file=self.ca_file,
-                log=self._log,
-                warn=self._warn,
-                pacing=self._pacing,
-            )
-        return self._registries
+                self._registries = Registries(
+                    plain_http=self._plain_http,
+                    ca_file=self.ca_file,
+                    log=self._log,
+                    warn=self._warn,
+                    pacing=self._pacing,
+                )
+            return self._registries
 
     def __enter__(self) -> Self:
         return self

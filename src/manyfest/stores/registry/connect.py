@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -55,6 +56,7 @@ class Registries:
     ) -> None:
         self._schemes = dict.fromkeys(plain_http, "http")
         self._lock = threading.Lock()
+        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._ca_file = str(ca_file) if ca_file else ""
         network: Transport = CurlTransport(ca_file=self._ca_file)
         carrier = registry_transport(
@@ -111,6 +113,8 @@ class Registries:
 
     def _scheme(self, registry: str) -> str:
         with self._lock:
+            asking = self._asking[registry]
+        with asking:  # one thread asks, and nobody waits for another registry
             if registry not in self._schemes:
                 local = place_of(host_of(registry)) is Place.LOOPBACK
                 self._schemes[registry] = self._spoken_by(registry) if local else "https"
