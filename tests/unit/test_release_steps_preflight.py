@@ -20,6 +20,7 @@ from manyfest.errors import (
 from manyfest.oci.reference import Reference
 from manyfest.release.project.config import Build, Layers, Sign
 from manyfest.release.run import run
+from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.preflight import PREFLIGHT
 from manyfest.stores.layout import LayoutStore
 from tests import images
@@ -232,3 +233,17 @@ def test_a_builders_image_in_a_registry_that_does_not_answer_is_told(
     stores = FakeStores(Trouble(lambda _number, call: "base.example" in call))
     with pytest.raises(ConnectionFailed, match=r"^base.example/ours: the connection broke$"):
         PREFLIGHT.run(make_release(tmp_path, stores))
+
+
+def test_of_an_image_that_is_known_each_list_of_tags_is_read_once(tmp_path: Path) -> None:
+    root = images.platforms(layout := LayoutStore(tmp_path / "layout"))
+    layout.tag("v1", images.content_of(root))
+    stores = FakeStores()
+    release = make_release(tmp_path, stores, to=(ONE, TWO))
+    release.taken_from = Reference.parse(f"oci:{tmp_path}/layout:v1")
+    PREFLIGHT.run(release)
+    assert CHECK.check(release) == ""
+    assert sorted(call for call in stores.trouble.calls if call.startswith("list")) == [
+        f"list {ONE}",
+        f"list {TWO}",
+    ]

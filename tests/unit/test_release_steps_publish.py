@@ -45,6 +45,29 @@ def test_content_goes_by_digest_and_no_tag_is_touched(tmp_path: Path) -> None:
     assert stores.trouble.count("tag") == 0
 
 
+def test_of_a_repository_without_the_index_no_more_is_asked_in_advance(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores))
+    assert PUBLISH.check(release) == ""
+    assert sorted(stores.trouble.calls) == [
+        f"has {ONE} {release.built.digest}",
+        f"resolve {ONE} 2.6.1",
+        f"resolve {ONE} 2.6.1-amd64",
+        f"resolve {ONE} 2.6.1-arm64",
+    ]
+
+
+def test_a_repository_that_has_the_index_and_lost_a_layer_is_sent_to(tmp_path: Path) -> None:
+    stores = FakeStores()
+    PUBLISH.run(with_image(make_release(tmp_path, stores)))
+    again = with_image(make_release(tmp_path, stores))
+    lost = again.built.graph.blobs[-1]
+    del stores.at(ONE).blobs[lost.digest]
+    assert PUBLISH.check(again) == ""
+    PUBLISH.run(again)
+    assert again.sent == {ONE: lost.size}
+
+
 def test_it_tells_the_bytes_sent_to_each_repository(tmp_path: Path) -> None:
     stores = FakeStores()
     release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))

@@ -13,7 +13,7 @@ from manyfest.copy import copy_graph
 from manyfest.errors import ConnectionFailed, NotFound, RegistryError, ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.release.resume.journal import open_journal
+from manyfest.release.resume.journal import journal_path, open_journal
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
 from manyfest.release.tags.pointing import Pointing
@@ -106,9 +106,42 @@ def test_fixed_tags_come_first_and_latest_last(tmp_path: Path) -> None:
     assert TAGS.run(release) == "10 set"
     asked = [call for call in stores.trouble.calls if call.startswith("tag")]
     names = [call.removeprefix("tag ").replace(" ", ":") for call in asked]
-    rows = [sorted(names[at : at + 2]) for at in range(0, len(names), 2)]
-    assert [name for row in rows for name in row] == ORDER
+    assert names[:2] == ORDER[:2]
+    assert sorted(names[2:6]) == sorted(ORDER[2:6])
+    assert [sorted(names[6:8]), sorted(names[8:])] == [ORDER[6:8], ORDER[8:]]
     assert release.changed_tags == ORDER
+
+
+def test_the_images_of_an_index_get_their_fixed_tags_at_once(tmp_path: Path) -> None:
+    meeting = threading.Barrier(2, timeout=10)
+
+    class Meeting(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            if name in ("2.6.1-amd64", "2.6.1-arm64"):
+                meeting.wait()
+            super().tag(name, manifest)
+
+    stores = FakeStores()
+    stores.fakes[ONE] = Meeting(ONE, stores.trouble)
+    TAGS.run(published(make_release(tmp_path, stores)))
+
+
+def test_an_image_that_has_two_fixed_tags_gets_one_after_the_other(tmp_path: Path) -> None:
+    setting: set[Digest] = set()
+
+    class Watched(FakeRegistry):
+        def tag(self, name: str, manifest: Content) -> None:
+            assert manifest.descriptor.digest not in setting
+            setting.add(manifest.descriptor.digest)
+            time.sleep(0.01)
+            super().tag(name, manifest)
+            setting.remove(manifest.descriptor.digest)
+
+    stores = FakeStores()
+    stores.fakes[ONE] = Watched(ONE, stores.trouble)
+    tags = tuple(map(TagRule.parse, ("{{version}}", "v{{version}}")))
+    TAGS.run(published(make_release(tmp_path, stores, config=make_config(tmp_path, tags=tags))))
+    assert len(stores.at(ONE).pointers) == 6
 
 
 def test_each_tag_points_where_it_should(tmp_path: Path) -> None:
@@ -176,11 +209,11 @@ FIXED = ORDER[:6]
 
 
 def set_with(failing: str) -> list[str]:
-    """What is set when this tag fails: all tags before it, and the same tag in the other
-    repository, which is set at the same time."""
-    at = ORDER.index(failing)
-    row = at - at % 2
-    return [name for name in ORDER[: row + 2] if name != failing]
+    """What is set when this tag fails: all tags before it, and what is set at the same time, which
+    is the same tag in the other repository, and of the images all tags."""
+    rows = [ORDER[:2], ORDER[2:6], ORDER[6:8], ORDER[8:]]
+    last = next(at for at, row in enumerate(rows) if failing in row)
+    return [name for row in rows[: last + 1] for name in row if name != failing]
 
 
 @pytest.mark.parametrize(
@@ -530,21 +563,76 @@ def test_a_tag_goes_back_to_what_it_held_last_and_not_first(tmp_path: Path) -> N
     assert stores.at(ONE).pointers["2.6"] == newer.digest
 
 
-def test_the_journal_is_written_everywhere_before_a_public_tag_changes(tmp_path: Path) -> None:
+def test_the_journal_is_written_everywhere_before_a_moving_tag_changes(tmp_path: Path) -> None:
     stores = FakeStores()
     release = published(make_release(tmp_path, stores, to=(ONE, TWO)))
     former = hold_former_release(stores.at(ONE), "latest")
     stores.trouble.calls.clear()
     TAGS.run(release)
-    kinds = [call.split()[0] for call in stores.trouble.calls]
-    assert kinds.index("tag") > max(at for at, kind in enumerate(kinds) if kind == "attach")
-    assert stores.trouble.count("attach") == 2
+    calls = stores.trouble.calls
+    attached = [at for at, call in enumerate(calls) if call.startswith("attach")]
+    moved = [at for at, call in enumerate(calls) if call in (f"tag {ONE} 2.6", f"tag {TWO} 2.6")]
+    assert (len(attached), len(moved)) == (2, 2)
+    assert max(attached) < min(moved)
     assert open_journal(release).held == {
         "one.example/app:2.6": None,
         "two.example/app:2.6": None,
         "one.example/app:latest": former,
         "two.example/app:latest": None,
     }
+
+
+def test_the_journal_is_written_here_before_any_tag_changes(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    written: list[bool] = []
+
+    def looks(_number: int, call: str) -> bool:
+        if call.startswith("tag"):
+            written.append(journal_path(release.archive, release.version).exists())
+        return False
+
+    stores.trouble.fails = looks
+    TAGS.run(release)
+    assert written == [True] * 5
+
+
+def test_the_journal_is_written_everywhere_while_the_first_tag_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    attached = threading.Event()
+
+    class Watched(FakeRegistry):
+        def attach(self, subject: Descriptor, referrer: Descriptor) -> None:
+            super().attach(subject, referrer)
+            attached.set()
+
+    stores = FakeStores()
+    stores.fakes[ONE] = Watched(ONE, stores.trouble)
+    release = published(make_release(tmp_path, stores))
+    waited: list[bool] = []
+    release.sleep = lambda _seconds: waited.append(attached.wait(10))
+    TAGS.run(release)
+    assert waited == [True]
+
+
+def test_a_release_that_goes_on_writes_the_journal_too(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    stores.at(ONE).names["2.6.1"] = release.built.graph.root.descriptor
+    TAGS.run(release)
+    calls = stores.trouble.calls
+    attached = calls.index(f"attach {ONE} {release.built.digest}")
+    assert attached < calls.index(f"tag {ONE} 2.6")
+
+
+def test_the_tags_are_looked_at_once_before_the_first_is_set(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    stores.trouble.calls.clear()
+    TAGS.check(release)
+    TAGS.run(release)
+    assert stores.trouble.count("list") == 1
 
 
 def test_a_run_again_leaves_no_second_journal(tmp_path: Path) -> None:
@@ -574,11 +662,19 @@ def test_a_registry_that_keeps_no_journal_is_told_of(tmp_path: Path, status: int
     ]
 
 
-def test_a_journal_that_could_not_be_sent_ends_the_release_before_any_tag(tmp_path: Path) -> None:
+def test_a_journal_that_could_not_be_sent_ends_the_release_before_a_tag_moves(
+    tmp_path: Path,
+) -> None:
     stores = FakeStores(Trouble(lambda _number, call: call.startswith(f"attach {ONE}")))
-    with pytest.raises(ConnectionFailed):
-        TAGS.run(published(make_release(tmp_path, stores)))
-    assert stores.at(ONE).pointers == {}
+    release = published(make_release(tmp_path, stores))
+    with pytest.raises(ReleaseError) as stopped:
+        TAGS.run(release)
+    assert str(stopped.value) == (
+        "one.example/app: the journal could not be sent: the connection broke;"
+        " set and left: one.example/app:2.6.1; no other tag was changed;"
+        " mend that and run the same command again"
+    )
+    assert stores.at(ONE).pointers == {"2.6.1": release.built.digest}
 
 
 class Contested(FakeRegistry):

@@ -50,11 +50,12 @@ def find_image(release: Release) -> str:
 
 def find_settled(release: Release) -> bool:
     """Whether every tag of the release points at its image already. Then nothing will be changed,
-    and ``release`` knows its platforms, though nobody read their layers.
+    and ``release`` knows its platforms, though nobody read their layers. Of each image the
+    registries are asked once.
 
     Raises what the registries raise when they cannot answer.
     """
-    if release.image is None or release.settled:
+    if release.image is None or release.settled or release.looked == release.image.digest:
         return release.settled
     checked = release.checked
     # Of an image with faults the check tells more.
@@ -62,6 +63,7 @@ def find_settled(release: Release) -> bool:
         release.checked = _summaries(release.image)
         planned = moves(release)
         release.settled = bool(planned) and all(move.is_done for move in planned)
+        release.looked = release.image.digest
     if not release.settled:
         release.checked = checked
     return release.settled

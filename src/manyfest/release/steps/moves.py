@@ -51,6 +51,10 @@ class _Found(Struct, frozen=True):
         return self.place.with_tag(self.tag.tag)
 
     @property
+    def move(self) -> Move:
+        return Move(self.name, self.store, self.tag, self.manifest, _digest(self.there))
+
+    @property
     def is_undecided(self) -> bool:
         """Whether what the repository holds may keep it where it is."""
         is_done = self.there is not None and self.there.digest == self.manifest.descriptor.digest
@@ -64,12 +68,7 @@ def moves(release: Release) -> list[Move]:
 
     Raises :class:`~manyfest.errors.ReleaseError` where that cannot be told.
     """
-    wanted = [
-        (tag, place)
-        for tag in release.tags
-        for place in release.destinations
-        if not tag.skipped and place.takes(tag)
-    ]
+    wanted = _wanted(release)
     with workers(JOBS, "tags") as pool:
         found = list(pool.map(lambda each: _found(release, *each), wanted))
         undecided: dict[Destination, list[_Found]] = {}
@@ -78,11 +77,14 @@ def moves(release: Release) -> list[Move]:
                 undecided.setdefault(each.place, []).append(each)
         decided = pool.map(lambda group: _kept(release, group), undecided.values())
         release.kept = {name: reason for kept in decided for name, reason in kept.items()}
-    return [
-        Move(each.name, each.store, each.tag, each.manifest, _digest(each.there))
-        for each in found
-        if str(each.name) not in release.kept
-    ]
+    return [each.move for each in found if str(each.name) not in release.kept]
+
+
+def fixed_moves(release: Release) -> list[Move]:
+    """Those of :func:`moves` that name this release for good."""
+    fixed = [(tag, place) for tag, place in _wanted(release) if not tag.moves]
+    with workers(JOBS, "tags") as pool:
+        return [each.move for each in pool.map(lambda each: _found(release, *each), fixed)]
 
 
 def held_by(store: Store, tag: str) -> Digest | None:
@@ -125,6 +127,15 @@ def manifest_for(release: Release, platform: Platform | None) -> Manifest:
             digest = image.descriptor.digest
             return next(each for each in graph.manifests if each.descriptor.digest == digest)
     raise ReleaseError(f"the image has no {platform}", where=str(release.built.digest))
+
+
+def _wanted(release: Release) -> list[tuple[PlannedTag, Destination]]:
+    return [
+        (tag, place)
+        for tag in release.tags
+        for place in release.destinations
+        if not tag.skipped and place.takes(tag)
+    ]
 
 
 def _found(release: Release, tag: PlannedTag, place: Destination) -> _Found:

@@ -61,7 +61,8 @@ def _look_ahead(release: Release, *, builds: bool) -> str:
     with faults.noted():
         if faults.found or not find_settled(release):
             open_ = _require_push(release, in_reach, faults)
-            _require_verdicts(release, open_, faults)
+            if release.looked is None:
+                _require_verdicts(release, open_, faults)
             if builds and release.image is None:
                 _require_build(release, faults)
     faults.raise_all()
@@ -101,7 +102,8 @@ def _require_push(
 
 
 def _require_verdicts(release: Release, places: Sequence[Destination], faults: Faults) -> None:
-    """Whether a moving tag may move there can be told, whatever the answer will be."""
+    """Whether a moving tag may move there can be told, whatever the answer will be. A look at all
+    tags has told it."""
 
     def ask(place: Destination) -> None:
         store = release.stores.registry(place, writing=True)

@@ -15,7 +15,7 @@ from manyfest.graph import Graph, read_graph
 from manyfest.oci.descriptor import Descriptor
 from manyfest.progress import Outcome, Progress
 from manyfest.release.destinations import Destination
-from manyfest.release.steps.moves import manifest_for, moves, refuse_taken
+from manyfest.release.steps.moves import fixed_moves, manifest_for, refuse_taken
 from manyfest.release.steps.step import Release, Step
 from manyfest.stores.base import Mounts, Source, Store
 from manyfest.stores.registry.settling import PAUSES
@@ -24,12 +24,15 @@ from manyfest.threads import together, workers
 
 def _check(release: Release) -> str:
     if not release.settled:
-        refuse_taken(moves(release))
+        refuse_taken(fixed_moves(release))
     places = release.destinations
     graphs = [_graph(release, place) for place in places]
 
     def lacks(place: Destination, graph: Graph) -> bool:
-        return bool(missing(release.stores.registry(place, writing=True), graph))
+        store = release.stores.registry(place, writing=True)
+        # Where the root is missing, the rest is looked for when it is sent.
+        has_root = release.settled or store.has(graph.root.descriptor)
+        return not has_root or bool(missing(store, graph))
 
     with workers(len(places), "look") as pool:
         if any(pool.map(lacks, places, graphs)):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
 
@@ -22,6 +22,9 @@ from manyfest.release.tags.plan import PlannedTag
 from manyfest.release.versions.version import Version
 from manyfest.stores.base import Source
 from manyfest.stores.open import Stores
+
+if TYPE_CHECKING:
+    from manyfest.release.steps.moves import Move
 
 
 class Release(Struct):
@@ -56,6 +59,10 @@ class Release(Struct):
     """What the image was built from, as a digest; empty if that cannot be told."""
     settled: bool = False
     """Whether every tag was found to point at this image already: nothing is left to be done."""
+    looked: Digest | None = None
+    """The image that this was found out of, whichever it was."""
+    planned: Sequence[Move] = ()
+    """The tags to set, and those that are set already, as they were found a moment ago."""
     journal: Journal | None = None
     """What was written down of it, on this machine; see :mod:`manyfest.release.resume.journal`."""
     unfinished: Journal | None = None

@@ -1,16 +1,25 @@
 """The public tags move onto the index: those that name one release first, ``latest`` last.
 
-Before the first of them changes, the journal says what each moving tag held, on this machine and in
-every registry. If one cannot be set, those that were moved already go back there, by whichever run.
+Before a moving tag changes, the journal says what each of them held, on this machine and in every
+registry. If one cannot be set, those that were moved already go back there, by whichever run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from manyfest.errors import NotFound, RateLimited, RegistryError, ReleaseError, Unsupported
+from manyfest.copy import JOBS
+from manyfest.errors import (
+    ManyfestError,
+    NotFound,
+    RateLimited,
+    RegistryError,
+    ReleaseError,
+    Unsupported,
+)
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.digest import Digest
 from manyfest.release.resume.journal import (
     Goes,
     Held,
@@ -33,6 +42,7 @@ def _check(release: Release) -> str:
     if not planned:
         return f"{release.version} has no tag to set"
     if not all(move.is_done for move in planned):
+        release.planned = planned
         return ""
     what = "every tag points there already"
     _note_all_done(release, what)
@@ -49,14 +59,19 @@ def _note_all_done(release: Release, what: str) -> None:
 
 
 def _run(release: Release) -> str:
-    planned = moves(release)
+    planned = release.planned or moves(release)
     refuse_taken(planned)  # another release may have come in while this one was uploading
     if not planned:
         return "0 set"
     begun = _begun(release, planned)
     formers = _formers(release, planned)
     pointing = Pointing(
-        planned, formers, begun=begun, say=release.progress.say, sleep=release.sleep
+        planned,
+        formers,
+        begun=begun,
+        make_ready=lambda: _leave_copies(release, planned),
+        say=release.progress.say,
+        sleep=release.sleep,
     )
     try:
         with moving(open_journal(release).path.parent):
@@ -95,7 +110,7 @@ def _recall(release: Release, journal: Journal, planned: Sequence[Move]) -> None
 
 
 def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
-    """What each moving tag goes back to, after it was written down everywhere."""
+    """What each moving tag goes back to, after it was written down here."""
     public = [move for move in planned if move.tag.moves]
     if not public:
         return {}  # there is nothing that could be put back, and nothing to write down
@@ -114,22 +129,48 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
     ]
     if new:
         journal.note(*new)
-    if journal.held:
-        subjects = _subjects(planned)
+    known = [move for move in public if str(move.name) in journal.held]
+    return _read_formers(release, known, journal.held)
+
+
+def _read_formers(
+    release: Release, known: Sequence[Move], held: Mapping[str, Digest | None]
+) -> dict[str, Former]:
+    def read(move: Move) -> Former | NotFound:
+        try:
+            return former_of(move, held[str(move.name)])
+        except NotFound as error:
+            return error
+
+    with workers(JOBS, "former") as pool:
+        read_ = together(pool, read, known)
+    formers: dict[str, Former] = {}
+    for move, former in zip(known, read_, strict=True):
+        if not isinstance(former, NotFound):
+            formers[str(move.name)] = former
+            continue
+        release.progress.say(
+            f"{move.name}: what it held, {held[str(move.name)]}, is gone from the registry; should"
+            " this release fail, it cannot be put back"
+        )
+    return formers
+
+
+def _leave_copies(release: Release, planned: Sequence[Move]) -> None:
+    """Leave copies of the journal in the registries, if it says anything of moving tags."""
+    journal = open_journal(release)
+    if not journal.held or not any(move.tag.moves for move in planned):
+        return
+    subjects = _subjects(planned)
+    try:
         with workers(len(subjects), "journal") as pool:
             together(pool, lambda each: _attach(release, *each, journal), subjects)
-    formers: dict[str, Former] = {}
-    for move in public:
-        reference = str(move.name)
-        if reference in journal.held:
-            try:
-                formers[reference] = former_of(move, journal.held[reference])
-            except NotFound:
-                release.progress.say(
-                    f"{reference}: what it held, {journal.held[reference]}, is gone from the"
-                    " registry; should this release fail, it cannot be put back"
-                )
-    return formers
+    except ManyfestError as error:
+        raise ReleaseError(
+            f"the journal could not be sent: {error.what}",
+            where=error.where,
+            mend=error.mend or "mend that and run the same command again",
+        ) from error
 
 
 def _subjects(planned: Sequence[Move]) -> list[tuple[Store, Descriptor]]:

@@ -2,15 +2,16 @@
 
 Tags that name one release for good come first. The first of them decides which of two releases of
 the same version goes on: it is looked at, set, and looked at again once whoever set it at the same
-time must have done so (Fischer's mutual exclusion, with a tag as its one variable). Moving tags
-follow, and at the end all are looked at once more.
+time must have done so (Fischer's mutual exclusion, with a tag as its one variable). Meanwhile what
+moving tags need is made ready. Those follow, and at the end all are looked at once more.
 """
 
 from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import groupby
@@ -55,7 +56,8 @@ class Pointing:
 
     ``formers`` has, by reference, what moving tags go back to; one that is not in it stays.
     ``begun`` are references that an earlier run, which was killed, has moved already: they go back
-    as well. ``say`` is told of tags that others have moved meanwhile.
+    as well. ``make_ready`` is called once, and ends before a moving tag changes. ``say`` is told of
+    tags that others have moved meanwhile.
     """
 
     def __init__(
@@ -64,11 +66,13 @@ class Pointing:
         formers: Mapping[str, Former],
         *,
         begun: Sequence[str] = (),
+        make_ready: Callable[[], None] = lambda: None,
         say: Callable[[str], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._moves = moves
         self._formers = formers
+        self._make_ready = make_ready
         self._say = say
         self._sleep = sleep
         self._tried = [move for move in moves if str(move.name) in begun]
@@ -86,7 +90,7 @@ class Pointing:
         fixed = [move for move in self._moves if not move.tag.moves]
         try:
             self._claim(fixed)
-            self._set_rows(fixed)
+            self._set_fixed(fixed)
             self._look_again(fixed)
             self._set_rows([move for move in self._moves if move.tag.moves])
             self._look_again(self._moves)
@@ -97,23 +101,40 @@ class Pointing:
             raise
 
     def _claim(self, fixed: Sequence[Move]) -> None:
-        """Set the tag that decides, and see that it stays."""
+        """Set the tag that decides, and see that it stays; meanwhile make ready."""
         # Of its repositories always the same, in whichever order somebody has named them.
         row = [move for move in fixed if move.tag.tag == fixed[0].tag.tag]
         first = sorted(row, key=lambda move: move.name.place)[:1]
         if all(move.is_done for move in first):
+            self._make_ready()
             return
         begun = time.monotonic()
         self._set_at_once(first)
-        self._sleep(max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun)))
+        _settle(first[0], first[0].manifest.descriptor.digest)
+        pause = max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun))
+        with workers(1, "ready") as pool:
+            ready = pool.submit(self._make_ready)
+            self._sleep(pause)
+            ready.result()
         self._look_again(first)
+
+    def _set_fixed(self, moves: Sequence[Move]) -> None:
+        """Those of the index, and then those of its images, as many as can be at once:
+        docker-registry may refuse an index while it is told once more of an image that is in it.
+        Whether they can be seen, a look at all of them tells."""
+        self._set_rows([move for move in moves if move.tag.platform is None])
+        for row in _apart([move for move in moves if move.tag.platform is not None]):
+            self._set_at_once(self._left(row))
 
     def _set_rows(self, moves: Sequence[Move]) -> None:
         """One tag after the other, each in all repositories at once."""
-        tried = {move.name for move in self._tried}
         for _, row in groupby(moves, key=lambda move: move.tag.tag):
-            todo = [move for move in row if not move.is_done and move.name not in tried]
-            self._set_at_once(todo)
+            self._set_at_once(self._left(row))
+
+    def _left(self, row: Iterable[Move]) -> list[Move]:
+        """What of it is yet to be set."""
+        tried = {move.name for move in self._tried}
+        return [move for move in row if not move.is_done and move.name not in tried]
 
     def _set_at_once(self, moves: Sequence[Move]) -> None:
         self._tried += moves
@@ -137,7 +158,8 @@ class Pointing:
         if held != move.before:
             raise _came_between(move, held)
         move.store.tag(move.tag.tag, manifest_content(move.manifest))
-        _settle(move, move.manifest.descriptor.digest)
+        if move.tag.moves:
+            _settle(move, move.manifest.descriptor.digest)
 
     def _look_again(self, moves: Sequence[Move]) -> None:
         """These tags are seen where they belong. What a registry shows a little late is waited for;
@@ -227,6 +249,20 @@ def told(standing: Mapping[str, Standing]) -> str:
         names.setdefault(each, []).insert(0, name)
     names.pop("as before", None)
     return "; ".join(f"{each}: {', '.join(some)}" for each, some in names.items())
+
+
+def _apart(moves: Iterable[Move]) -> list[list[Move]]:
+    """In rows in each of which a repository gets an image once: writing the same twice at a time
+    is more than some registries are made for."""
+    rows: list[list[Move]] = []
+    met: Counter[tuple[str, Digest]] = Counter()
+    for move in moves:
+        key = (move.name.place, move.manifest.descriptor.digest)
+        if met[key] == len(rows):
+            rows.append([])
+        rows[met[key]].append(move)
+        met[key] += 1
+    return rows
 
 
 def _settle(move: Move, digest: Digest) -> None:
