@@ -139,7 +139,8 @@ def _walk(
             raise found.refused(f"has indexes more than {MAX_INDEX_DEPTH} deep")
         unread = [each for each in level.values() if each.digest not in found.manifests]
         found.expect(unread)
-        read = {each.descriptor.digest: each for each in pool.map(found.read, unread)}
+        several = pool.map if len(unread) > 1 else map  # one alone needs no thread of its own
+        read = {each.descriptor.digest: each for each in several(found.read, unread)}
         below: dict[Digest, Descriptor] = {}
         for digest in level:
             # Reached again further down, it moves there: parents stay before children.

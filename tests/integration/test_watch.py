@@ -231,7 +231,8 @@ def test_a_registry_that_lets_nobody_in_cannot_tell(tmp_path: Path) -> None:
 def test_what_is_no_registry_cannot_tell(tmp_path: Path) -> None:
     with serving_pages() as site:
         site.pages["/v2/"] = Page(b"<html>welcome</html>")
-        site.pages["/v2/gotify/server/tags/list"] = Page(b"<html>no tags</html>")
+        for path in ("manifests/latest", "tags/list"):
+            site.pages[f"/v2/gotify/server/{path}"] = Page(b"<html>welcome</html>")
         host = site.address.removeprefix("http://")
         config = config_of(f"{host}/gotify/server", tags='{names: [latest], versions: "*"}')
         with watching(tmp_path, config) as watch:

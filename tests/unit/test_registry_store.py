@@ -17,7 +17,7 @@ from manyfest.errors import (
     RegistryError,
 )
 from manyfest.oci.descriptor import Descriptor
-from manyfest.stores.base import Content, read_all
+from manyfest.stores.base import Content, Reads, read_all
 from manyfest.stores.memory import MemoryStore
 from manyfest.stores.registry.http import Request, Response
 from tests.images import OCI_INDEX, OCI_MANIFEST, content_of, image
@@ -86,6 +86,26 @@ def test_a_head_that_does_not_say_it_all_is_followed_by_a_get(
     store, transport = scripted(handler)
     assert store.resolve(name) == ROOT.descriptor
     assert asked(transport) == [f"HEAD /manifests/{name}", f"GET /manifests/{name}"]
+
+
+def test_what_a_tag_means_is_read_by_one_request() -> None:
+    store, transport = scripted(manifest_answer)
+    assert isinstance(store, Reads)
+    assert store.read("v1") == ROOT
+    assert asked(transport) == ["GET /manifests/v1"]
+
+
+def test_a_manifest_that_is_not_the_stated_one_is_not_read() -> None:
+    store, _ = scripted(lambda request: manifest_answer(request, Docker_Content_Digest=OTHER))
+    with pytest.raises(RegistryError, match=f"asked for {DIGEST}, the registry answers with"):
+        store.read("v1")
+
+
+def test_what_is_no_tag_is_not_asked_for() -> None:
+    store, transport = scripted(manifest_answer)
+    with pytest.raises(NotFound, match="is no tag"):
+        store.read("../v1")
+    assert asked(transport) == []
 
 
 def test_a_content_type_may_have_parameters() -> None:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from manyfest.errors import NotFound, RegistryError
+from manyfest.errors import RegistryError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Manifest
+from manyfest.oci.parse import parse_manifest
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Reader
 from manyfest.stores.memory import MemoryStore
@@ -21,7 +23,8 @@ WANTED = ("linux/amd64", "linux/arm64")
 
 
 class Asked(MemoryStore):
-    """Keeps what it was asked: ``means`` and ``has`` are HEAD requests, ``open`` is a GET."""
+    """Keeps what it was asked: ``means`` and ``has`` are HEAD requests, ``read`` and ``open`` are
+    GET requests."""
 
     def __init__(self) -> None:
         super().__init__(PLACE)
@@ -31,14 +34,19 @@ class Asked(MemoryStore):
 
     def resolve(self, name: str) -> Descriptor:
         self._note(f"HEAD {name[:12]}")
-        if name == self.broken:
-            raise RegistryError("it cannot say what this is", status=500)
-        return super().resolve(name)
+        return self._resolved(name)
 
     def means(self, name: str, digest: Digest) -> bool:
         """See :class:`~manyfest.stores.base.Compares`."""
         self._note(f"HEAD {name}")
         return super().resolve(name).digest == digest
+
+    def read(self, name: str) -> Manifest:
+        """See :class:`~manyfest.stores.base.Reads`."""
+        self._note(f"GET {name}")
+        descriptor = self._resolved(name)
+        raw = self.blobs[descriptor.digest]
+        return parse_manifest(raw, media_type=descriptor.media_type)
 
     def has(self, descriptor: Descriptor) -> bool:
         self._note("HEAD child")
@@ -51,6 +59,11 @@ class Asked(MemoryStore):
     def tags(self) -> Iterator[str]:
         self._note("LIST")
         return super().tags()
+
+    def _resolved(self, name: str) -> Descriptor:
+        if name == self.broken:
+            raise RegistryError("it cannot say what this is", status=500)
+        return super().resolve(name)
 
     def _note(self, what: str) -> None:
         self.asked.append(what)
@@ -72,9 +85,9 @@ def release(store: Asked, tag: str, *platforms: str, text: str = "") -> str:
     return str(index.descriptor.digest)
 
 
-def seen_in(store: Asked) -> SeenImage:
+def seen_in(store: Asked, place: str = PLACE) -> SeenImage:
     """The image in the store."""
-    return SeenImage(PLACE, lambda: store, [Platform.parse(each) for each in WANTED])
+    return SeenImage(place, lambda: store, [Platform.parse(each) for each in WANTED])
 
 
 def test_what_is_new_is_read_once_and_its_images_are_asked_for() -> None:
@@ -85,7 +98,19 @@ def test_what_is_new_is_read_once_and_its_images_are_asked_for() -> None:
 
     assert (answer.reference, answer.digest, answer.ready) == (f"{PLACE}:1", digest, True)
     assert [state.platform for state in answer.platforms] == list(WANTED)
-    assert store.since() == ["HEAD 1", "GET", "HEAD child", "HEAD child"]
+    assert store.since() == ["GET 1", "HEAD child", "HEAD child"]
+
+
+def test_where_reads_are_counted_it_is_asked_first_whether_one_is_needed() -> None:
+    store = Asked()
+    release(store, "1.0", *WANTED)
+    release(store, "1", *WANTED)
+    seen = seen_in(store, "docker.io/team/app")
+
+    seen.look("1.0")
+    assert store.since() == ["HEAD 1.0", "GET", "HEAD child", "HEAD child"]
+    assert seen.look("1").ready
+    assert store.since() == ["HEAD 1"]
 
 
 def test_what_was_whole_takes_one_request() -> None:
@@ -107,10 +132,38 @@ def test_another_tag_of_the_same_index_is_not_read_again() -> None:
     seen.look("1.0")
     store.since()
 
-    assert seen.look("1").ready
-    asked = store.since()
-    assert asked.count("HEAD 1") == 1
-    assert seen.look("1").reference == f"{PLACE}:1"
+    answer = seen.look("1")
+    assert (answer.reference, answer.ready) == (f"{PLACE}:1", True)
+    assert store.since() == ["GET 1"]
+
+
+def test_an_image_that_another_index_has_too_is_asked_for_once() -> None:
+    store = Asked()
+    amd64, arm64 = (images.image(store, each) for each in WANTED)
+    entries = [images.entry(amd64, "linux/amd64"), images.entry(arm64, "linux/arm64")]
+    store.tag("1", images.content_of(images.index(store, entries)))
+    other = images.entry(images.image(store, "linux/arm64", text="other"), "linux/arm64")
+    store.tag("2", images.content_of(images.index(store, [entries[0], other])))
+    seen = seen_in(store)
+    seen.look("1")
+    store.since()
+
+    assert seen.look("2").ready
+    assert store.since() == ["GET 2", "HEAD child"]
+
+
+def test_an_image_that_was_lost_is_asked_for_again() -> None:
+    store = Asked()
+    digest = release(store, "1", *WANTED)
+    seen = seen_in(store)
+    arm64 = seen.look("1").platforms[1]
+    del store.blobs[Digest.parse(arm64.digest)]
+    seen.look("1", again=True)
+    store.since()
+
+    lost = seen.look("1")
+    assert (lost.digest, lost.ready) == (digest, False)
+    assert store.since() == ["HEAD 1", "HEAD child"]
 
 
 def test_what_is_not_whole_is_asked_for_what_it_lacks_alone() -> None:
@@ -155,6 +208,7 @@ def test_a_tag_that_moves_is_read_again() -> None:
     moved = release(store, "1", *WANTED, text="another")
 
     assert seen.look("1").digest == moved
+    assert store.since() == ["HEAD 1", "GET 1", "HEAD child", "HEAD child"]
 
 
 def test_a_tag_that_is_gone_is_an_answer() -> None:
@@ -231,12 +285,14 @@ def test_what_the_history_does_not_know_to_be_whole_is_read() -> None:
     store.since()
 
     assert seen.look("1").ready
-    assert "GET" in store.since()
+    assert store.since() == ["GET 1", "HEAD child", "HEAD child"]
 
 
 def test_a_tag_that_never_was_there() -> None:
     store = Asked()
 
-    assert seen_in(store).look("nothing").digest == ""
-    with pytest.raises(NotFound):
-        store.resolve("nothing")
+    seen = seen_in(store)
+    assert seen.look("nothing").digest == ""
+    assert store.since() == ["GET nothing"]
+    assert seen.look("nothing").digest == ""
+    assert store.since() == ["HEAD nothing"]

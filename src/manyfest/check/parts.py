@@ -135,12 +135,13 @@ class Memory:
             yield "configuration" if child is config else "layer", child
 
 
-def read_outline(source: Source, root: Descriptor) -> Outline:
-    """What ``root`` lists. Raises :class:`~manyfest.errors.NotFound` if it is not there."""
+def read_outline(source: Source, root: Descriptor, known: Sequence[Manifest] = ()) -> Outline:
+    """What ``root`` lists; those manifests that are ``known`` are not read again. Raises
+    :class:`~manyfest.errors.NotFound` if it is not there."""
     try:
-        return Outline(tuple(entries_of(source, root)))
+        return Outline(tuple(entries_of(source, root, known=known)))
     except NotFound as error:
-        return Outline(tuple(entries_of(source, root, gaps=True)), gap=error.what)
+        return Outline(tuple(entries_of(source, root, known=known, gaps=True)), gap=error.what)
 
 
 def _unseen(parts: Iterable[Descriptor], seen: Iterable[Digest]) -> Sequence[Descriptor]:

@@ -62,8 +62,25 @@ def readiness(
         root = source.resolve(name)
         outline = memory.outline(source, root)
     except NotFound as error:
-        states = [missing(str(platform), error.what) for platform in wanted]
-        return with_states(reference, "", states or [missing(ANY, error.what)])
+        return not_there(reference, wanted, error.what)
+    return held(source, root.digest, outline, wanted, reference, memory)
+
+
+def not_there(reference: str, wanted: Sequence[Platform], why: str) -> Readiness:
+    """The answer for a tag that is not there."""
+    states = [missing(str(platform), why) for platform in wanted]
+    return with_states(reference, "", states or [missing(ANY, why)])
+
+
+def held(
+    source: Source,
+    root: Digest,
+    outline: Outline,
+    wanted: Sequence[Platform],
+    reference: str,
+    memory: Parts,
+) -> Readiness:
+    """The same of a root that is known to be there, and of which the ``outline`` is known."""
     asked = wanted or _distinct(platform for platform, _ in outline.entries)
     images = {platform: _images_for(platform, outline.entries) for platform in asked}
     memory.look(source, [image for each in images.values() for image in each])
@@ -76,7 +93,7 @@ def readiness(
     ]
     if not wanted and (outline.gap or not states):
         states.append(missing(ANY, outline.gap or "it holds no image for a platform"))
-    return with_states(reference, str(root.digest), states)
+    return with_states(reference, str(root), states)
 
 
 def with_states(reference: str, digest: str, states: Iterable[PlatformState]) -> Readiness:

@@ -17,6 +17,7 @@ from manyfest.errors import DigestMismatch
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
+from manyfest.oci.manifest import Manifest
 
 CHUNK_SIZE = 1024 * 1024
 """Bytes asked of a reader at a time: large enough that Python's part of the work is small."""
@@ -135,6 +136,17 @@ class Compares(Protocol):
 
     def means(self, name: str, digest: Digest) -> bool:
         """Whether ``name`` means ``digest``. Raises :class:`~manyfest.errors.NotFound`."""
+        ...
+
+
+@runtime_checkable
+class Reads(Protocol):
+    """A store that gives the manifest which a name means by one request, where to resolve the name
+    and to open what it means takes two."""
+
+    def read(self, name: str) -> Manifest:
+        """The manifest that ``name`` means, verified. Raises
+        :class:`~manyfest.errors.NotFound`, and :class:`~manyfest.errors.InvalidManifest`."""
         ...
 
 

@@ -13,6 +13,7 @@ from manyfest.errors import DigestMismatch, InvalidManifest, NotFound
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_MANIFEST_SIZE
+from manyfest.oci.manifest import Manifest
 from manyfest.oci.mediatypes import MANIFESTS
 from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import is_tag
@@ -55,11 +56,10 @@ class Manifests:
     def resolve(self, name: str) -> Descriptor:
         """See :class:`~manyfest.stores.base.Place`. HEAD requests are enough, and registries do
         not count them; one that leaves the digest out of its answer is asked for the manifest."""
-        if as_digest(name) is None and not is_tag(name):
-            raise NotFound(f"{name[:140]!r} is no tag", where=self._where)
+        self._require_name(name)
         with self._ask("HEAD", name) as response:
             described = self._described(response, name)
-        described = described or self._resolve_by_reading(name)
+        described = described or self.read(name).descriptor
         self._note_seen(described.digest)
         return described
 
@@ -75,7 +75,27 @@ class Manifests:
                 return True
             expect(response, 200, doing=f"the manifest {name}", where=self._where)
             described = self._described(response, name)
-        return (described or self._resolve_by_reading(name)).digest == digest
+        return (described or self.read(name).descriptor).digest == digest
+
+    def read(self, name: str) -> Manifest:
+        """See :class:`~manyfest.stores.base.Reads`."""
+        self._require_name(name)
+        response = self._ask("GET", name)
+        raw = response.read_all(MAX_MANIFEST_SIZE)
+        wanted = as_digest(name)
+        digest = Digest.of(raw, wanted.algorithm if wanted else "sha256")
+        if wanted and digest != wanted:
+            raise lied(wanted, str(digest), where=self._where)
+        check_stated(response, digest, where=self._where)
+        try:
+            media_type = response.headers.media_type
+            found = parse_manifest(raw, media_type=media_type, algorithm=digest.algorithm)
+        except InvalidManifest as error:
+            where = f"{self._where}@{digest}"
+            raise InvalidManifest(error.what, where=where, mend=error.mend) from None
+        if self._cache is not None:
+            self._cache.put(self._where, found.descriptor, raw)
+        return found
 
     def has(self, digest: Digest) -> bool:
         """Whether it is here. Only 404 says that it is not."""
@@ -133,6 +153,10 @@ class Manifests:
     def _where(self) -> str:
         return self._repository.label
 
+    def _require_name(self, name: str) -> None:
+        if as_digest(name) is None and not is_tag(name):
+            raise NotFound(f"{name[:140]!r} is no tag", where=self._where)
+
     def _ask(self, method: str, name: str) -> Response:
         response = self._repository.send(method, f"manifests/{name}", _ACCEPT)
         return expect(response, 200, doing=f"the manifest {name}", where=self._where)
@@ -169,21 +193,3 @@ class Manifests:
             # Asked by one algorithm, a registry may answer with its own; it was asked for this one.
             check_stated(response, wanted, where=self._where)
         return Descriptor(media_type=media_type, digest=wanted or stated, size=int(length))
-
-    def _resolve_by_reading(self, name: str) -> Descriptor:
-        response = self._ask("GET", name)
-        raw = response.read_all(MAX_MANIFEST_SIZE)
-        wanted = as_digest(name)
-        digest = Digest.of(raw, wanted.algorithm if wanted else "sha256")
-        if wanted and digest != wanted:
-            raise lied(wanted, str(digest), where=self._where)
-        check_stated(response, digest, where=self._where)
-        try:
-            media_type = response.headers.media_type
-            found = parse_manifest(raw, media_type=media_type, algorithm=digest.algorithm)
-        except InvalidManifest as error:
-            where = f"{self._where}@{digest}"
-            raise InvalidManifest(error.what, where=where, mend=error.mend) from None
-        if self._cache is not None:
-            self._cache.put(self._where, found.descriptor, raw)
-        return found.descriptor

@@ -11,6 +11,7 @@ from typing import Self
 from manyfest.errors import RegistryError, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Manifest
 from manyfest.oci.reference import Name
 from manyfest.stores.base import Content, Reader, Source
 from manyfest.stores.registry.answers import check_stated, expect
@@ -79,6 +80,10 @@ class RegistryStore:
     def means(self, name: str, digest: Digest) -> bool:
         """See :class:`~manyfest.stores.base.Compares`."""
         return self._manifests.means(name, digest)
+
+    def read(self, name: str) -> Manifest:
+        """See :class:`~manyfest.stores.base.Reads`."""
+        return self._manifests.read(name)
 
     def open(self, descriptor: Descriptor) -> Reader:
         if descriptor.is_manifest:

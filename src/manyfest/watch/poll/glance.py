@@ -7,12 +7,13 @@ is below it too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from manyfest.check.parts import Outline, read_outline
 from manyfest.graph import read_config, read_manifest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
 
@@ -24,13 +25,15 @@ class Glance:
     def __init__(self) -> None:
         self._outlines: dict[Digest, Outline] = {}
         self._here: set[Digest] = set()
+        self._settled: set[str] = set()
 
-    def outline(self, source: Source, root: Descriptor) -> Outline:
-        """What ``root`` lists, read once. Raises :class:`~manyfest.errors.NotFound`."""
+    def outline(self, source: Source, root: Descriptor, read: Sequence[Manifest] = ()) -> Outline:
+        """What ``root`` lists, read once; or not even that if it was ``read`` just now. Raises
+        :class:`~manyfest.errors.NotFound`."""
         known = self._outlines.get(root.digest)
         if known is not None:
             return known
-        outline = read_outline(source, root)
+        outline = read_outline(source, root, read)
         if not outline.gap:  # that may be filled soon
             self._outlines[root.digest] = outline
         # An image that no index lists was just read.
@@ -40,23 +43,36 @@ class Glance:
         return outline
 
     def look(self, source: Source, images: Sequence[Descriptor]) -> None:
-        """One HEAD request for each manifest that was not seen yet."""
+        """One HEAD request for each manifest that was not seen yet, below whatever root."""
         for image in images:
-            if image.digest not in self._here and source.has(image):
+            if not self._is_here(image) and source.has(image):
                 self._here.add(image.digest)
 
     def absent(self, image: Descriptor) -> str:
         """Says so if the image's manifest is not there."""
-        return "" if image.digest in self._here else f"its manifest {image.digest} is not there"
+        return "" if self._is_here(image) else f"its manifest {image.digest} is not there"
 
     def stated(self, source: Source, image: Descriptor) -> Platform | None:
         """Read where an index lists one image for several platforms, and there alone."""
         manifest = read_manifest(source, image)
         return read_config(source, manifest.image).platform if manifest.is_runnable else None
 
-    def drop(self, root: Digest) -> None:
-        """Forget what was seen of ``root``: it is whole, or no tag means it any more."""
+    def settle(self, root: Digest, images: Iterable[str]) -> None:
+        """It is whole. Which ``images`` it has is all that is kept: others may have them too."""
+        self._settled.update(images)
+        self._forget(root)
+
+    def drop(self, root: Digest, images: Iterable[str]) -> None:
+        """Forget what was seen of ``root`` and its ``images``: no tag means it any more, or not all
+        of it was there when it was asked for again."""
+        self._forget(root)
+        self._settled.difference_update(images)
+
+    def _forget(self, root: Digest) -> None:
         outline = self._outlines.pop(root, None)
         if outline is not None:
             self._here.difference_update(image.digest for _, image in outline.entries)
         self._here.discard(root)
+
+    def _is_here(self, image: Descriptor) -> bool:
+        return image.digest in self._here or str(image.digest) in self._settled

@@ -39,6 +39,11 @@ def gap_of(registry: str) -> float:
     return _GAP_OF_HUB if registry == _HUB else _GAP
 
 
+def counts_reads(repository: str) -> bool:
+    """Whether its registry counts how often manifests are read."""
+    return repository.startswith(f"{_HUB}/")
+
+
 class Planned(Struct, frozen=True):
     """A look that is due ``after`` so many seconds, ``instead`` of another one if there was one."""
 
@@ -83,7 +88,7 @@ class Reading:
         if read is not None:
             return Planned(look, max(read.at + _again(asked) - now, 0.0), LATER, planned)
         others = (place.repository for place in asked.rule.places)
-        may_be_elsewhere = _is_counted(look) and not all(map(_is_of_hub, others))
+        may_be_elsewhere = _is_counted(look) and not all(map(counts_reads, others))
         rank = SPARE if is_new else LATER
         return Planned(look, _LEEWAY if may_be_elsewhere else 0.0, rank, planned)
 
@@ -123,8 +128,4 @@ def _again(asked: WatchedImage) -> float:
 
 
 def _is_counted(look: Look) -> bool:
-    return _is_of_hub(look.repository)
-
-
-def _is_of_hub(repository: str) -> bool:
-    return repository.startswith(f"{_HUB}/")
+    return counts_reads(look.repository)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from manyfest.check.readiness import PlatformState, Readiness, missing, readiness, with_states
+from manyfest.check.parts import Outline
+from manyfest.check.readiness import PlatformState, Readiness, held, not_there, with_states
 from manyfest.check.signed import with_signatures
 from manyfest.errors import NotFound, Unsupported
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
+from manyfest.oci.manifest import Manifest
 from manyfest.oci.mediatypes import OCI_MANIFEST
 from manyfest.oci.platform import Platform
-from manyfest.stores.base import Compares, Lists, Source
+from manyfest.stores.base import Compares, Lists, Reads, Source
 from manyfest.trust.public_key import PublicKey
 from manyfest.trust.signatures import Signatures
 from manyfest.watch.poll.glance import Glance
+from manyfest.watch.poll.reading import counts_reads
 from manyfest.watch.values import PlaceSeen
 
 _WHOLE = frozenset({"ready", "unsigned"})
@@ -90,22 +93,46 @@ class SeenImage:
 
     def forget(self, tag: str) -> None:
         """The tag is not watched any more."""
-        self._note(tag, "")
+        self._leave(self._roots.pop(tag, ""))
 
     def _held(self, source: Source, tag: str, *, again: bool) -> Readiness:
-        root = self._roots.get(tag, "")
-        known = self._whole.get(root)
+        before = self._roots.get(tag)
+        known = self._whole.get(before or "")
+        is_news = before is None or known is not None
         try:
-            if known is not None and _means(source, tag, root):
+            if before and known and _means(source, tag, before):
                 if not again or _are_there(source, known):
-                    return with_states(self._named(tag), root, known)
-                self._whole.pop(root, None)
+                    return with_states(self._named(tag), before, known)
+                self._lose(before)
+            root, read = self._find(source, tag, is_news=is_news)
+            known = self._whole.get(str(root.digest))  # by another tag
+            outline = Outline(()) if known else self._glance.outline(source, root, read)
         except NotFound as error:
             self._note(tag, "")
-            return with_states(
-                self._named(tag), "", [missing(str(each), error.what) for each in self._wanted]
-            )
-        return self._read(source, tag)
+            return not_there(self._named(tag), self._wanted, error.what)
+        self._note(tag, str(root.digest))
+        if known:
+            return with_states(self._named(tag), str(root.digest), known)
+        return self._judged(source, tag, root.digest, outline)
+
+    def _find(
+        self, source: Source, tag: str, *, is_news: bool
+    ) -> tuple[Descriptor, tuple[Manifest, ...]]:
+        """What the tag means, and that as it was read, if it was. What ``is_news`` has to be read:
+        then one request tells both. Where it is counted how often manifests are read, the tag may
+        mean what another one means."""
+        if is_news and isinstance(source, Reads) and not counts_reads(self._place):
+            manifest = source.read(tag)
+            return manifest.descriptor, (manifest,)
+        return source.resolve(tag), ()
+
+    def _judged(self, source: Source, tag: str, root: Digest, outline: Outline) -> Readiness:
+        """Whether it is whole, which is remembered."""
+        answer = held(source, root, outline, self._wanted, self._named(tag), self._glance)
+        if answer.ready:
+            self._whole[answer.digest] = answer.platforms
+            self._glance.settle(root, _images(answer.platforms))
+        return answer
 
     def _with_signatures(self, source: Source, answer: Readiness) -> Readiness:
         if self._signatures is None or answer.digest in self._signed:
@@ -115,22 +142,24 @@ class SeenImage:
             self._signed.add(answer.digest)
         return signed
 
-    def _read(self, source: Source, tag: str) -> Readiness:
-        answer = readiness(source, tag, self._wanted, self._named(tag), self._glance)
-        self._note(tag, answer.digest)
-        if answer.ready:
-            self._whole[answer.digest] = answer.platforms
-            self._glance.drop(Digest.parse(answer.digest))
-        return answer
-
     def _note(self, tag: str, root: str) -> None:
-        """What the tag means now; what no tag means any more is forgotten."""
-        before = self._roots.pop(tag, "")
-        if root:
-            self._roots[tag] = root
-        if before and before != root and before not in tuple(self._roots.values()):
-            self._forget_signatures(before, self._whole.pop(before, ()))
-            self._glance.drop(Digest.parse(before))
+        """What the tag means now, or that it is not there. What no tag means any more is
+        forgotten."""
+        before = self._roots.get(tag, "")
+        self._roots[tag] = root
+        if before != root:
+            self._leave(before)
+
+    def _leave(self, root: str) -> None:
+        """A tag does not mean it any more."""
+        if root and root not in tuple(self._roots.values()):
+            self._forget_signatures(root, self._lose(root))
+
+    def _lose(self, root: str) -> Sequence[PlatformState]:
+        """It is not known any more to be whole; what was known of it."""
+        states = self._whole.pop(root, ())
+        self._glance.drop(Digest.parse(root), _images(states))
+        return states
 
     def _forget_signatures(self, root: str, states: Sequence[PlatformState]) -> None:
         self._signed.discard(root)
@@ -140,6 +169,10 @@ class SeenImage:
 
     def _named(self, tag: str) -> str:
         return f"{self._place}:{tag}"
+
+
+def _images(states: Iterable[PlatformState]) -> list[str]:
+    return [each.digest for each in states]
 
 
 def _means(source: Source, tag: str, root: str) -> bool:
