@@ -82,6 +82,15 @@ def test_all_tags_fit_into_one_archive(manyfest: Manyfest, here: LayoutStore) ->
         assert archive.resolve("edge") == here.resolve("edge")
 
 
+def test_one_image_without_a_tag_says_which_one_it_moves(
+    manyfest: Manyfest, here: LayoutStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reach(monkeypatch, AppTransport(Registry(tmp_path / "registry")))
+    copied = manyfest("copy", "oci:here:edge", "localhost:5000/team/app")
+    assert (copied.code, copied.out) == (0, f"{here.resolve('edge').digest}\n")
+    assert copied.err.startswith("localhost:5000/team/app:latest: ")
+
+
 def test_in_an_archive_docker_knows_them_by_the_repository_they_come_from(
     manyfest: Manyfest, here: LayoutStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.session import Session, with_registries
@@ -80,6 +81,7 @@ def command(
                 dry_run=dry_run,
             )
         return
+    to = _with_tag(to)
     with session.stores() as stores, stores.source(from_) as here:
         job = _job(session, here, from_, to, wanted, sparse=sparse, referrers=not no_referrers)
         if dry_run:
@@ -87,6 +89,15 @@ def command(
         else:
             _copy(session, stores, here, job, to)
         _print_digest(session, job.items[-1].graph, to)
+
+
+def _with_tag(to: Reference) -> Reference:
+    """As it is, but where a registry is given no tag: what moves then is said."""
+    from manyfest.oci.reference import DEFAULT_TAG
+
+    if to.image is None or not to.image.is_repository:
+        return to
+    return replace(to, image=to.image.with_tag(DEFAULT_TAG))
 
 
 class _Job(Struct, frozen=True):
