@@ -364,12 +364,35 @@ def test_tokens_are_to_be_had_also_where_nothing_can_be_changed(root: Path, tmp_
 # Browsers
 
 
-@pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_page_from_elsewhere_cannot_use_a_browsers_password(client: Client, site: str) -> None:
-    ada = as_user(client, "ada")
-    answer = ada.call("POST", "team/app/blobs/uploads/", b"x", sec_fetch_site=site)
+@pytest.mark.parametrize("is_guarded", [True, False])
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+    ],
+)
+def test_a_page_from_elsewhere_pushes_nothing(
+    client: Client, tmp_path: Path, said: dict[str, str], *, is_guarded: bool
+) -> None:
+    ada = as_user(client, "ada") if is_guarded else Client(tmp_path / "open")
+    answer = ada.call("POST", "team/app/blobs/uploads/", b"x", **said)
     assert (answer.status, answer.code) == (403, "DENIED")
-    assert ada.call("POST", "team/app/blobs/uploads/", sec_fetch_site="same-origin").status == 202
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {},
+        {"sec_fetch_site": "same-origin", "origin": "https://registry.test"},
+        {"origin": "http://registry.test"},
+    ],
+)
+def test_a_page_of_the_same_host_and_a_program_may(client: Client, said: dict[str, str]) -> None:
+    ada = as_user(client, "ada")
+    assert ada.call("POST", "team/app/blobs/uploads/", b"", **said).status == 202
 
 
 # What is stored

@@ -128,6 +128,8 @@ class Registry:
         policy = self.policy
         client = network(policy.places.client(request)) if policy.limits.rate else ""
         self._turnstile.request(client)
+        if request.method not in _READING and policy.places.is_crossing(request):
+            raise Refusal("DENIED", "this was sent by a page from elsewhere")
         if policy.gate is None:
             call = Call(self.content, request, route, self._read_only)
         else:

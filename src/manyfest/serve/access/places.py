@@ -51,6 +51,16 @@ class Places:
             return ""  # what comes from such a client can be answered, but leads nowhere
         return f"{scheme}://{host}"
 
+    def is_crossing(self, request: Request) -> bool:
+        """Whether a page of another site has a browser send this, which adds a password that it
+        knows, and which reaches what its user's machine does. Over http to other machines browsers
+        tell no more than the page's origin; programs tell neither."""
+        site, origin = request.header("sec-fetch-site"), request.header("origin")
+        if site or not origin:
+            return site in ("cross-site", "same-site")
+        host = origin.partition("://")[2]
+        return host not in {request.header("host"), self.url(request).partition("://")[2]} - {""}
+
     def _is_proxy(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address)
