@@ -143,7 +143,7 @@ def test_a_full_disk_is_named_and_what_helps(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     make_project(tmp_path)
-    monkeypatch.setattr("manyfest.release.steps.build.build", build)
+    monkeypatch.setattr("manyfest.build.builder.build", build)
     with pytest.raises(ReleaseError) as failed:
         list(run(make_release(tmp_path)))
     assert str(failed.value) == (

@@ -15,7 +15,6 @@ from manyfest.release.project.template import Template
 from manyfest.release.run import STEPS, run
 from manyfest.release.smoke.run import Passed
 from manyfest.release.smoke.trial import Trial
-from manyfest.release.steps import smoke as step
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.smoke import SMOKE, trial_of
 from manyfest.release.steps.step import Release
@@ -58,7 +57,7 @@ def test_the_image_is_tried_as_it_is_configured(
         given.update(source=source, root=root, trial=trial, **options)
         return Passed((Platform.parse("amd64"), Platform.parse("arm64")), "podman")
 
-    monkeypatch.setattr(step, "smoke_test", passes)
+    monkeypatch.setattr("manyfest.release.smoke.run.smoke_test", passes)
     release = release_of(tmp_path)
     assert SMOKE.check(release) == ""
     assert SMOKE.run(release) == "2 platforms passed, run by podman"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from manyfest.oci.reference import Name, Reference
     from manyfest.release.project.config import Config
     from manyfest.release.steps.step import Outcome
+    from manyfest.release.versions.occasion import Occasion
+    from manyfest.release.versions.version import Version
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -45,6 +47,18 @@ def load_config(path: Path) -> Config:
     from manyfest.release.project.load import load
 
     return load(path / FILE_NAME if path.is_dir() else path)
+
+
+def ask_git(config: Config, told: str) -> tuple[Version, Occasion]:
+    """Which version the project is, and what it is built for."""
+    from manyfest.release.versions.occasion import find_occasion
+    from manyfest.release.versions.version import find_version
+    from manyfest.threads import workers
+
+    with workers(2, "git") as pool:
+        version = pool.submit(find_version, config.root, told, prefix=config.version_prefix)
+        occasion = pool.submit(find_occasion, config.root)
+        return version.result(), occasion.result()
 
 
 def parse_repository(text: str, option: str = "--to") -> Name:

@@ -12,6 +12,7 @@ from manyfest.cli.hand_over import HandOver, hand_over_options, say_obstacles
 from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms
 from manyfest.cli.project import (
+    ask_git,
     config_option,
     load_config,
     outcome_line,
@@ -23,6 +24,7 @@ from manyfest.cli.session import Session, with_registries
 if TYPE_CHECKING:
     from manyfest.release.project.config import Config
     from manyfest.release.steps.step import Outcome, Release
+    from manyfest.release.versions.occasion import Occasion
     from manyfest.release.versions.version import Version
     from manyfest.stores.open import Stores
 
@@ -72,15 +74,14 @@ def command(
     from manyfest.release.reporting.report import release_report
     from manyfest.release.run import run
     from manyfest.release.steps.preflight import require_possible
-    from manyfest.release.versions.version import find_version
 
     patience = Patience(timeout=Duration.parse(timeout).seconds)
     config = load_config(config_file)
     if expected := parse_platforms(expect):
         config = with_platforms(config, expected)
-    version = find_version(config.root, told, prefix=config.version_prefix)
+    version, occasion = ask_git(config, told)
     with session.stores() as stores:
-        release = _release(config, version, stores, to=to)
+        release = _release(config, version, occasion, stores, to=to)
         if dry_run:
             require_possible(release)
             say_obstacles(session, release)
@@ -105,18 +106,19 @@ def command(
         session.out(report.digest)
 
 
-def _release(config: Config, version: Version, stores: Stores, *, to: tuple[str, ...]) -> Release:
+def _release(
+    config: Config, version: Version, occasion: Occasion, stores: Stores, *, to: tuple[str, ...]
+) -> Release:
     from manyfest.progress import NoProgress
     from manyfest.release.destinations import destinations
     from manyfest.release.steps.step import Release
     from manyfest.release.tags.plan import plan_tags
-    from manyfest.release.versions.occasion import find_occasion
 
     repositories = tuple(dict.fromkeys(map(parse_repository, to))) or config.publish
     return Release(
         config=config,
         version=version,
-        tags=plan_tags(config, version, find_occasion(config.root)),
+        tags=plan_tags(config, version, occasion),
         destinations=destinations(config, repositories),
         archive=config.archive_path(version),
         stores=stores,

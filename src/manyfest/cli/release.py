@@ -11,6 +11,7 @@ import click
 from manyfest.cli.hand_over import HandOver, hand_over_options, say_obstacles
 from manyfest.cli.interrupts import interruptible
 from manyfest.cli.project import (
+    ask_git,
     config_option,
     load_config,
     outcome_line,
@@ -23,6 +24,7 @@ from manyfest.cli.session import Session, with_registries
 if TYPE_CHECKING:
     from manyfest.release.project.config import Config
     from manyfest.release.steps.step import Outcome, Release
+    from manyfest.release.versions.occasion import Occasion
     from manyfest.release.versions.version import Version
     from manyfest.stores.open import Stores
 
@@ -57,16 +59,20 @@ def command(
 
     Interrupted at any point, the same command goes on. Prints a report and, last, the digest.
     """
-    from manyfest.cli.release_report import as_table, plan_text
-    from manyfest.release.reporting.report import plan_report, release_report
-    from manyfest.release.run import run
-    from manyfest.release.steps.preflight import require_possible
-    from manyfest.release.versions.version import find_version
+    from manyfest.threads import workers
 
     config = load_config(config_file)
-    version = find_version(config.root, told, prefix=config.version_prefix)
+    with workers(1, "git") as pool:
+        asked = pool.submit(ask_git, config, told)
+        # Loaded while git is asked: both take a while.
+        from manyfest.cli.release_report import as_table, plan_text
+        from manyfest.release.reporting.report import plan_report, release_report
+        from manyfest.release.run import run
+        from manyfest.release.steps.preflight import require_possible
+
+        version, occasion = asked.result()
     with session.stores() as stores:
-        release = _release(config, version, stores, to=to, from_=from_)
+        release = _release(config, version, occasion, stores, to=to, from_=from_)
         release.allow_dirty, release.allow_other_commit = allow_dirty, allow_other_commit
         if dry_run:
             require_possible(release)
@@ -96,6 +102,7 @@ def command(
 def _release(
     config: Config,
     version: Version,
+    occasion: Occasion,
     stores: Stores,
     *,
     to: tuple[str, ...],
@@ -105,13 +112,12 @@ def _release(
     from manyfest.release.destinations import destinations
     from manyfest.release.steps.step import Release
     from manyfest.release.tags.plan import plan_tags
-    from manyfest.release.versions.occasion import find_occasion
 
     repositories = tuple(dict.fromkeys(map(parse_repository, to))) or config.publish
     return Release(
         config=config,
         version=version,
-        tags=plan_tags(config, version, find_occasion(config.root)),
+        tags=plan_tags(config, version, occasion),
         destinations=destinations(config, repositories),
         archive=config.archive_path(version),
         stores=stores,

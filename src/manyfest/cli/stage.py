@@ -13,6 +13,7 @@ from manyfest.cli.hand_over import HandOver
 from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms, platforms_option
 from manyfest.cli.project import (
+    ask_git,
     config_option,
     load_config,
     outcome_line,
@@ -64,8 +65,6 @@ def command(
     from manyfest.release.rendezvous.staging import one_platform
     from manyfest.release.reporting.report import plan_report
     from manyfest.release.steps.preflight import require_possible
-    from manyfest.release.versions.occasion import find_occasion
-    from manyfest.release.versions.version import find_version
 
     config = load_config(config_file)
     wanted = parse_platforms(platforms)
@@ -74,9 +73,8 @@ def command(
             "no platform is named",
             mend=f"name it: --platform {config.build.platforms[0]}",
         )
-    version = find_version(config.root, told, prefix=config.version_prefix)
+    version, occasion = ask_git(config, told)
     with session.stores() as stores:
-        occasion = find_occasion(config.root)
         releases = [
             one_platform(
                 config,

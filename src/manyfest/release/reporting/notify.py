@@ -10,14 +10,17 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from manyfest.notify.address import Address, address
-from manyfest.notify.answer import Answer
-from manyfest.notify.message import Message
-from manyfest.notify.send import Send, obstacle, send
 from manyfest.release.project.config import Config
+
+if TYPE_CHECKING:
+    from manyfest.notify.answer import Answer
+    from manyfest.notify.message import Message
+    from manyfest.notify.send import Send
 
 TIME_LIMIT = 10.0
 """Seconds that all services together have."""
@@ -41,6 +44,10 @@ def recipients(config: Config, environ: Mapping[str, str] = os.environ) -> tuple
 def obstacles(found: Sequence[Recipient]) -> Iterator[str]:
     """What will keep recipients from being told, a line each, before there is anything to tell.
     It raises nothing."""
+    if not found:
+        return
+    from manyfest.notify.send import obstacle
+
     for each in found:
         why = obstacle(each.address)
         if why:
@@ -49,6 +56,9 @@ def obstacles(found: Sequence[Recipient]) -> Iterator[str]:
 
 def at_once(to: Address, message: Message) -> Answer:
     """Send by whatever service it takes, in the time that all have together."""
+    # Loaded when somebody is to be told.
+    from manyfest.notify.send import send
+
     return send(to, message, limit=TIME_LIMIT)
 
 

@@ -9,22 +9,19 @@ from __future__ import annotations
 import errno
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from manyfest.build.builder import build
-from manyfest.build.built import Built
-from manyfest.build.cache import user_cache
-from manyfest.build.workspace import workspace
 from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.graph import read_graph
-from manyfest.release.project.building import make_output_folder, project_request
 from manyfest.release.resume.reuse import find_image, inputs_of
 from manyfest.release.steps.step import Image, Release, Step, counted
-from manyfest.stores.archives.names import Naming
 from manyfest.stores.archives.store import ArchiveStore
-from manyfest.stores.archives.writer import ArchiveWriter
+
+if TYPE_CHECKING:
+    from manyfest.build.built import Built
 
 
 def _check(release: Release) -> str:
@@ -32,6 +29,8 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
+    from manyfest.release.project.building import make_output_folder
+
     folder = release.archive.parent
     make_output_folder(folder)
     try:
@@ -47,6 +46,12 @@ def _run(release: Release) -> str:
 
 
 def _build(release: Release) -> str:
+    # Loaded when something is built: many releases take an image that is there.
+    from manyfest.build.builder import build
+    from manyfest.build.cache import user_cache
+    from manyfest.build.workspace import workspace
+    from manyfest.release.project.building import project_request
+
     release.inputs = inputs_of(release)
     request = project_request(release.config, release.version)
     with workspace(release.archive.parent) as room:
@@ -70,6 +75,9 @@ def _build(release: Release) -> str:
 
 def _archive(release: Release, built: Built) -> Path:
     """Where the image is: the archive that is there, if it holds the same, or else a new one."""
+    from manyfest.stores.archives.names import Naming
+    from manyfest.stores.archives.writer import ArchiveWriter
+
     name = release.config.place.with_tag(release.version.text)
     if _holds(release.archive, name.familiar, built):
         release.candidate.unlink(missing_ok=True)  # of a release that was killed

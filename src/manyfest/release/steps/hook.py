@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from manyfest.release.project.before import run_before
 from manyfest.release.resume.reuse import find_image
 from manyfest.release.steps.step import Release, Step, counted
 
@@ -17,6 +16,8 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
+    from manyfest.release.project.before import run_before
+
     platforms = release.config.build.platforms
     run_before(release.config, release.version, platforms, release.progress)
     return f"ran for {counted(len(platforms), 'platform')}"

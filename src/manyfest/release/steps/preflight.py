@@ -7,21 +7,20 @@ to learn of the third registry's wrong password after the other two got the imag
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from manyfest.build.bases import Bases
-from manyfest.build.builder import base_images, plan
-from manyfest.build.dockerfile.instructions import FromImage
 from manyfest.copy import meaning
 from manyfest.errors import AccessDenied, NotFound, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
-from manyfest.release.project.before import check_before
-from manyfest.release.project.building import project_request
 from manyfest.release.resume.reuse import find_image, find_settled
 from manyfest.release.steps.step import Release, Step
 from manyfest.release.tags.judge import judge_at
 from manyfest.stores.base import Admits
+
+if TYPE_CHECKING:
+    from manyfest.build.dockerfile.instructions import FromImage
 
 
 def _check(_: Release) -> str:
@@ -114,6 +113,11 @@ def _require_verdicts(release: Release, places: Sequence[Destination], faults: F
 
 def _require_build(release: Release, faults: Faults) -> None:
     """Its command can be run, its Dockerfile makes sense, and its base images are there."""
+    # Loaded when something is to be built.
+    from manyfest.build.builder import base_images, plan
+    from manyfest.release.project.before import check_before
+    from manyfest.release.project.building import project_request
+
     config = release.config
     has_before = bool(config.build.before)
     with faults.noted():
@@ -127,6 +131,8 @@ def _require_build(release: Release, faults: Faults) -> None:
 
 
 def _require_bases(release: Release, images: dict[FromImage, bool], faults: Faults) -> None:
+    from manyfest.build.bases import Bases
+
     bases = Bases(release.stores.registry)
 
     def find(image: FromImage) -> None:

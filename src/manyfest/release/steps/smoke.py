@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from manyfest.build.secrets import BuildSecret
 from manyfest.errors import UsageError
 from manyfest.release.project.config import Config, Smoke
 from manyfest.release.project.template import values
-from manyfest.release.smoke.run import smoke_test
-from manyfest.release.smoke.trial import Trial
 from manyfest.release.steps.moves import moves
 from manyfest.release.steps.step import Release, Step, counted
 from manyfest.release.versions.version import Version
+
+if TYPE_CHECKING:
+    from manyfest.release.smoke.trial import Trial
 
 _MINUTE = 60.0
 
@@ -36,6 +37,9 @@ def _run(release: Release) -> str:
     smoke = release.config.check.smoke
     if smoke is None:
         return "nothing is configured"
+    # Loaded when something is tried.
+    from manyfest.release.smoke.run import smoke_test
+
     folder = release.archive.parent
     passed = smoke_test(
         release.built.source,
@@ -52,6 +56,8 @@ def _run(release: Release) -> str:
 def trial_of(smoke: Smoke, config: Config, version: Version) -> Trial:
     """What is tried. Raises :class:`~manyfest.errors.ConfigError` for a template that needs what is
     not known."""
+    from manyfest.release.smoke.trial import Trial
+
     return Trial(
         command=smoke.command,
         expect=smoke.expect.render(values(config.name, version)),
@@ -64,6 +70,8 @@ def trial_of(smoke: Smoke, config: Config, version: Version) -> Trial:
 def _hidden(config: Config) -> Iterator[bytes]:
     """What a build should not have put into the image, as far as it is here: an image may have been
     built elsewhere."""
+    from manyfest.build.secrets import BuildSecret
+
     for text in config.build.secrets:
         try:
             yield from BuildSecret.parse(text, os.environ, folder=config.root).hidden

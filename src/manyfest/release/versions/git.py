@@ -17,6 +17,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from manyfest.errors import ReleaseError
+from manyfest.threads import workers
 
 _ENVIRONMENT = {
     "LC_ALL": "C",
@@ -85,14 +86,19 @@ def checkout(folder: Path) -> Checkout:
     Raises :class:`~manyfest.errors.ReleaseError` if git is not installed, or if ``folder`` is in
     no repository, in one of somebody else's, or in one without a commit.
     """
-    revision, time = _ask(folder, "log", "-1", "--format=%H %ct").split()
-    return Checkout(
-        revision=revision,
-        commit_time=int(time),
-        dirty=_is_dirty(folder),
-        shallow=is_shallow(folder),
-        tags=_tags(folder, "--points-at=HEAD"),
-    )
+    with workers(4, "git") as pool:  # each is a process of its own
+        commit = pool.submit(_ask, folder, "log", "-1", "--format=%H %ct")
+        dirty = pool.submit(_is_dirty, folder)
+        shallow = pool.submit(is_shallow, folder)
+        tags = pool.submit(_tags, folder, "--points-at=HEAD")
+        revision, time = commit.result().split()
+        return Checkout(
+            revision=revision,
+            commit_time=int(time),
+            dirty=dirty.result(),
+            shallow=shallow.result(),
+            tags=tags.result(),
+        )
 
 
 def can_begin_tag(text: str) -> bool:
@@ -222,12 +228,14 @@ def _inside(folder: Path, paths: Sequence[Path]) -> list[str]:
 
 
 def _symbolic(folder: Path, name: str) -> str:
-    if not is_repository(folder):
+    if shutil.which("git") is None:
         return ""
     done = _run(folder, "symbolic-ref", "--quiet", "--short", name)
-    if done.returncode not in (0, 1):  # 1: it is there and names no branch, or it is not there
+    if done.returncode in (0, 1):  # 1: it is there and names no branch, or it is not there
+        return _text(done.stdout)
+    if is_repository(folder):
         raise _failed(folder, _text(done.stderr))
-    return _text(done.stdout)
+    return ""
 
 
 def _tags(folder: Path, which: str) -> tuple[str, ...]:
