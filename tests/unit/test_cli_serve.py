@@ -44,6 +44,14 @@ def _files(tmp_path: Path) -> None:
             "--tls-self-signed makes a certificate, and --tls-cert names one",
         ),
         ("--tls-name x.test", "--tls-name is of use with --tls-self-signed only"),
+        (
+            "--metrics 127.0.0.1:5000",
+            "--metrics cannot be where --listen is, at 127.0.0.1:5000; choose another port",
+        ),
+        (
+            "--metrics 0.0.0.0:5000",
+            "--metrics cannot be where --listen is, at 0.0.0.0:5000; choose another port",
+        ),
         ("--metrics 9090", "'9090' is not HOST:PORT; write for example 127.0.0.1:5000"),
         (
             "--public-url registry",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from manyfest.serve.upstream.cache import PullThrough
 
 
+_ALL = frozenset({"0.0.0.0", "::"})  # noqa: S104 - as users write all addresses of a machine
+
+
 @click.command()
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
@@ -103,6 +106,7 @@ def command(
     if upstreams:
         content = _filled(session, content, upstreams, fresh)
 
+    _require_two_addresses(listen, front.metrics)
     policy = policy_of(session, front)
     certificate = certificate_of(session, front, parse_address(listen)[0])
 
@@ -121,6 +125,18 @@ def command(
             read_only=read_only,
             certificate=certificate,
             policy=policy,
+        )
+
+
+def _require_two_addresses(listen: str, metrics: str) -> None:
+    from manyfest.listening import parse_address
+
+    if not metrics:
+        return
+    (host, port), (other, same) = parse_address(listen), parse_address(metrics)
+    if port and port == same and (host == other or not _ALL.isdisjoint((host, other))):
+        raise UsageError(
+            f"--metrics cannot be where --listen is, at {metrics}", mend="choose another port"
         )
 
 
