@@ -47,3 +47,10 @@ def test_only_the_verb_that_is_run_is_imported() -> None:
 def test_the_package_alone_imports_next_to_nothing() -> None:
     loaded = {name for name in loaded_by("import manyfest") if name.startswith("manyfest")}
     assert loaded == {"manyfest"}
+
+
+def test_a_release_loads_no_builder_before_it_builds() -> None:
+    loaded = loaded_by("import manyfest.release.run, manyfest.release.reporting.report")
+    assert "manyfest.release.steps.build" in loaded
+    late = {"manyfest.build.builder", "manyfest.notify.send", "manyfest.release.smoke.run"}
+    assert late & loaded == set()
