@@ -11,6 +11,13 @@ from manyfest.oci.limits import MAX_BLOB_SIZE
 from manyfest.oci.mediatypes import MANIFESTS
 from manyfest.oci.platform import Platform
 
+ATTESTATION_TYPE = "vnd.docker.reference.type"
+ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
+"""BuildKit's annotations on an entry that is an attestation: that it is one, and of which image."""
+
+ZSTD_COPY = "io.github.containers.compression.zstd"
+"""Podman's mark on an entry whose layers are zstd: the platform is listed a second time for it."""
+
 Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_BLOB_SIZE)]
 
 
@@ -44,17 +51,17 @@ class Descriptor(
 
         Told by its annotation, never by its place in the index or by ``unknown/unknown``.
         """
-        return self.annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+        return self.annotations.get(ATTESTATION_TYPE) == "attestation-manifest"
 
     @property
     def is_zstd_copy(self) -> bool:
-        """Whether Podman marked it as a platform's second entry, whose layers are zstd."""
-        return self.annotations.get("io.github.containers.compression.zstd") == "true"
+        """Whether it is a platform's second entry, whose layers are zstd."""
+        return self.annotations.get(ZSTD_COPY) == "true"
 
     @property
     def attests_to(self) -> str:
         """For one of BuildKit's attestations the digest of its image; else the empty string."""
-        subject = self.annotations.get("vnd.docker.reference.digest", "")
+        subject = self.annotations.get(ATTESTATION_SUBJECT, "")
         return subject if self.is_attestation else ""
 
     def __hash__(self) -> int:

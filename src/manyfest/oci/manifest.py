@@ -46,6 +46,12 @@ class Image(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
             return self.artifact_type
         return "" if self.config.media_type == OCI_EMPTY else self.config.media_type
 
+    @property
+    def has_file_system(self) -> bool:
+        """Whether its layers are a file system; having none, they are an empty one. Attestations
+        and signatures are stored with an image's configuration too, and theirs are not."""
+        return not self.layers or any(is_file_system(layer.media_type) for layer in self.layers)
+
 
 class Index(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """An image index (OCI "Image Index") or a manifest list (Docker)."""
@@ -97,12 +103,10 @@ class Manifest(Struct, frozen=True):
 
     @property
     def is_runnable(self) -> bool:
-        """Whether it is an image for a platform. Attestations and signatures are stored with an
-        image's configuration too; their layers are no file systems."""
-        if isinstance(self.body, Index) or self.body.config.media_type not in CONFIGS:
+        """Whether it is an image for a platform."""
+        if isinstance(self.body, Index):
             return False
-        layers = self.body.layers
-        return not layers or any(is_file_system(layer.media_type) for layer in layers)
+        return self.body.config.media_type in CONFIGS and self.body.has_file_system
 
     @property
     def index(self) -> Index:

@@ -12,6 +12,7 @@ a document of Docker's may not hold OCI's.
 
 from __future__ import annotations
 
+from manyfest.oci.descriptor import ATTESTATION_SUBJECT, ATTESTATION_TYPE, ZSTD_COPY
 from manyfest.oci.digest import Digest
 from manyfest.oci.faults import Fault, Node, collect, shown
 from manyfest.oci.mediatypes import (
@@ -38,11 +39,6 @@ from manyfest.oci.validate_fields import (
 
 MAX_LAYERS = 125
 """Layers of one image: Docker's layer store takes no more ("max depth exceeded")."""
-
-_ATTESTATION_TYPE = "vnd.docker.reference.type"
-_ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
-_ZSTD_VARIANT = "io.github.containers.compression.zstd"
-"""Podman's mark on an entry whose layers are zstd: the platform is listed a second time for it."""
 
 _KEYS = "annotations artifactType config layers manifests mediaType schemaVersion subject".split()
 _RESERVED = ("application/vnd.oci.image.", "application/vnd.docker.")
@@ -201,7 +197,7 @@ def _check_once(entry: Node, platform: Platform, seen: dict[tuple[object, ...], 
     """A platform is listed once: clients take the first that fits, and the rest is never run."""
     key = (
         platform.normalised(),
-        entry.member("annotations").member(_ZSTD_VARIANT).value == "true",
+        entry.member("annotations").member(ZSTD_COPY).value == "true",
     )
     first = seen.setdefault(key, entry.path)
     entry.member("platform").expect(
@@ -218,12 +214,12 @@ def _is_image(root: Node, entry: Node) -> bool:
 
 
 def _is_attestation(entry: Node) -> bool:
-    return entry.member("annotations").member(_ATTESTATION_TYPE).value == "attestation-manifest"
+    return entry.member("annotations").member(ATTESTATION_TYPE).value == "attestation-manifest"
 
 
 def _check_attestation(entry: Node, images: dict[Digest | None, Node]) -> None:
     """BuildKit's attestations: for an image of this index, and never run themselves."""
-    subject = entry.member("annotations").member(_ATTESTATION_SUBJECT)
+    subject = entry.member("annotations").member(ATTESTATION_SUBJECT)
     if not isinstance(subject.value, str):
         subject.fault("is missing; expected the digest of the image that is attested")
     elif (digest := parse_digest(subject)) is not None:

@@ -10,7 +10,7 @@ import re
 
 from manyfest.oci.faults import Fault, Node, collect, shown
 from manyfest.oci.manifest import Image
-from manyfest.oci.mediatypes import CONFIGS, is_file_system
+from manyfest.oci.mediatypes import CONFIGS
 from manyfest.oci.validate_fields import (
     check_platform,
     check_strings,
@@ -48,8 +48,7 @@ def validate_config(raw: bytes, manifest: Image | None = None) -> list[Fault]:
 
 def _check_document(root: Node, manifest: Image | None) -> None:
     root.spell(_KEYS)
-    is_image = manifest is None or _is_image(manifest)
-    if is_image:
+    if manifest is None or manifest.has_file_system:  # of others it names no real platform
         check_platform(root)
     check_time(root, "created")
     root.find("author", str)
@@ -59,11 +58,6 @@ def _check_document(root: Node, manifest: Image | None) -> None:
     diff_ids = _check_rootfs(root)
     if diff_ids is not None:
         _check_counts(root, diff_ids, manifest)
-
-
-def _is_image(manifest: Image) -> bool:
-    """Attestations and signatures have a configuration too, which names no real platform."""
-    return not manifest.layers or any(is_file_system(layer.media_type) for layer in manifest.layers)
 
 
 def _check_rootfs(root: Node) -> int | None:
