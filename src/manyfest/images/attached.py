@@ -14,11 +14,11 @@ import msgspec
 
 from manyfest.errors import NotFound
 from manyfest.graph import READERS, read_manifest
-from manyfest.images.companions import few_tags, find_tagged
+from manyfest.images.companions import few_tags, find_tagged, referrers_of
 from manyfest.images.kinds import kind_of, kinds_of
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.stores.base import Refers, Source
+from manyfest.stores.base import Source
 from manyfest.threads import workers
 
 _BY_SUFFIX = {
@@ -70,7 +70,6 @@ def attestation(source: Source, entry: Descriptor) -> Attachment:
 
 
 def _referrers(source: Source, subject: Digest) -> list[Attachment]:
-    referrers = source.referrers(subject) if isinstance(source, Refers) else ()
     return [
         Attachment(
             kinds=tuple(filter(None, [kind_of(each.artifact_type, each.annotations)])),
@@ -78,7 +77,7 @@ def _referrers(source: Source, subject: Digest) -> list[Attachment]:
             artifact_type=each.artifact_type,
             found_by="referrers",
         )
-        for each in referrers
+        for each in referrers_of(source, subject)
     ]
 
 

@@ -160,7 +160,7 @@ def _referring(
     source: Source, pool: Executor, subjects: Sequence[Descriptor], tags: Collection[str] | None
 ) -> Iterator[Item]:
     """What refers to these manifests."""
-    listed = pool.map(lambda subject: _referrers(source, subject.digest), subjects)
+    listed = pool.map(lambda subject: referrers_of(source, subject.digest), subjects)
     wanted: list[tuple[Descriptor, Descriptor | None, str]] = [
         (referrer, subject, "")
         for subject, referrers in zip(subjects, listed, strict=True)
@@ -174,7 +174,8 @@ def _referring(
         yield from (item for item in items if item is not None)
 
 
-def _referrers(source: Source, subject: Digest) -> Sequence[Descriptor]:
+def referrers_of(source: Source, subject: Digest) -> Sequence[Descriptor]:
+    """What the source lists as referring to a manifest; nothing if it keeps no such lists."""
     return source.referrers(subject) if isinstance(source, Refers) else ()
 
 
