@@ -234,6 +234,27 @@ def test_a_damaged_copy_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     assert "a copy of the journal is damaged and left out" in said[0]
 
 
+def test_a_copy_larger_than_any_is_left_out(tmp_path: Path) -> None:
+    store = MemoryStore()
+    root = images.platforms(store)
+    many = [Held(reference=f"one.example/app:{number:060}", digest=B) for number in range(6000)]
+    attach_copy(store, root.descriptor, Journal(tmp_path / "app.journal", BEGAN, many))
+    said: list[str] = []
+    assert read_copy(store, root.descriptor.digest, tmp_path / "x", said.append) is None
+    assert "a copy of the journal is damaged and left out" in said[0]
+
+
+def test_of_very_many_copies_some_are_looked_at(tmp_path: Path) -> None:
+    store = MemoryStore()
+    root = images.platforms(store)
+    for number in range(66):
+        held = [Held(reference=f"one.example/app:{number}", digest=B)]
+        attach_copy(store, root.descriptor, Journal(tmp_path / "app.journal", BEGAN, held))
+    said: list[str] = []
+    assert read_copy(store, root.descriptor.digest, tmp_path / "x", said.append) is not None
+    assert said == [f"memory@{root.descriptor.digest}: of 66 journals 64 are looked at"]
+
+
 def test_other_copies_add_what_is_not_known(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "mine.journal", BEGAN)
     journal.note(Held(reference=LATEST, digest=A))

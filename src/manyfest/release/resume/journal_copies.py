@@ -14,13 +14,19 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Manifest
 from manyfest.oci.mediatypes import OCI_EMPTY, OCI_MANIFEST
-from manyfest.release.resume.journal import LARGEST, Journal, parse_journal
+from manyfest.release.resume.journal import Journal, parse_journal
 from manyfest.stores.base import Refers, Source, Target, read_all
 from manyfest.stores.memory import MemoryStore
 
 ARTIFACT_TYPE = "application/vnd.manyfest.journal.v1+jsonl"
 
 _EMPTY = b"{}"
+
+_MOST_COPIES = 64
+"""Of one release. Each attempt that learnt more leaves one, and others may put any number there."""
+
+_LARGEST_COPY = 1024 * 1024
+"""Bytes. A copy has a line for each moving tag, of some two hundred."""
 
 
 def attach_copy(store: Target, subject: Descriptor, journal: Journal) -> None:
@@ -59,8 +65,10 @@ def read_copy(
     """
     referrers = store.referrers(subject) if isinstance(store, Refers) else ()
     copies = [each for each in referrers if each.artifact_type == ARTIFACT_TYPE]
-    journals = [_read(store, each, path, say) for each in copies]
-    known = [journal for journal in journals if journal is not None]
+    if len(copies) > _MOST_COPIES:
+        say(f"{store.label}@{subject}: of {len(copies)} journals {_MOST_COPIES} are looked at")
+    journals = (_read(store, each, path, say) for each in copies[:_MOST_COPIES])
+    known = (journal for journal in journals if journal is not None)
     return max(known, key=lambda journal: len(journal.copy), default=None)
 
 
@@ -70,7 +78,7 @@ def _read(
     where = f"{store.label}@{referrer.digest}"
     try:
         (layer,) = read_manifest(store, referrer).image.layers
-        raw = read_all(store, layer, limit=LARGEST)
+        raw = read_all(store, layer, limit=_LARGEST_COPY)
     except (ContentError, NotFound, ValueError) as error:
         say(f"{where}: a copy of the journal is damaged and left out: {error}")
         return None
