@@ -110,6 +110,20 @@ def test_more_signatures_than_anybody_needs_are_an_error(
         why_unsigned(store, image)
 
 
+class Crowded(MemoryStore):
+    """A store in which a manifest has many referrers that do not say what they are."""
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        contents = (b"%d" % number for number in range(MAX_SIGNATURES + 1))
+        return tuple(Descriptor.of(each, images.OCI_MANIFEST) for each in contents)
+
+
+def test_there_is_an_end_to_the_referrers_that_are_read() -> None:
+    store = Crowded()
+    with pytest.raises(InvalidManifest, match="more than 256 signatures"):
+        why_unsigned(store, images.image(store))
+
+
 class Silent(MemoryStore):
     """A store whose list of referrers is not to be had."""
 

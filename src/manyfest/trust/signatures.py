@@ -86,25 +86,31 @@ def _found(source: Source, subject: Digest) -> Iterator[Signed | None]:
             if layer.media_type not in (BUNDLE, SIMPLE_SIGNING):
                 continue
             seen += 1
-            if seen > MAX_SIGNATURES:
-                raise InvalidManifest(
-                    f"it has more than {MAX_SIGNATURES} signatures, which nobody would need",
-                    where=f"{source.label}@{subject}",
-                    mend="remove those that are not yours",
-                )
+            _require_few(seen, source, subject)
             yield _read(source, layer)
 
 
 def _manifests(source: Source, subject: Digest) -> Iterator[Manifest]:
     """The artifacts with signatures in them."""
     referrers = source.referrers(subject) if isinstance(source, Refers) else ()
-    for each in [each for each in referrers if each.artifact_type in _UNTOLD]:
+    may_sign = (each for each in referrers if each.artifact_type in _UNTOLD)
+    for count, each in enumerate(may_sign, 1):
+        _require_few(count, source, subject)  # each is read to see whether it holds any
         with suppress(NotFound):  # lists of referrers are not always tidied
             yield from _image(source, each)
     tag = f"{subject.algorithm}-{subject.hex}.sig"
     if is_tag(tag):  # one of sha512 would be too long
         with suppress(NotFound):
             yield from _image(source, source.resolve(tag))
+
+
+def _require_few(count: int, source: Source, subject: Digest) -> None:
+    if count > MAX_SIGNATURES:
+        raise InvalidManifest(
+            f"it has more than {MAX_SIGNATURES} signatures, which nobody would need",
+            where=f"{source.label}@{subject}",
+            mend="remove those that are not yours",
+        )
 
 
 def _image(source: Source, root: Descriptor) -> Iterator[Manifest]:
