@@ -74,7 +74,12 @@ def test_a_dockerfile_from_standard_input(
 def test_a_fault_in_standard_input_says_its_line(
     manyfest: Manyfest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for text, line in ((b"FROM scratch\nCOPI a b\n", "-:2: "), (b"FROM \xff\n", "-: is not UTF-8")):
+    faults = {
+        b"FROM scratch\nCOPI a b\n": "-:2: unknown instruction",
+        b"FROM scratch\n\xff\n": "-:2: is not UTF-8",
+        b"#" * ((16 << 20) + 1): "-: is larger than 16 MiB",
+    }
+    for text, line in faults.items():
         monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text)))
         refused = manyfest("build", "-f", "-", "-o", "oci:out:v1")
         assert refused.code == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform as this
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from msgspec import Struct, field
 
@@ -119,15 +120,21 @@ def ignore_file(request: BuildRequest) -> Path | None:
     return next(found, None)
 
 
+def read_text(file: BinaryIO, where: str, error: type[UsageError] = DockerfileError) -> str:
+    """What a file holds. Raises ``error`` for one that is too large, or is not UTF-8."""
+    raw = file.read(LARGEST + 1)
+    if len(raw) > LARGEST:
+        raise error(f"is larger than {LARGEST >> 20} MiB", where=where)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as failure:
+        line = raw.count(b"\n", 0, failure.start) + 1
+        raise error("is not UTF-8", where=f"{where}:{line}") from None
+
+
 def _text(path: Path, error: type[UsageError]) -> str:
     try:
         with path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
-        if len(raw) > LARGEST:
-            raise error("is too large to be what it should be", where=str(path))
-        return raw.decode("utf-8")
+            return read_text(file, str(path), error)
     except OSError as failure:
         raise error(f"cannot be read: {failure.strerror}", where=str(path)) from None
-    except UnicodeDecodeError as failure:
-        line = raw.count(b"\n", 0, failure.start) + 1
-        raise error("is not UTF-8", where=f"{path}:{line}") from None

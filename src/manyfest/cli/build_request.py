@@ -155,12 +155,13 @@ def _given(
 ) -> dict[str, Any]:
     """What a request is to have instead, by the names of its fields."""
     from manyfest.build.duration import Duration
+    from manyfest.build.request import read_text
     from manyfest.build.secrets import BuildSecret
     from manyfest.layers.compression import Compression
 
     more = {
         "dockerfile": dockerfile,
-        "text": _standard_input() if dockerfile == Path("-") else None,
+        "text": read_text(sys.stdin.buffer, "-") if dockerfile == Path("-") else None,
         "compression": Compression(compression),
         "secrets": tuple(BuildSecret.parse(text, os.environ) for text in secrets),
         "timeout": Duration.parse(timeout).seconds if timeout is not None else None,
@@ -184,19 +185,6 @@ def _this_platform() -> Platform:
     if here is None:
         raise UsageError(f"no platform is known for {this.machine()}", mend="give --platform")
     return here
-
-
-def _standard_input() -> str:
-    from manyfest.build.request import LARGEST
-    from manyfest.errors import DockerfileError
-
-    raw = sys.stdin.buffer.read(LARGEST + 1)
-    if len(raw) > LARGEST:
-        raise DockerfileError("is too large to be what it should be", where="-")
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise DockerfileError("is not UTF-8", where="-") from None
 
 
 def _pairs(option: str, arguments: tuple[str, ...]) -> dict[str, str]:
