@@ -86,3 +86,29 @@ def test_a_url_that_is_none_is_refused(url: str) -> None:
 def test_a_proxy_that_is_no_address_is_refused() -> None:
     with pytest.raises(UsageError, match="'proxy' is not an address or a network"):
         Places(proxies=["proxy"])
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "origin", "is_crossing"),
+    [
+        ("192.0.2.1", "registry.test:5000", "http://registry.test:5000", False),
+        ("192.0.2.1", "registry.test:5000", "http://registry.test", True),
+        ("192.0.2.1", "registry.test", "", False),
+        ("127.0.0.1", "localhost:5000", "http://localhost:5000", False),
+        ("::1", "[::1]:5000", "http://[::1]:5000", False),
+        ("127.0.0.1", "evil.example:5000", "http://evil.example:5000", True),
+        ("127.0.0.1", "evil.example:5000", "", False),
+        ("127.0.0.1", "?", "http://evil.example", True),
+    ],
+)
+def test_a_page_of_another_site_is_told_by_its_origin(
+    client: str, host: str, origin: str, *, is_crossing: bool
+) -> None:
+    asked = request(client, host=host, origin=origin)
+    assert Places().is_crossing(asked) is is_crossing
+
+
+def test_behind_a_proxy_the_registrys_own_name_is_what_the_proxy_says() -> None:
+    asked = request("127.0.0.1", host="inside:5000", origin="https://registry.test")
+    assert Places(public_url="https://registry.test").is_crossing(asked) is False
+    assert Places(public_url="https://another.test").is_crossing(asked) is True

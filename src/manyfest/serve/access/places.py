@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from manyfest.errors import UsageError
 from manyfest.serve.asgi import Request
+from manyfest.stores.registry.addresses import Place, place_of
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -59,7 +60,16 @@ class Places:
         if site or not origin:
             return site in ("cross-site", "same-site")
         host = origin.partition("://")[2]
-        return host not in {request.header("host"), self.url(request).partition("://")[2]} - {""}
+        if host == self.url(request).partition("://")[2]:
+            return self._is_rebound(request)
+        return host != request.header("host")
+
+    def _is_rebound(self, request: Request) -> bool:
+        """Whether a browser on this machine was led here by a name of somebody else's, who says of
+        it that it is this machine's: what his page has sent seems to be from a page of ours."""
+        if self._url or self._proxies or place_of(request.client) is not Place.LOOPBACK:
+            return False
+        return place_of(urlsplit(self.url(request)).hostname or "") is not Place.LOOPBACK
 
     def _is_proxy(self, address: str) -> bool:
         try:
