@@ -191,3 +191,10 @@ def test_the_page_reads_no_layer_that_is_named_as_a_small_configuration(cache: C
     page = cache.call("GET", "/repositories/app").body
     assert b"<span>unknown" in page
     assert b"amd64" not in page
+
+
+def test_the_page_asks_no_upstream(cache: Cache) -> None:
+    assert cache.call("GET", "app/manifests/v1").status == 200
+    cache.origins.take_asked()
+    assert b"<span>unknown" in cache.call("GET", "/repositories/app").body
+    assert cache.origins.take_asked() == []

@@ -14,7 +14,7 @@ from manyfest.errors import NotFound, UsageError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
-from manyfest.serve.bodies import Body
+from manyfest.serve.bodies import Body, FilePart, StreamPart
 
 if TYPE_CHECKING:
     from manyfest.serve.storage import Storage
@@ -61,6 +61,10 @@ class Readable(Protocol):
 
     async def find_referrers(self, subject: Digest) -> Iterable[Descriptor]:
         """What points at ``subject``, by digest: artifact type and annotations included."""
+        ...
+
+    def known_blob(self, digest: Digest) -> FilePart | StreamPart | None:
+        """The blob, if it is here: nobody else is asked for it."""
         ...
 
     def known_manifest(self, digest: Digest) -> Manifest | None:

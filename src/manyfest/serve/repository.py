@@ -81,6 +81,10 @@ class Repository:
 
     async def find_blob(self, digest: Digest, *, to_send: bool) -> FilePart | None:  # noqa: ARG002 - it costs nothing
         """The blob; ``None`` if it is not in this repository."""
+        return self.known_blob(digest)
+
+    def known_blob(self, digest: Digest) -> FilePart | None:
+        """The same."""
         size = self.layout.blobs.size(digest)
         return None if size is None else FilePart(self.blob(digest), size)
 

@@ -159,6 +159,10 @@ class SourceRepository:
 
     async def find_blob(self, digest: Digest, *, to_send: bool) -> FilePart | StreamPart | None:  # noqa: ARG002 - it costs nothing
         """The blob; ``None`` if it is not in this repository."""
+        return self.known_blob(digest)
+
+    def known_blob(self, digest: Digest) -> FilePart | StreamPart | None:
+        """The same."""
         found = self._blobs.get(digest)
         if found is None:
             return None

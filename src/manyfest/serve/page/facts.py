@@ -110,8 +110,8 @@ async def _kind(repository: Readable, manifest: Manifest) -> str:
     if entry.size > MAX_MANIFEST_SIZE:
         return "unknown"
     try:
-        body = await repository.find_blob(entry.digest, to_send=False)
-        if not isinstance(body, FilePart | StreamPart) or body.size != entry.size:
+        body = repository.known_blob(entry.digest)
+        if body is None or body.size != entry.size:
             return "unknown"  # who named it may have said that it is small
         raw = await asyncio.to_thread(_read, body)
         return str(parse_config(raw).platform.normalised())

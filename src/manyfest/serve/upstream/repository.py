@@ -181,7 +181,7 @@ class CachedRepository:
     async def find_blob(self, digest: Digest, *, to_send: bool) -> Body:
         """The blob, from the upstream if it is not here. Raises
         :class:`~manyfest.serve.errors.Refusal`."""
-        here = self._here(digest)
+        here = self.known_blob(digest)
         if here is not None:
             return here
         if not to_send:
@@ -200,7 +200,8 @@ class CachedRepository:
             raise self._refused(key, error) from None
         return running.body()
 
-    def _here(self, digest: Digest) -> FilePart | None:
+    def known_blob(self, digest: Digest) -> FilePart | None:
+        """The blob, if it is here."""
         path = self._kept.blob(digest)
         try:
             size = path.stat().st_size
@@ -223,7 +224,7 @@ class CachedRepository:
             media_type = "application/octet-stream"
             expected = Descriptor(media_type=media_type, digest=digest, size=size)
         if self._kept.mount_any(digest):
-            mounted = self._here(digest)
+            mounted = self.known_blob(digest)
             if mounted is not None:
                 return mounted
         return shared.downloads.begin(expected, origin, name)
