@@ -38,6 +38,23 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
         above.append(name)
 
 
+def test_every_module_that_is_named_in_the_code_is_there() -> None:
+    missing = [
+        (str(path.relative_to(ROOT)), name)
+        for path in (ROOT / "src/manyfest").rglob("*.py")
+        for name in re.findall(r":mod:`~?((?:manyfest)?\.[^`]+)`", path.read_text())
+        if not module_at(path.parent, name).with_suffix(".py").exists()
+        and not module_at(path.parent, name).is_dir()
+    ]
+    assert missing == []
+
+
+def module_at(folder: Path, name: str) -> Path:
+    """Where a module is, if there is one: ``.name`` is in ``folder``."""
+    start = folder if name.startswith(".") else ROOT / "src"
+    return start.joinpath(*name.removeprefix(".").split("."))
+
+
 def test_another_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"^module 'manyfest' has no attribute 'Nothing'$"):
         manyfest.Nothing  # noqa: B018

@@ -1,10 +1,10 @@
 """The command line.
 
-:mod:`commands` lists the verbs; each has a module of its own, and a second one where what it prints
-(``check_text``) or does (``index_write``) is much. Every verb is given a :mod:`session`. Several
-share :mod:`project` and :mod:`hand_over` (what belongs to a release), :mod:`platforms`,
-:mod:`readiness_options`, :mod:`repositories`, :mod:`sizes` and :mod:`times` (options),
-:mod:`text`, :mod:`format` and :mod:`progress` (what people see).
+:mod:`.commands` lists the verbs; each has a module of its own, and a second one where what it
+prints (``check_text``) or does (``index_write``) is much. Every verb is given a :mod:`.session`.
+Several share :mod:`.project` and :mod:`.hand_over` (what belongs to a release), :mod:`.platforms`,
+:mod:`.readiness_options`, :mod:`.repositories`, :mod:`.sizes` and :mod:`.times` (options),
+:mod:`.text`, :mod:`.format` and :mod:`.progress` (what people see).
 """
 
 import gc
