@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
-from manyfest.errors import RegistryError
+from manyfest.errors import RegistryError, Unsupported
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
@@ -296,3 +297,16 @@ def test_a_tag_that_never_was_there() -> None:
     assert store.since() == ["GET nothing"]
     assert seen.look("nothing").digest == ""
     assert store.since() == ["HEAD nothing"]
+
+
+class Endless(MemoryStore):
+    """A repository that lists one tag after the other."""
+
+    def tags(self) -> Iterator[str]:
+        return map(str, count())
+
+
+def test_a_list_of_tags_without_end_is_refused() -> None:
+    seen = SeenImage(PLACE, lambda: Endless(PLACE), [Platform.parse(each) for each in WANTED])
+    with pytest.raises(Unsupported, match="it lists more than 200,000 tags"):
+        seen.tags()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 from manyfest.check.parts import Outline
 from manyfest.check.readiness import PlatformState, Readiness, held, not_there, with_states
@@ -19,6 +20,9 @@ from manyfest.trust.signatures import Signatures
 from manyfest.watch.poll.glance import Glance
 from manyfest.watch.poll.reading import counts_reads
 from manyfest.watch.values import PlaceSeen
+
+MOST_TAGS = 200_000
+"""Of one repository. To choose among so many takes seconds, and all else waits meanwhile."""
 
 _WHOLE = frozenset({"ready", "unsigned"})
 """States of what is all there."""
@@ -85,11 +89,14 @@ class SeenImage:
 
     def tags(self) -> tuple[str, ...]:
         """All tags of the repository. Raises :class:`~manyfest.errors.Unsupported` if it gives no
-        list of them."""
+        list of them, or one without end."""
         source = self._source()
         if not isinstance(source, Lists):
             raise Unsupported("it gives no list of tags", where=self._place)
-        return tuple(source.tags())
+        tags = tuple(islice(source.tags(), MOST_TAGS + 1))
+        if len(tags) > MOST_TAGS:
+            raise Unsupported(f"it lists more than {MOST_TAGS:,} tags", where=self._place)
+        return tags
 
     def forget(self, tag: str) -> None:
         """The tag is not watched any more."""
