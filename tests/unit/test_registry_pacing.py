@@ -72,6 +72,20 @@ def test_an_answer_that_asks_for_nothing_does_not_end_a_pause() -> None:
     assert pacing.pause("localhost:5000") == 60.0
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        answer(429, Retry_After="999999999"),
+        answer(503, Retry_After="Fri, 15 Jan 2100 08:00:00 GMT"),
+        answer(X_RateLimit_Remaining="0", X_RateLimit_Reset="999999999999"),
+    ],
+)
+def test_no_answer_silences_us_for_ever(response: Response) -> None:
+    pacing = Pacing(clock=Clock(), now=lambda: NOW)
+    pacing.heed(Origin("https", "ghcr.io", 443), response)
+    assert pacing.pause("ghcr.io") == 21600.0
+
+
 def test_every_answer_is_seen_and_passed_on() -> None:
     pacing = Pacing(clock=Clock(), now=lambda: NOW)
     limited = answer(429, Retry_After="60")

@@ -20,6 +20,10 @@ from manyfest.stores.registry.retry import retry_after
 SPARING = 300.0
 """Seconds between two looks at a registry where little of our share is left."""
 
+LONGEST = 6 * 3600.0
+"""Seconds for which one answer may silence us: Docker Hub counts by six hours, and nobody by more.
+Who was told of a year by mistake would never look again."""
+
 _LITTLE = 0.1
 _DATES_FROM = 1e9  # a smaller reset is a number of seconds, a larger one a date since 1970
 _NUMBER = re.compile(r"\s*([0-9]{1,12})\s*(?:[;,]|$)")
@@ -62,7 +66,7 @@ class Pacing:
 
     def heed(self, origin: Origin, response: Response) -> None:
         """Note what an answer says of it."""
-        pause = pause_wanted(response, self._now())
+        pause = min(pause_wanted(response, self._now()), LONGEST)
         if pause:
             with self._lock:
                 until = self._until.get(str(origin), 0.0)
