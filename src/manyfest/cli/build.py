@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     help="Stop a builder that takes longer for one platform: seconds, or 30m, 1h30m.",
 )
 @click.option("--no-cache", is_flag=True, help="Make every layer anew, and keep none.")
-@click.option("--check", is_flag=True, help="Print what is suspicious in the Dockerfile, only.")
+@click.option("--check", is_flag=True, help="Only print what is suspicious in the Dockerfile.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; write nothing.")
 @with_registries
 def command(
@@ -110,8 +110,8 @@ def command(
     In a folder with a manyfest.yaml all of this may be left out: the project is built as it says,
     after its command 'before', into its archive.
 
-    Needs no daemon. Only where the Dockerfile has RUN, a builder is called that runs programs:
-    buildah, docker or buildctl. Prints the digest.
+    Needs no daemon. Where the Dockerfile has RUN, a builder that runs programs is called: buildah,
+    docker or buildctl. Prints the digest.
     """
     from manyfest.build.builder import plan
     from manyfest.cli.build_request import read_job

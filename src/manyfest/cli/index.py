@@ -25,7 +25,9 @@ _dry_run = click.option(
 def _sources(function: F) -> F:
     """Where images come from, and whether what refers to them comes along."""
     names = click.argument("sources", nargs=-1, required=True, metavar="[P=]SOURCE...")
-    leave = click.option("--no-referrers", is_flag=True, help="Leave signatures and the like.")
+    leave = click.option(
+        "--no-referrers", is_flag=True, help="Leave signatures and the like behind."
+    )
     return names(leave(function))
 
 
@@ -58,7 +60,7 @@ def create(
     A SOURCE is an image or an index in a registry, a layout, an archive or a daemon. What is not at
     TARGET yet is copied there; the tag is set at the end. Prints the digest.
 
-    Of an index all platforms are taken, with their attestations, or those that are named:
+    Of an index all platforms are taken, with their attestations, or only those that are named:
     linux/amd64,linux/arm64=SOURCE. A single image is for the platform that its configuration says;
     naming it adds a variant, or says what nothing else does: linux/arm/v6=SOURCE.
 
@@ -94,7 +96,7 @@ def add(
 ) -> None:
     """Add the images at each SOURCE, which is as for create, to the index at REFERENCE.
 
-    The tag moves to the new index at the end, and the old digest is told. Prints the new one.
+    The tag moves to the new index at the end. Prints the new digest; the old one goes to stderr.
     """
     from manyfest.cli.index_write import edit
     from manyfest.images.index import added
@@ -124,8 +126,8 @@ def remove(
 ) -> None:
     """Remove platforms from the index at REFERENCE, and what attests to them.
 
-    The tag moves to the new index, and the old digest is told: by it the old index can still be
-    had. Prints the new digest.
+    The tag moves to the new index. Prints the new digest; the old one goes to stderr, and the old
+    index can still be pulled by it.
     """
     from manyfest.cli.index_write import edit
     from manyfest.errors import UsageError
@@ -158,10 +160,10 @@ def annotate(
     *,
     dry_run: bool,
 ) -> None:
-    """Annotate the index at REFERENCE; K= takes the annotation K away.
+    """Annotate the index at REFERENCE; K= removes the annotation K.
 
-    The images stay as they are. The tag moves to the new index, and the old digest is told. Prints
-    the new one.
+    The images stay as they are. The tag moves to the new index. Prints the new digest; the old one
+    goes to stderr.
     """
     from manyfest.cli.index_write import edit, parse_annotations
     from manyfest.images.index import annotated

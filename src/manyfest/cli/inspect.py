@@ -48,8 +48,8 @@ def command(
 ) -> None:
     """Show the image at REFERENCE: its platforms, their sizes, how they run, what is attached.
 
-    What a compressed layer unpacks to is seldom told by an image: the column has a '?' then, and
-    --unpacked has the figure. Signatures and attestations are named, and not verified.
+    Images seldom say what a compressed layer unpacks to: the column has a '?' then, and --unpacked
+    finds out. Signatures and attestations are named, not verified.
     """
     from manyfest.images.inspection import inspect
     from manyfest.oci.platform import Platform

@@ -32,8 +32,8 @@ LOOKS = 16
 )
 @click.option("--range", "versions", metavar="SEMVER", help="Only versions in it: '>=1.2 <2'.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many names.")
-@click.option("--after", metavar="NAME", help="Only what comes behind this name.")
-@click.option("--digests", is_flag=True, help="Print what each tag means, too.")
+@click.option("--after", metavar="NAME", help="Only names after this one.")
+@click.option("--digests", is_flag=True, help="Print the digest of each tag, too.")
 @click.option("--all", "companions", is_flag=True, help="Print the tags of signatures, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_registries

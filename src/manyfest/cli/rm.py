@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def command(session: Session, references: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
     """Remove tags, and manifests by their digests, from registries and layouts.
 
-    A tag is taken away alone. Where a registry cannot do that, its manifest is deleted. A manifest
+    Only the tag is removed. Where a registry cannot do that, its manifest is deleted. A manifest
     that other tags hold, by themselves or in an index, is not deleted without --force. Prints each
     tag and each digest that is gone; the tags of a digest are not looked up with --force.
 
-    Signatures and the like of what is removed stay. In a layout, what no name leads to any more
-    goes.
+    Signatures and the like of what is removed stay. In a layout, what no name leads to any more is
+    deleted.
     """
     from manyfest.oci.reference import Reference
 

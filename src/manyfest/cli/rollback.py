@@ -36,8 +36,8 @@ def command(
 ) -> None:
     """Point the moving tags back at the release before, in every repository.
 
-    Which one that was, the release's journal says. Nothing that names a version for good changes.
-    Prints what was changed and, last, the digest of what is out now.
+    The release's journal says which one that was. Tags that name a version for good stay as they
+    are. Prints what was changed and, last, the digest of what is out now.
     """
     from manyfest.release.published.previous import Request
     from manyfest.release.published.rollback import plan_rollback, report, run_rollback

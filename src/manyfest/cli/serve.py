@@ -26,7 +26,11 @@ _ALL = frozenset({"0.0.0.0", "::"})  # noqa: S104 - as users write all addresses
 @click.command()
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "--listen", metavar="HOST:PORT", default="127.0.0.1:5000", show_default=True, help="Where."
+    "--listen",
+    metavar="HOST:PORT",
+    default="127.0.0.1:5000",
+    show_default=True,
+    help="The address.",
 )
 @click.option("--read-only", is_flag=True, help="Refuse every push and deletion.")
 @click.option(

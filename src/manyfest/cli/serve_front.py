@@ -80,7 +80,7 @@ _OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
     click.option(
         "--htpasswd", type=_FILE, help="Users and their passwords, as htpasswd -B writes them."
     ),
-    click.option("--access", type=_FILE, help="Who may do what in which repository: YAML."),
+    click.option("--access", type=_FILE, help="A YAML file that says who may do what where."),
     click.option("--anonymous-read", is_flag=True, help="Let anyone pull; users do the rest."),
     click.option(
         "--login",
@@ -101,7 +101,7 @@ _OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         "--trusted-proxy",
         metavar="ADDRESS",
         multiple=True,
-        help="Believe this proxy, or network of proxies, who asks. Repeat it.",
+        help="Believe this proxy, or network of proxies, when it says who asks. Repeat it.",
     ),
     click.option(
         "--max-upload", metavar="SIZE", callback=parse_size, help="Refuse larger blobs: 20GB."

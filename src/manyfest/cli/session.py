@@ -96,7 +96,7 @@ def with_registries(function: Callable[..., None]) -> Callable[..., None]:
         "--plain-http",
         metavar="HOST[:PORT]",
         multiple=True,
-        help="Speak plain http to this registry. Loopback ones may without being named.",
+        help="Speak plain http to this registry. Loopback ones need not be named.",
     )
     @click.option(
         "--ca-file",

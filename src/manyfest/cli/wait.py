@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     show_default=True,
     metavar="TIME",
     callback=parse_time,
-    help="It must begin to be complete within this time.",
+    help="It must become complete within this time; --soak comes on top.",
 )
 @with_registries
 def command(

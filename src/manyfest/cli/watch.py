@@ -184,7 +184,7 @@ def notify_test(session: Session, names: tuple[str, ...], file: Path | None) -> 
 @command.command("user", short_help="Let somebody sign in.")
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
-@click.option("--remove", is_flag=True, help="Let NAME sign in no more; its API tokens go too.")
+@click.option("--remove", is_flag=True, help="Let NAME no longer sign in; its API tokens go too.")
 @_config_option
 @with_session
 def user(
