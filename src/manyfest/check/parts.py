@@ -37,7 +37,11 @@ class Parts(Protocol):
         ...
 
     def look(self, source: Source, images: Sequence[Descriptor]) -> None:
-        """Ask for the parts of these images that were not seen yet."""
+        """Ask for the parts of these images that were not seen yet.
+
+        Raises :class:`~manyfest.errors.InvalidManifest` if their manifests are too large to be in
+        memory together.
+        """
         ...
 
     def absent(self, image: Descriptor) -> str:
@@ -66,7 +70,7 @@ class Memory:
         self._missed: set[Digest] = set()
 
     def outline(self, source: Source, root: Descriptor) -> Outline:
-        """What ``root`` lists. Raises :class:`~manyfest.errors.NotFound` if it is not there."""
+        """See :meth:`Parts.outline`."""
         if self._size > MAX_MANIFEST_BYTES:
             self._forget()
         if root.digest not in self._outlines:
@@ -78,7 +82,7 @@ class Memory:
         return self._outlines[root.digest]
 
     def look(self, source: Source, images: Sequence[Descriptor]) -> None:
-        """Ask for all parts of these images that were not seen yet."""
+        """See :meth:`Parts.look`."""
         new = _unseen(images, self._manifests)
         if sum(image.size for image in new) > MAX_MANIFEST_BYTES:
             raise InvalidManifest(
@@ -97,7 +101,7 @@ class Memory:
             self._here.update(part.digest for part, here in zip(asked, held, strict=True) if here)
 
     def absent(self, image: Descriptor) -> str:
-        """Which part of an image that was looked at is not there; empty if all are."""
+        """See :meth:`Parts.absent`."""
         if image.digest not in self._manifests:
             return f"its manifest {image.digest} is not there"
         absent = [each for each in self._parts(image) if each[1].digest not in self._here]
@@ -108,7 +112,7 @@ class Memory:
         return f"its {kind} {first.digest}{rest} is not there"
 
     def stated(self, source: Source, image: Descriptor) -> Platform | None:
-        """The platform that the configuration of a complete image says; ``None`` if it is none."""
+        """See :meth:`Parts.stated`."""
         manifest = self._manifests[image.digest]
         if not manifest.is_runnable:
             return None
