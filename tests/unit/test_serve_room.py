@@ -15,6 +15,7 @@ from manyfest.cli.main import cli
 from manyfest.serve.asgi import Message
 from manyfest.serve.storage import Storage
 from manyfest.stores.registry.http import Body
+from tests.gates import basic, guarded
 from tests.unit.serve_client import Client, digest_of
 from tests.unit.test_serve_blobs import PiecesReader
 
@@ -108,6 +109,16 @@ def test_too_many_unfinished_uploads(client: Client, monkeypatch: pytest.MonkeyP
     client.call("DELETE", first)
     assert client.call("PATCH", client.begin("app"), b"0").status == 202
     assert client.call("PATCH", second, b"0").status == 202
+
+
+def test_no_user_keeps_others_from_pushing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("manyfest.serve.uploads._MOST_OF_ONE", 2)
+    client = Client(tmp_path / "root", policy=guarded(tmp_path / "access"))
+    answers = [
+        client.call("POST", "team/app/blobs/uploads/", b"", authorization=basic(user)).status
+        for user in ("ada", "ada", "ada", "bob")
+    ]
+    assert answers == [202, 202, 429, 202]
 
 
 def test_the_oldest_uploads_make_room_for_new_ones(

@@ -137,7 +137,8 @@ class Registry:
             call = Call(self.content, request, route, self._read_only, visitor)
         if route.endpoint not in _UPLOADS or request.method not in _SENDING:
             return await handler(call)
-        with self._turnstile.uploading(request.user or network(policy.places.client(request))):
+        request.whose = request.user or network(policy.places.client(request))
+        with self._turnstile.uploading(request.whose):
             return await handler(call)
 
     def _handler(self, route: Route, method: str) -> Handler:

@@ -39,10 +39,10 @@ class Request:
     """A request as the application sees it: the path is decoded, the body is yet to come.
 
     ``route``, ``user`` and ``id`` are what was found out about it, ``received`` how many bytes of
-    its body have come.
+    its body have come; ``whose`` tells clients apart that upload.
     """
 
-    __slots__ = ("_receive", "_scope", "id", "method", "path", "received", "route", "user")
+    __slots__ = ("_receive", "_scope", "id", "method", "path", "received", "route", "user", "whose")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._scope = scope
@@ -51,6 +51,7 @@ class Request:
         self.path: str = scope["path"]
         self.route: Route | None = None
         self.user = ""
+        self.whose = ""
         self.id = ""
         self.received = 0
 

@@ -60,7 +60,8 @@ async def begin_upload(call: Call) -> Response:
     algorithm = digest.algorithm if digest else query.get("digest-algorithm", "sha256")
     if algorithm not in ("sha256", "sha512"):
         raise InvalidDigest(f"unknown digest algorithm {algorithm[:20]!r}")
-    identity = await asyncio.to_thread(call.storage.uploads.begin, call.name, algorithm)
+    uploads, whose = call.storage.uploads, call.request.whose
+    identity = await asyncio.to_thread(uploads.begin, call.name, algorithm, whose)
     upload = replace(call, route=Route("upload", call.name, identity))
     if digest is None:
         return _accepted(202, upload.route, 0)

@@ -30,6 +30,9 @@ _IDENTITY = re.compile(r"[0-9a-f]{32}")
 _MOST = 4096
 """Uploads that may be unfinished at a time. The hash of each is kept in memory."""
 
+_MOST_OF_ONE = 1024
+"""Of one client, or it would keep all others from pushing."""
+
 _STALE_IF_MANY = 15 * 60.0
 """Seconds after its last byte that an upload is given up when there are too many."""
 
@@ -71,13 +74,14 @@ class Uploads:
         """Those that were begun and wait to be gone on with, as far as this process knows."""
         return len(self._progress)
 
-    def begin(self, repository: str, algorithm: str = "sha256") -> str:
-        """Start an upload to the repository; gives its identity.
+    def begin(self, repository: str, algorithm: str = "sha256", whose: str = "") -> str:
+        """Start an upload to the repository by the client ``whose`` it is; gives its identity.
 
         ``algorithm`` is what its digest will most likely be of.
         """
-        self._limit()
-        identity = secrets.token_hex(16)
+        mark = _mark(whose)
+        self._limit(mark)
+        identity = secrets.token_hex(12) + mark
         path = self._path(repository, identity)
         self.folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
@@ -160,21 +164,34 @@ class Uploads:
         owner = hashlib.sha256(repository.encode()).hexdigest()[:16]
         return self.folder / f"{identity}-{owner}"
 
-    def _limit(self) -> None:
-        """Raises :class:`Refusal` if there are too many. The oldest must go first, so that clients
-        that never finish shut out others for a while only."""
-        if len(self._progress) < _MOST:
+    def _limit(self, mark: str) -> None:
+        """Raises :class:`Refusal` if there are too many, or too many of the client with this mark.
+        The oldest must go first, so that those that are never finished shut out others for a while
+        only."""
+        most = self._exceeded(mark)
+        if not most:
             return
         self.remove_stale(older_than=_STALE_IF_MANY)
         with self._guard:
             for path in [path for path in self._progress if not path.exists()]:
                 del self._progress[path]
-        if len(self._progress) >= _MOST:
+        most = self._exceeded(mark)
+        if most:
             raise Refusal(
                 "TOOMANYREQUESTS",
-                f"{_MOST} uploads are unfinished: finish or cancel some",
+                f"{most} uploads are unfinished: finish or cancel some",
                 headers={"Retry-After": "60"},
             )
+
+    def _exceeded(self, mark: str) -> int:
+        """The bound that is reached; 0 if none is."""
+        if len(self._progress) >= _MOST:
+            return _MOST
+        if len(self._progress) < _MOST_OF_ONE:
+            return 0
+        with self._guard:
+            own = sum(path.name.startswith(mark, 24) for path in self._progress)
+        return _MOST_OF_ONE if own >= _MOST_OF_ONE else 0
 
     def _remember(self, path: Path, progress: _Progress) -> None:
         with self._guard:
@@ -251,6 +268,11 @@ def _hash_of(file: BinaryIO, algorithm: str) -> Hash:
     while chunk := file.read(CHUNK_SIZE):
         running.update(chunk)
     return running
+
+
+def _mark(whose: str) -> str:
+    """What the identities of one client's uploads end with."""
+    return hashlib.sha256(whose.encode()).hexdigest()[:8]
 
 
 def unknown_upload() -> Refusal:
