@@ -42,6 +42,10 @@ MOST_WAITING = 2000
 _AT_ONCE = 500
 """Observations in one transaction."""
 
+_BATCH_EVERY = 0.1
+"""Seconds from one batch to the next: what comes meanwhile is written together, for a transaction
+costs as much as a hundred rows. What comes after a quiet while does not wait."""
+
 _SAMPLES_EVERY = 5.0
 """Seconds between two times that samples are written, if nothing else is."""
 
@@ -176,7 +180,9 @@ class Decider:
         """Decide until it is stopped."""
         while not self._stopping.is_set():
             found, samples = self._take()
+            begun = time.monotonic()
             self._work(found, samples)
+            self._stopping.wait(begun + _BATCH_EVERY - time.monotonic())
         self._work([], self._samples)
 
     def stop(self) -> None:
