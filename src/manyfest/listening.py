@@ -87,7 +87,7 @@ async def serving(
     def stop() -> None:
         loop.call_soon_threadsafe(server.stop)
 
-    yield Server(address=written(host, port), stop=stop, ended=task)
+    yield Server(address=_written(host, port), stop=stop, ended=task)
     await _ended(before)
 
 
@@ -136,7 +136,7 @@ def parse_address(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def written(host: str, port: int) -> str:
+def _written(host: str, port: int) -> str:
     """The two as one text."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -36,7 +36,7 @@ def write_image(
     metadata: Metadata,
 ) -> PlatformImage:
     """Write the configuration and the manifest of ``stage``; its layers are there or elsewhere."""
-    config = image_config(stage, platform, metadata)
+    config = _image_config(stage, platform, metadata)
     raw = json.dumps(config)
     descriptor = Descriptor.of(raw, OCI_CONFIG)
     manifest = Manifest.of_image(
@@ -53,7 +53,7 @@ def write_image(
     return PlatformImage(platform, manifest, config)
 
 
-def image_config(stage: StageImage, platform: Platform, metadata: Metadata) -> ImageConfig:
+def _image_config(stage: StageImage, platform: Platform, metadata: Metadata) -> ImageConfig:
     """The configuration: the stage's, with the labels of ``metadata``, for ``platform``.
 
     Maps are sorted by their keys, as Go writes them.

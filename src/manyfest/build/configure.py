@@ -61,7 +61,7 @@ def begin(settings: Settings, platform: Platform) -> Settings:
     return replace(settings, run=run, has_cmd=False)
 
 
-def workdir_after(settings: Settings, instruction: ins.Workdir) -> str:
+def _workdir_after(settings: Settings, instruction: ins.Workdir) -> str:
     """The absolute path that a WORKDIR leads to."""
     path = instruction.path or settings.workdir
     if path.startswith("/"):
@@ -154,7 +154,7 @@ def _(instruction: ins.Shell, settings: Settings) -> RunConfig:
 
 @_run.register
 def _(instruction: ins.Workdir, settings: Settings) -> RunConfig:
-    return replace(settings.run, working_dir=workdir_after(settings, instruction))
+    return replace(settings.run, working_dir=_workdir_after(settings, instruction))
 
 
 @_run.register

@@ -58,7 +58,7 @@ def copy(
     :class:`~manyfest.errors.BuildError` for what cannot be done.
     """
     # A linked layer is made as if there were nothing below it, and then laid over the image.
-    below = FileSystem(Empty(), {}) if is_linked(instruction) else image
+    below = FileSystem(Empty(), {}) if _is_linked(instruction) else image
     change = Change(below, mtime=mtime)
     target = Destination.of(instruction.destination, workdir)
     rules = _rules(instruction, change)
@@ -70,10 +70,10 @@ def copy(
         work.put(source)
     for inline in instruction.inline:
         work.put_inline(inline)
-    return _laid_over(image, change, mtime) if is_linked(instruction) else change
+    return _laid_over(image, change, mtime) if _is_linked(instruction) else change
 
 
-def is_linked(instruction: ins.Copy | ins.Add) -> bool:
+def _is_linked(instruction: ins.Copy | ins.Add) -> bool:
     """Whether ``--link`` has an effect; with ``--chmod``, BuildKit does without."""
     return instruction.link and not instruction.chmod
 

@@ -62,7 +62,7 @@ class LayerMaker:
 
         def write() -> Layer:
             # The files may be equal to others without being the same objects.
-            linked = with_hard_links(files)
+            linked = _with_hard_links(files)
             key = layer_key(linked, self._compression, mtime=self._mtime)
             return self._made.get(key or object(), lambda: self._layer(key, linked, label))
 
@@ -176,7 +176,7 @@ class _Metered:
         self._progress.advance(self._item, told)
 
 
-def with_hard_links(files: Iterable[File]) -> list[File]:
+def _with_hard_links(files: Iterable[File]) -> list[File]:
     """The files of a layer; of names for one file, the first by its bytes holds it, and the
     others are hard links to that."""
     listed = list(files)

@@ -40,7 +40,7 @@ def parse_manifest(raw: bytes, *, media_type: str = "", algorithm: str = "sha256
     """
     what = "the index" if media_type in INDEXES else "the manifest"
     document = json.loads(raw, what)
-    actual = manifest_type(document, media_type)
+    actual = _manifest_type(document, media_type)
     # Go writes an empty list as null.
     document.setdefault("manifests" if actual in INDEXES else "layers", [])
     body: Image | Index
@@ -59,7 +59,7 @@ def parse_layout_index(raw: bytes) -> Manifest:
     """
     what = "the index"
     document = json.loads(raw, what, largest=MAX_LAYOUT_INDEX_SIZE)
-    actual = manifest_type(document, OCI_INDEX)
+    actual = _manifest_type(document, OCI_INDEX)
     if actual not in INDEXES:
         raise InvalidManifest("it is an image manifest, not an index")
     entries = json.convert(document, _Entries, what).manifests
@@ -73,7 +73,7 @@ def parse_config(raw: bytes) -> ImageConfig:
     return json.convert(json.loads(raw, "the configuration"), ImageConfig, "the configuration")
 
 
-def manifest_type(document: dict[str, Any], declared: str = "") -> str:
+def _manifest_type(document: dict[str, Any], declared: str = "") -> str:
     """The media type of a manifest, from its body and from what was said of it.
 
     Raises :class:`~manyfest.errors.InvalidManifest` if the two differ, or if the body could be

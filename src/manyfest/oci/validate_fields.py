@@ -37,7 +37,7 @@ def check_descriptor(node: Node) -> None:
     check_strings(node, "annotations")
     for url in node.items("urls", str):
         url.expect(_URL.fullmatch(str(url.value)), "is no URL; expected http:// or https://")
-    digest, size = check_digest(node), _check_size(node)
+    digest, size = _check_digest(node), _check_size(node)
     _check_data(node, digest, size)
     if node.text("mediaType") == OCI_EMPTY:
         _check_empty(node, digest, size)
@@ -53,7 +53,7 @@ def check_descriptors(node: Node, key: str) -> Iterator[Node]:
         yield entry
 
 
-def check_digest(node: Node) -> Digest | None:
+def _check_digest(node: Node) -> Digest | None:
     """The digest of a descriptor, which is required."""
     found = node.find("digest", str, required=True)
     return None if found is None else parse_digest(found)

@@ -72,10 +72,10 @@ def read_bundle(raw: bytes) -> Signed:
         for algorithm, value in _map(subject, "digest").items()
     }
     signature = _decoded(signatures[0].get("sig"))
-    return Signed(pre_authentication(kind, body), signature, frozenset(digests))
+    return Signed(_pre_authentication(kind, body), signature, frozenset(digests))
 
 
-def pre_authentication(kind: str, body: bytes) -> bytes:
+def _pre_authentication(kind: str, body: bytes) -> bytes:
     """What is signed of an envelope (DSSE 1.0.2, "Signature Definition")."""
     name = kind.encode()
     return b"DSSEv1 %d %b %d %b" % (len(name), name, len(body), body)

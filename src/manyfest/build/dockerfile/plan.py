@@ -89,7 +89,7 @@ class Plan(Struct, frozen=True, kw_only=True):
         instructions = [i for stage in self.dockerfile.stages for i in stage.instructions]
         args = [i for i in (*self.dockerfile.global_args, *instructions) if isinstance(i, Arg)]
         declared = {item.key for arg in args for item in arg.items}
-        automatic = automatic_values(self.platform, self.platform, "").keys()
+        automatic = _automatic_values(self.platform, self.platform, "").keys()
         return sorted(self.build_args.keys() - declared - automatic - PREDEFINED_ARGS)
 
 
@@ -108,7 +108,7 @@ def plan_build(
     """
     build_args = dict(build_args or {})
     wanted = _target(dockerfile, target)
-    values = automatic_values(platform, build_platform, target or wanted.name)
+    values = _automatic_values(platform, build_platform, target or wanted.name)
     values.update({name: build_args[name] for name in values.keys() & build_args.keys()})
     values = _global_values(dockerfile, values, build_args)
     stages: list[PlannedStage] = []
@@ -125,7 +125,7 @@ def plan_build(
     )
 
 
-def automatic_values(platform: Platform, build_platform: Platform, target: str) -> dict[str, str]:
+def _automatic_values(platform: Platform, build_platform: Platform, target: str) -> dict[str, str]:
     """The arguments that are there without being given: TARGETARCH, BUILDPLATFORM and so on."""
     values = {"TARGETSTAGE": target or "default"}
     for side, its in (("BUILD", build_platform), ("TARGET", platform)):
@@ -142,7 +142,7 @@ def default_values(dockerfile: Dockerfile) -> dict[str, str]:
     build argument: what is there whatever is asked for. An ARG whose default cannot be expanded,
     or that has none, is left out."""
     some = Platform(os="linux", architecture="amd64")
-    values = automatic_values(some, some, "")
+    values = _automatic_values(some, some, "")
     for arg in dockerfile.global_args:
         with suppress(DockerfileError):
             values = _global_values(replace(dockerfile, global_args=(arg,)), values, {})
