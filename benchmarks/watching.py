@@ -1,11 +1,15 @@
 """What it costs to watch many tags, and how soon a push is seen.
 
 ``python -m benchmarks.watching`` puts many tags of four platforms each into a ``docker-registry``
-on loopback, and has ``manyfest watch`` look at all of them, with a real history. It prints what the
-first round took, in which everything is looked at, what a round takes while it is read what
-versions consist of, and what one takes in which nothing changed and all is known: requests by kind,
-processor time, memory. Then tags are pushed, each with a webhook, and the time is taken until the
-page shows them and until Gotify's stand-in is told.
+on loopback, and has ``manyfest watch`` look at all of them, with a real history. It prints what
+rounds cost, each tag looked at once: the first, in which everything is read; one in which nothing
+changed, at full speed; one in which all of each tag is asked for again, as every six hours. Then
+what a minute costs when each tag is looked at once a minute, while it is read what versions consist
+of, and when that is known. Last, tags are pushed, each with a webhook, and the time is taken until
+the page shows them and until Gotify's stand-in is told.
+
+Exit code 1: the first round took too long or too much, or something was read though nothing had
+changed. With ``--short`` there are few tags, and times do not count.
 """
 
 from __future__ import annotations
@@ -13,117 +17,200 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import os
 import re
 import shutil
-import signal
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from benchmarks.inputs import MANYFEST
-from benchmarks.servers import CONFIG, Registry, free_port
-from benchmarks.tags import INDEX, MANIFEST, Repository
-from benchmarks.tools import find
-from benchmarks.watch import resident
+from msgspec import Struct
 
-PLATFORMS = ("linux/amd64", "linux/arm64", "linux/386", "linux/riscv64")
-EVERY = 60
-"""Seconds of a round."""
+from benchmarks.servers import Registry
+from benchmarks.tags import Repository
+from benchmarks.tools import find
+from benchmarks.watched import (
+    ALL_AGAIN,
+    PLATFORMS,
+    Requests,
+    Watched,
+    kinds,
+    logging_registry,
+    status_of,
+    until,
+    write,
+)
+
+MOST_SECONDS, MOST_CORES, MOST_MEMORY = 60.0, 1.0, 200.0
+"""For the first round of ten thousand tags. Memory, in megabytes, is for all of it."""
+PATIENCE = 1800.0
 SECRET = "a-secret-of-the-benchmark"
 
-_REQUEST = re.compile(r'"([A-Z]+) (/v2/[^ ?"]*)')
-_CLOCK = os.sysconf("SC_CLK_TCK")
+
+class Scale(Struct, frozen=True):
+    """How many ``tags`` and ``pushes``, and how many seconds a calm round has."""
+
+    tags: int = 10_000
+    pushes: int = 20
+    every: int = 60
+
+
+SHORT = Scale(tags=300, pushes=2, every=5)
 
 
 def main() -> int:
     """Run it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.watching", description=__doc__)
-    parser.add_argument("--tags", type=int, default=10_000)
-    parser.add_argument("--pushes", type=int, default=20)
+    parser.add_argument("--short", action="store_true", help="few tags, in seconds")
     options = parser.parse_args()
     if find("docker-registry") is None:
         print("nothing measured: docker-registry is not installed (Debian has it)")
         return 0
+    scale = SHORT if options.short else Scale()
     folder = Path(tempfile.mkdtemp(prefix="watching-"))
     try:
-        with _told() as (address, told), _registry(folder, options.tags) as (registry, log):
-            _write_config(folder, registry, address)
-            with _watch(folder) as (process, port):
-                _first_round(folder, process, log, options.tags)
-                _round("a round in which versions are read", process, log)
-            _know_all(folder)
-            with _watch(folder) as (process, port):
-                _round("a round, unchanged", process, log)
-                _pushes(Pushing(folder, registry, port, told), options.pushes)
-                print(f"memory at the end: {resident(process.pid) / 1e6:.0f} MB")
+        faults = _measured(folder, scale)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return 0
+    if options.short:
+        faults = [each for each in faults if not each.timed]
+    for fault in faults:
+        print(f"not reached: {fault.what}")
+    return int(bool(faults))
 
 
-def write(repository: Repository, tag: str, *, text: str = "") -> None:
-    """A tag with an index for four platforms, all its manifests its own."""
-    entries = []
-    for platform in PLATFORMS:
-        system, architecture = platform.split("/")
-        config = repository.blob(
-            json.dumps({"os": system, "architecture": architecture, "rootfs": {}}).encode(),
-            "application/vnd.oci.image.config.v1+json",
-        )
-        image = repository.manifest(
-            {
-                "schemaVersion": 2,
-                "mediaType": MANIFEST,
-                "config": config,
-                "layers": [],
-                "annotations": {"version": tag, "text": text},
-            }
-        )
-        entries.append({**image, "platform": {"os": system, "architecture": architecture}})
-    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}
-    repository.manifest(index, tag=tag)
+class Fault(Struct, frozen=True):
+    """What was to be, and is not; ``timed`` if that is about how much was used."""
+
+    what: str
+    timed: bool = False
 
 
-@contextmanager
-def _registry(folder: Path, tags: int) -> Iterator[tuple[Registry, Path]]:
-    """A registry with so many tags, and the file that it logs requests to."""
-    registry, log = Registry(folder), folder / "requests"
-    print(f"writing {tags} tags …", file=sys.stderr)
-    repository = Repository(registry.data, "team/app")
-    for number in range(tags):
-        write(repository, f"1.{number // 100}.{number % 100}")
-    config = folder / "logging.yml"
-    config.write_text(
-        CONFIG.format(data=registry.data, port=registry.port).replace("disabled: true", "")
+def _measured(folder: Path, scale: Scale) -> list[Fault]:
+    faults: list[Fault] = []
+    with _told() as (gotify, told), logging_registry(folder, scale.tags) as (registry, log):
+
+        def every(seconds: int) -> None:
+            _write_config(folder, registry, gotify, seconds)
+
+        every(scale.every)
+        begun = Requests(log)
+        with Watched.running(folder) as watch:
+            faults += _first_round(folder, watch, begun, scale)
+            _minute(f"{scale.every} s in which versions are read", watch, log, scale.every)
+        _know_all(folder)
+        every(1)
+        faults += _round("a round, unchanged", folder, log, scale.tags)
+        _round("a round, all asked for again", folder, log, 5 * scale.tags, ALL_AGAIN)
+        every(scale.every)
+        begun = Requests(log)
+        with Watched.running(folder) as watch:
+            _until_asked(begun, scale.tags, watch)
+            what = f"{scale.every} s in which nothing changes"
+            faults += _unread(_minute(what, watch, log, scale.every), what)
+            _pushes(Pushing(folder, registry, watch.port, told), scale.pushes)
+            memory = watch.most_memory
+            print(f"memory, at most: {memory:.0f} MB")
+    return faults + _over("memory, in MB", memory, MOST_MEMORY)
+
+
+def _first_round(folder: Path, watch: Watched, requests: Requests, scale: Scale) -> Iterator[Fault]:
+    """From the start of the process until the history has each tag complete."""
+    start = time.monotonic()
+    database = folder / "watch.db"
+
+    def is_over() -> bool:
+        watch.require()
+        return database.exists() and _complete(database) >= scale.tags
+
+    until(is_over, PATIENCE)
+    seconds, processor = time.monotonic() - start, watch.processor
+    _print("the first round", seconds, processor, watch, requests.more())
+    yield from _over("seconds of the first round", seconds, MOST_SECONDS)
+    yield from _over("cores in the first round", processor / seconds, MOST_CORES)
+    yield from _over("memory in the first round, in MB", watch.most_memory, MOST_MEMORY)
+
+
+def _round(
+    what: str, folder: Path, log: Path, paths: int, command: Sequence[str] = ()
+) -> list[Fault]:
+    """From the first request for a manifest until so many were asked for, by a watch that begins
+    with what the history knows, and to which all tags are due."""
+    requests = Requests(log)
+    with Watched.running(folder, *((command,) if command else ())) as watch:
+        first = _until_asked(requests, 1, watch)
+        start, used = time.monotonic(), watch.processor
+        asked = first + _until_asked(requests, paths, watch, first)
+        seconds = time.monotonic() - start
+        _print(what, seconds, watch.processor - used, watch, asked)
+    return _unread(asked, what)
+
+
+def _until_asked(
+    requests: Requests,
+    paths: int,
+    watch: Watched,
+    before: Sequence[tuple[str, str]] = (),
+) -> list[tuple[str, str]]:
+    """Wait until so many manifests were asked for, each by its own path; the requests."""
+    asked: list[tuple[str, str]] = []
+    seen = {path for _, path in before if "/manifests/" in path}
+
+    def is_over() -> bool:
+        watch.require()
+        more = requests.more()
+        asked.extend(more)
+        seen.update(path for _, path in more if "/manifests/" in path)
+        return len(seen) >= paths
+
+    until(is_over, PATIENCE)
+    return asked
+
+
+def _minute(what: str, watch: Watched, log: Path, seconds: int) -> list[tuple[str, str]]:
+    requests, used, start = Requests(log), watch.processor, time.monotonic()
+    time.sleep(seconds)
+    asked = requests.more()
+    _print(what, time.monotonic() - start, watch.processor - used, watch, asked)
+    return asked
+
+
+def _print(
+    what: str,
+    seconds: float,
+    processor: float,
+    watch: Watched,
+    asked: Sequence[tuple[str, str]],
+) -> None:
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds(asked).items()))
+    print(
+        f"{what}: {seconds:.1f} s, {processor:.1f} s of a processor ({processor / seconds:.2f}"
+        f" cores), at most {watch.most_memory:.0f} MB; {counts}",
+        flush=True,
     )
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [find("docker-registry") or "", "serve", str(config)],
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        _until(lambda: _asked(registry.port, "/v2/") == 200, 10)
-        yield registry, log
-    finally:
-        process.terminate()
-        process.wait()
 
 
-def _write_config(folder: Path, registry: Registry, gotify: str) -> None:
+def _over(what: str, measured: float, most: float) -> list[Fault]:
+    reached = measured <= most
+    return [] if reached else [Fault(f"{what}: {measured:.1f}, at most {most:.0f}", timed=True)]
+
+
+def _unread(asked: Sequence[tuple[str, str]], what: str) -> list[Fault]:
+    """HEAD requests must do when nothing changed."""
+    read = kinds(asked)["GET manifest"]
+    return [Fault(f"{what}: {read} manifests were read")] if read else []
+
+
+def _write_config(folder: Path, registry: Registry, gotify: str, every: int) -> None:
     (folder / "watch.yaml").write_text(
         f"""\
-every: {EVERY}s
+every: {every}s
 images:
   - in: ["{registry.address}/team/app"]
     platforms: [{", ".join(PLATFORMS)}]
@@ -134,33 +221,6 @@ webhooks:
   registry: {{from: distribution, secret: {SECRET}}}
 """
     )
-
-
-@contextmanager
-def _watch(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    port = free_port()
-    arguments = ["watch", "-c", str(folder / "watch.yaml"), "--listen", f"127.0.0.1:{port}"]
-    with (folder / "watch.log").open("wb") as log:
-        process = subprocess.Popen([MANYFEST, *arguments], stderr=log)
-    try:
-        yield process, port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-
-
-def _first_round(folder: Path, process: subprocess.Popen[bytes], log: Path, tags: int) -> None:
-    start = time.monotonic()
-    database = folder / "watch.db"
-
-    def is_over() -> bool:
-        if process.poll() is not None:
-            raise SystemExit((folder / "watch.log").read_text()[-2000:])
-        return database.exists() and _complete(database) >= tags
-
-    _until(is_over, 1800)
-    seconds = time.monotonic() - start
-    _print("first round", seconds, _processor(process.pid), process.pid, _requests(log, 0)[0])
 
 
 def _know_all(folder: Path) -> None:
@@ -175,15 +235,13 @@ def _know_all(folder: Path) -> None:
         )
 
 
-def _round(what: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    time.sleep(EVERY)  # until all of it has come round once
-    _, before = _requests(log, 0)
-    used = _processor(process.pid)
-    start = time.monotonic()
-    time.sleep(EVERY)
-    counts, _ = _requests(log, before)
-    seconds = time.monotonic() - start
-    _print(what, seconds, _processor(process.pid) - used, process.pid, counts)
+def _complete(database: Path) -> int:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        try:
+            query = "SELECT count(*) FROM tags WHERE standing = 'complete'"
+            return int(connection.execute(query).fetchone()[0])
+        except sqlite3.OperationalError:
+            return 0
 
 
 class Pushing:
@@ -201,9 +259,9 @@ class Pushing:
         write(self._repository, tag)
         start = time.monotonic()
         self._hook(tag)
-        _until(lambda: self._is_shown(tag), 60)
+        until(lambda: self._is_shown(tag), 60)
         shown = time.monotonic() - start
-        _until(lambda: tag in self._told, 60)
+        until(lambda: tag in self._told, 60)
         return shown, self._told[tag] - start
 
     def _hook(self, tag: str) -> None:
@@ -224,7 +282,7 @@ class Pushing:
                 raise SystemExit(f"the webhook was answered with {answer.status}")
 
     def _is_shown(self, tag: str) -> bool:
-        return _asked(self._port, f"/api/v1/images/team/app/versions/{tag}") == 200
+        return status_of(self._port, f"/api/v1/images/team/app/versions/{tag}") == 200
 
 
 def _pushes(pushing: Pushing, count: int) -> None:
@@ -260,65 +318,6 @@ def _told() -> Iterator[tuple[str, dict[str, float]]]:
         yield f"127.0.0.1:{server.server_port}", told
     finally:
         server.shutdown()
-
-
-def _print(what: str, seconds: float, processor: float, pid: int, counts: Counter[str]) -> None:
-    asked = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    print(
-        f"{what}: {seconds:.1f} s, {processor:.1f} s of a processor,"
-        f" {resident(pid) / 1e6:.0f} MB; {asked}",
-        flush=True,
-    )
-
-
-def _requests(log: Path, after: int) -> tuple[Counter[str], int]:
-    """Requests by method and kind in the log, from a place on; and its end."""
-    with log.open("rb") as file:
-        file.seek(after)
-        lines = file.read()
-    found = _REQUEST.findall(lines.decode(errors="replace"))
-    kinds = Counter(f"{method} {_kind(path)}" for method, path in found)
-    return kinds, after + len(lines)
-
-
-def _kind(path: str) -> str:
-    if path.endswith("/tags/list"):
-        return "tags"
-    return "manifest" if "/manifests/" in path else "blob" if "/blobs/" in path else "root"
-
-
-def _processor(pid: int) -> float:
-    """Seconds of processors that the process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _CLOCK
-
-
-def _complete(database: Path) -> int:
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        try:
-            query = "SELECT count(*) FROM tags WHERE standing = 'complete'"
-            return int(connection.execute(query).fetchone()[0])
-        except sqlite3.OperationalError:
-            return 0
-
-
-def _asked(port: int, path: str) -> int:
-    try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            answer.read()
-            return answer.status
-    except OSError:
-        return 0
-
-
-def _until(is_so: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > end:
-            raise SystemExit(f"it did not come to pass within {seconds:.0f} seconds")
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":
