@@ -14,11 +14,18 @@ from manyfest.errors import (
     RateLimited,
     RegistryError,
 )
+from manyfest.stores.registry.auth import tokens
 from manyfest.stores.registry.auth.authenticator import Authenticator, AuthTransport
 from manyfest.stores.registry.auth.secret import Credential, Secret
-from manyfest.stores.registry.auth.tokens import merge_scopes, parse_token
+from manyfest.stores.registry.auth.tokens import (
+    Token,
+    TokenCache,
+    grants_of,
+    merge_scopes,
+    parse_token,
+)
 from manyfest.stores.registry.headers import Headers
-from manyfest.stores.registry.http import FunctionTransport, Request, Response
+from manyfest.stores.registry.http import FunctionTransport, Origin, Request, Response
 
 PULL = "repository:library/alpine:pull"
 PUSH = "repository:library/alpine:pull,push"
@@ -448,3 +455,30 @@ def test_the_transport_returns_the_last_401_for_its_caller_to_read() -> None:
     response = transport.send(request())
     assert response.status == 401
     assert response.read_all(10) == b"why"
+
+
+def test_there_is_an_end_to_the_tokens_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MOST_RESOURCES", 2)
+    cache, registry = TokenCache(), Origin("https", "registry.example", 443)
+
+    def add(name: str, *, now: float, expires: float) -> None:
+        grants = grants_of([f"repository:{name}:pull"])
+        cache.add(registry, Token(Secret(name), grants, expires), now=now)
+
+    def kept(now: float) -> list[str]:
+        scopes = {name: [f"repository:{name}:pull"] for name in ("a", "b", "c", "d")}
+        return [name for name in scopes if cache.find(registry, scopes[name], now=now)]
+
+    add("a", now=0.0, expires=10.0)
+    add("b", now=0.0, expires=99.0)
+    add("c", now=20.0, expires=99.0)
+    assert (kept(0.0), kept(20.0)) == (["b", "c"], ["b", "c"])
+    add("d", now=20.0, expires=99.0)
+    assert kept(20.0) == ["d"]
+
+
+def test_of_whom_nobody_asks_any_more_no_lock_is_kept() -> None:
+    authenticator = Authenticator()
+    for name in ("a", "b"):
+        run(authenticator, request(f"repository:{name}:pull"), bearer(), token(), ok())
+    assert len(authenticator._flights) == 0

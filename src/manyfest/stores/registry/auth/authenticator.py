@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from msgspec.structs import replace
 
@@ -27,6 +27,7 @@ from manyfest.stores.registry.auth.token_requests import (
     token_by_post,
 )
 from manyfest.stores.registry.auth.tokens import (
+    MOST_RESOURCES,
     Token,
     TokenCache,
     grants_of,
@@ -69,8 +70,8 @@ class Authenticator:
         self._clock = clock
         self._tokens = TokenCache()
         self._basic: dict[tuple[Origin, str], Secret] = {}
-        self._flights: defaultdict[tuple[Origin, tuple[str, ...]], threading.Lock] = defaultdict(
-            threading.Lock
+        self._flights: WeakValueDictionary[tuple[Origin, tuple[str, ...]], threading.Lock] = (
+            WeakValueDictionary()
         )
         self._flights_lock = threading.Lock()
 
@@ -117,6 +118,8 @@ class Authenticator:
         if credential is None or not credential.username:
             return None
         authorization = Secret(basic_authorization(credential))
+        if len(self._basic) >= MOST_RESOURCES:
+            self._basic.clear()
         self._basic[_key(request)] = authorization
         return authorization
 
@@ -158,7 +161,7 @@ class Authenticator:
 
     def _flight(self, registry: Origin, scopes: tuple[str, ...]) -> threading.Lock:
         with self._flights_lock:
-            return self._flights[registry, scopes]
+            return self._flights.setdefault((registry, scopes), threading.Lock())
 
     def _credential(self, request: Request) -> Credential | None:
         return self._credentials.find(registry_name(request.origin), repository_of(request))

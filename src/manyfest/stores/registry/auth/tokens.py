@@ -20,6 +20,9 @@ from manyfest.stores.registry.http import Origin
 DEFAULT_LIFETIME = 60.0
 """Seconds a token is good for when nothing is said of it (specification, ``expires_in``)."""
 
+MOST_RESOURCES = 8192
+"""Of which tokens are kept: clients of a registry that asks another one choose their names."""
+
 _LONGEST_MARGIN = 30.0
 _USABLE = r"[\x21-\x7e]+"
 
@@ -115,6 +118,8 @@ class TokenCache:
     def add(self, registry: Origin, token: Token, *, now: float) -> None:
         """Keep a token, and drop those beside it that have expired."""
         with self._lock:
+            if len(self._tokens) >= MOST_RESOURCES:
+                self._make_room(now)
             for resource in {resource for resource, _ in token.grants} or {""}:
                 shelf = self._tokens[registry, resource]
                 shelf[:] = [token, *(other for other in shelf if other.expires > now)]
@@ -125,6 +130,14 @@ class TokenCache:
             for (origin, _), shelf in self._tokens.items():
                 if origin == registry:
                     shelf[:] = [token for token in shelf if token.value != value]
+
+    def _make_room(self, now: float) -> None:
+        """Drop what has expired, and all if that is not enough: it can be had again."""
+        for key, shelf in list(self._tokens.items()):
+            if all(token.expires <= now for token in shelf):
+                del self._tokens[key]
+        if len(self._tokens) >= MOST_RESOURCES:
+            self._tokens.clear()
 
 
 def _shelf(grants: frozenset[Grant]) -> str:
