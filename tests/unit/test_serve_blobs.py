@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.errors import ConnectionFailed
+from manyfest.serve import uploads
 from manyfest.stores.registry.http import Body
 from tests.unit.serve_client import Client, digest_of
 
@@ -321,3 +322,15 @@ class PiecesReader:
 
     def close(self) -> None:
         self._pieces.clear()
+
+
+def test_what_arrives_is_sent_to_the_disk_before_the_end(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(uploads, "_WRITTEN_OUT_AFTER", 4)
+    monkeypatch.setattr(uploads, "write_out", lambda _, start, size: sent.append((start, size)))
+    location = client.begin("app")
+    assert client.call("PATCH", location, b"012").status == 202
+    assert client.call("PATCH", location, b"3456789").status == 202
+    assert sent == [(3, 7)]

@@ -93,8 +93,8 @@ def test_a_blob_at_its_limit_of_links_is_stored_anew(
     link, shared = os.link, client.root / "blobs/sha256" / DIGEST.hex
     first = shared.stat().st_ino
 
-    def limited(source: Path, target: Path) -> None:
-        if source.stat().st_ino == first:
+    def limited(source: str, target: str) -> None:
+        if os.stat(source).st_ino == first:
             raise OSError(errno.EMLINK, "Too many links")
         link(source, target)
 

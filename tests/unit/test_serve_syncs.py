@@ -1,57 +1,68 @@
 from __future__ import annotations
 
-import threading
-import time
+import errno
+import os
+from pathlib import Path
 
 import pytest
 
-from manyfest.serve.syncs import Syncs
+from manyfest.serve.syncs import sync_files, sync_folders, write_out
+
+Calls = list[tuple[str, str]]
 
 
-def nothing() -> None:
-    """A wait that is over at once."""
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """What is asked of the system, and of which file."""
+    made: Calls = []
+
+    def name(descriptor: int) -> str:
+        return Path(os.readlink(f"/proc/self/fd/{descriptor}")).name
+
+    def advise(descriptor: int, _start: int, _size: int, advice: int) -> None:
+        assert advice == os.POSIX_FADV_DONTNEED
+        made.append(("begin", name(descriptor)))
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: made.append(("wait", name(descriptor))))
+    return made
 
 
-def test_those_that_take_long_are_waited_for_together() -> None:
-    met = threading.Barrier(3)
-    passed: list[int] = []
-    Syncs().run([lambda: passed.append(met.wait(10))] * 3)
-    assert sorted(passed) == [0, 1, 2]
+def test_all_files_are_begun_before_one_is_waited_for(tmp_path: Path, calls: Calls) -> None:
+    with (tmp_path / "one").open("w") as one, (tmp_path / "two").open("w") as two:
+        sync_files([one.fileno(), two.fileno()])
+    assert calls == [("begin", "one"), ("begin", "two"), ("wait", "one"), ("wait", "two")]
 
 
-def test_those_that_are_short_are_done_in_the_same_thread() -> None:
-    syncs = Syncs()
-    syncs.run([nothing])
-    threads: list[int] = []
-    syncs.run([lambda: threads.append(threading.get_ident())] * 3)
-    assert threads == [threading.get_ident()] * 3
+def test_one_file_is_only_waited_for(tmp_path: Path, calls: Calls) -> None:
+    with (tmp_path / "one").open("w") as one:
+        sync_files([one.fileno()])
+    assert calls == [("wait", "one")]
 
 
-def test_when_they_become_long_they_are_waited_for_together_again() -> None:
-    syncs = Syncs()
-    syncs.run([nothing])
-    met = threading.Barrier(2)
-    passed: list[int] = []
-
-    def meet() -> None:
-        passed.append(met.wait(10))
-
-    syncs.run([meet, meet, lambda: time.sleep(0.01)])
-    assert sorted(passed) == [0, 1]
+def test_each_folder_is_synced(tmp_path: Path, calls: Calls) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    sync_folders([str(tmp_path / "one"), str(tmp_path / "two")])
+    assert calls == [("wait", "one"), ("wait", "two")]
 
 
-def test_a_failure_is_raised_once_all_have_ended() -> None:
-    ended = threading.Event()
+def test_a_file_that_cannot_be_begun_is_synced_all_the_same(
+    tmp_path: Path, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EINVAL, "it knows nothing of that")
 
-    def slow() -> None:
-        time.sleep(0.05)
-        ended.set()
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    with (tmp_path / "one").open("w") as one, (tmp_path / "two").open("w") as two:
+        sync_files([one.fileno(), two.fileno()])
+    assert calls == [("wait", "one"), ("wait", "two")]
 
-    def fails() -> None:
-        raise OSError("no")
 
-    with pytest.raises(OSError, match="no"):
-        Syncs().run([slow, fails])
-    assert ended.is_set()
-    with pytest.raises(OSError, match="no"):
-        Syncs().run([fails, nothing])
+def test_what_is_written_out_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with path.open("wb", 0) as file:
+        file.write(b"begun")
+        write_out(file.fileno())
+        file.write(b" and ended")
+    assert path.read_bytes() == b"begun and ended"

@@ -25,8 +25,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-PART_SIZE = 512 * 1024
-"""Bytes of a body that go to a thread at a time; smaller parts cost more to hand over."""
+PART_SIZE = 256 * 1024
+"""Bytes of a body that go to a thread at a time, or more: smaller parts cost more to hand over, and
+the server gives no larger ones, so that most need not be put together first."""
 
 PART_SECONDS = 120.0
 """What such a part may take to arrive, so that nobody holds an upload for ever."""
@@ -124,33 +125,35 @@ class Request:
         out.
         """
         chunks: list[bytes] = []
-        size, more = 0, True
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + PART_SECONDS
-        while more:
-            message = await self._message(deadline)
-            gone = message["type"] == "http.disconnect"
+        more, end = True, None
+        while more and end is None:
+            try:
+                async with asyncio.timeout(PART_SECONDS):  # to set it for each chunk takes longer
+                    more, end = await self._fill(chunks)
+            except TimeoutError:
+                end = Refusal("SIZE_INVALID", "the body comes too slowly", status=408)
+            if chunks:
+                yield b"".join(chunks)
+                chunks.clear()
+        if end is not None:
+            raise end
+
+    async def _fill(self, chunks: list[bytes]) -> tuple[bool, Refusal | None]:
+        """The next chunks, until there are enough; whether more will come, and why not if they
+        should have."""
+        size = 0
+        while size < PART_SIZE:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return False, Refusal("SIZE_INVALID", "the body broke off")
             chunk: bytes = message.get("body", b"")
-            more = bool(message.get("more_body", False)) and not gone
             if chunk:
                 chunks.append(chunk)
                 size += len(chunk)
                 self.received += len(chunk)
-            if chunks and (size >= PART_SIZE or not more):
-                yield b"".join(chunks)
-                chunks, size = [], 0
-                deadline = clock() + PART_SECONDS
-            if gone:
-                raise message.get("refusal") or Refusal("SIZE_INVALID", "the body broke off")
-
-    async def _message(self, deadline: float) -> Message:
-        """The next one, or that there is none, if none comes in time."""
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await self._receive()
-        except TimeoutError:
-            late = Refusal("SIZE_INVALID", "the body comes too slowly", status=408)
-            return {"type": "http.disconnect", "refusal": late}
+            if not message.get("more_body", False):
+                return False, None
+        return True, None
 
     async def body(self, limit: int, what: str) -> bytes:
         """The whole body; raises a 413 as soon as it is known to be above ``limit`` bytes."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
 
@@ -17,16 +18,23 @@ T = TypeVar("T")
 
 
 class _Entry(Struct, Generic[T], eq=False):
+    """What is to be done. A thread waits for ``done``, or an event loop for ``landed``."""
+
     item: T
-    done: Future[None]
+    done: Future[None] | None = None
+    landed: asyncio.Future[None] | None = None
 
 
 class Batches(Generic[T]):
     """What is handed in while a round of ``work`` is under way is done together in the next.
-    Threads and event loops may share it."""
+    Threads and event loops may share it; of what loops hand in, a round is done by one of
+    ``threads``."""
 
-    def __init__(self, work: Callable[[Sequence[T]], None]) -> None:
+    def __init__(
+        self, work: Callable[[Sequence[T]], None], threads: Executor | None = None
+    ) -> None:
         self._work = work
+        self._threads = threads or ThreadPoolExecutor(1)
         self._waiting: list[_Entry[T]] = []
         self._guard = Lock()
         self._turn = Lock()
@@ -45,13 +53,13 @@ class Batches(Generic[T]):
     async def share(self, item: T) -> None:
         """The same, with one thread for all items of a round: threads that wait for their turn cost
         more than what they do in it. The item is done too if nobody waits for it any more."""
-        done: Future[None] = Future()
+        landed = asyncio.get_running_loop().create_future()
         with self._guard:
-            self._waiting.append(_Entry(item, done))
+            self._waiting.append(_Entry(item, landed=landed))
             if not self._is_next_begun:
-                asyncio.get_running_loop().run_in_executor(None, self._take_turn)
+                self._threads.submit(self._take_turn)
                 self._is_next_begun = True
-        await landed(done)
+        await landed
 
     def _take_turn(self) -> None:
         with self._turn:
@@ -69,10 +77,31 @@ class Batches(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - each of those who wait raises it
             failure = error
         for entry in round_:
-            if failure is None:
-                entry.done.set_result(None)
-            else:
-                entry.done.set_exception(failure)
+            if entry.done is not None:
+                _settle([entry.done], failure)
+        _land([entry.landed for entry in round_ if entry.landed is not None], failure)
+
+
+def _land(futures: Sequence[asyncio.Future[None]], failure: BaseException | None) -> None:
+    """Tell each loop once: to wake it costs more than what it does then."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for future in futures:
+        by_loop.setdefault(future.get_loop(), []).append(future)
+    for loop, those in by_loop.items():
+        with suppress(RuntimeError):  # it has ended, and so whoever waited in it
+            loop.call_soon_threadsafe(_settle, those, failure)
+
+
+def _settle(
+    futures: Sequence[Future[None] | asyncio.Future[None]], failure: BaseException | None
+) -> None:
+    for future in futures:
+        if future.done():
+            continue  # nobody waits for it any more
+        if failure is None:
+            future.set_result(None)
+        else:
+            future.set_exception(failure)
 
 
 async def landed(future: Future[T]) -> T:

@@ -165,7 +165,8 @@ async def _write(call: Call, writer: Writer, limit: int | None) -> int:
     """Write one part in a thread while the next one arrives; how many bytes came, or that they are
     more than ``limit``."""
     received = 0
-    job: asyncio.Task[None] | None = None
+    job: asyncio.Future[None] | None = None
+    loop = asyncio.get_running_loop()
     try:
         async for part in call.request.parts():
             received += len(part)
@@ -173,7 +174,7 @@ async def _write(call: Call, writer: Writer, limit: int | None) -> int:
                 await job
             if limit is not None and received > limit:
                 break
-            job = asyncio.create_task(asyncio.to_thread(writer.append, part))
+            job = loop.run_in_executor(None, writer.append, part)
     finally:
         if job is not None:
             await job

@@ -11,67 +11,88 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from msgspec import Struct
 
 from manyfest.errors import InvalidDigest, StoreError
 from manyfest.oci.digest import Digest
 from manyfest.serve.room import Room
-from manyfest.serve.syncs import Syncs
+from manyfest.serve.syncs import sync_folders
 from manyfest.stores.blobs import BlobFolder
-from manyfest.stores.files import sync_folder
 
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
 _NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV})
 
 
+class NewFile(Struct, frozen=True):
+    """A small file with its content, open so that it can be synced. It is gone at the end of the
+    block, and what has its content by then has it under other names."""
+
+    path: str
+    descriptor: int
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)
+
+
 class BlobPool(Struct, frozen=True):
-    """``blobs`` has the shared names; ``aside`` is a folder beside it for files on their way."""
+    """``blobs`` has the shared names; ``aside`` is a folder beside it for files on their way.
+    ``rounds`` are the threads that store manifests."""
 
     blobs: BlobFolder
     aside: Path
     room: Room
-    syncs: Syncs
+    rounds: Executor
 
-    def admit(self, file: Path, digest: Digest, target: Path) -> None:
+    def admit(self, file: Path, digest: Digest, target: str) -> None:
         """Make the content of ``file``, which has this digest, appear at ``target`` for good.
 
         ``file`` loses its name. If the pool has the content already, that copy is used. Other
         processes may admit and release the same blob meanwhile.
         """
-        self.enter(file, digest, target)
+        self.enter(str(file), digest, target)
         file.unlink()
-        sync_folder(target.parent)
+        sync_folders([os.path.dirname(target)])
 
-    def enter(self, file: Path, digest: Digest, target: Path, *, synced: bool = False) -> None:
+    def enter(self, file: str, digest: Digest, target: str, *, synced: bool = False) -> None:
         """The same, but ``file`` keeps its name, it may have been ``synced``, and the folder of
         ``target`` is still to be."""
-        shared = self.blobs.path(digest)
-        for folder in (shared.parent, target.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        while not _link(shared, target):
+        shared = f"{self.blobs.root}/{digest.algorithm}/{digest.hex}"
+        if synced or not _link(shared, target):
             if not synced:
                 sync_file(file)
-                synced = True
-            with suppress(FileExistsError):
-                os.link(file, shared)
+            name_anew(file, shared)
+            while not _link(shared, target):
+                name_anew(file, shared)
         touch(target)
 
-    @contextmanager
-    def written(self, data: bytes) -> Iterator[Path]:
-        """Something small in a file of its own, which is gone at the end of the block."""
+    def written(self, data: bytes) -> NewFile:
+        """Something small in a file of its own."""
         self.room.take(len(data))
-        file = self.aside / f"bytes-{secrets.token_hex(8)}"
+        path = f"{self.aside}/bytes-{secrets.token_hex(8)}"
         try:
-            try:
-                file.write_bytes(data)
-            except FileNotFoundError:
-                self.aside.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
-            yield file
-        finally:
-            file.unlink(missing_ok=True)
+            descriptor = os.open(path, _NEW, 0o644)
+        except FileNotFoundError:
+            os.makedirs(self.aside, exist_ok=True)
+            descriptor = os.open(path, _NEW, 0o644)
+        file = NewFile(path, descriptor)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+        except BaseException:
+            file.__exit__()
+            raise
+        return file
 
     def is_held(self, digest: Digest) -> bool:
         """Whether a repository holds the blob; what none does is on its way out."""
@@ -133,33 +154,48 @@ def digests_in(folder: Path) -> Iterator[Digest]:
                     yield Digest.parse(f"{algorithm}:{name}")
 
 
-def touch(blob: Path) -> None:
+def touch(blob: str | Path) -> None:
     """The blob is of use to somebody now; all its names have this in common."""
     with suppress(FileNotFoundError):
         os.utime(blob)
 
 
-def sync_file(path: Path) -> None:
+def sync_file(path: str) -> None:
     """Make a file's content survive a crash."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
-def _link(source: Path, target: Path) -> bool:
-    """Whether ``target`` now has the content of ``source``; ``False`` if there is no source.
+def name_anew(source: str, target: str) -> bool:
+    """Whether ``target`` is a new name; its folder is then to be synced."""
+    try:
+        try:
+            os.link(source, target)
+        except FileNotFoundError:  # of the folder, as a rule; if not, it is raised again
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.link(source, target)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _link(source: str, target: str) -> bool:
+    """Whether ``target`` is a name now; ``False`` if there is no source.
 
     A file can have only so many names (65,000 on ext4). When that is reached the shared name is
     given up, and the next copy that arrives starts anew.
     """
     try:
-        os.link(source, target)
-    except FileExistsError:
-        return True
+        name_anew(source, target)
     except FileNotFoundError:
         return False
     except OSError as error:
         if error.errno != errno.EMLINK:
             raise
-        source.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(source)
         return False
     return True

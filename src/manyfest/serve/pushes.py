@@ -5,19 +5,19 @@ To wait for the disk, and to rewrite ``index.json``, costs the same for one as f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from msgspec import Struct
 
 from manyfest.oci.manifest import Manifest
 from manyfest.serve.batches import Batches
-from manyfest.serve.pool import BlobPool, sync_file
+from manyfest.serve.pool import BlobPool, NewFile
+from manyfest.serve.syncs import sync_files, sync_folders
 from manyfest.serve.tag_change import TagChange
-from manyfest.stores.files import sync_folder
 
 if TYPE_CHECKING:
     from manyfest.serve.repository import Repository
@@ -55,7 +55,7 @@ class _Entry(Struct):
 
     push: Push
     manifest: Manifest
-    file: Path
+    file: NewFile
     change: TagChange
 
 
@@ -65,7 +65,7 @@ class Pushes:
     def __init__(self, repository: Repository, pool: BlobPool) -> None:
         self._repository = repository
         self._pool = pool
-        self._rounds: Batches[Push] = Batches(self._do_all)
+        self._rounds: Batches[Push] = Batches(self._do_all, pool.rounds)
 
     def do(self, push: Push) -> Manifest:
         """Store the manifest and make its tags mean it, all at the same moment. Raises
@@ -112,15 +112,15 @@ class Pushes:
         """First all content is synced, then all names are."""
         tagged = [entry.change for entry in entries if entry.change.tags]
         with self._repository.tags.changed(tagged) if tagged else nullcontext() as new_top:
-            files = [partial(sync_file, entry.file) for entry in entries]
-            self._pool.syncs.run([*files, new_top.sync] if new_top else files)
-            folders = {folder for entry in entries for folder in self._enter(entry)}
-            self._pool.syncs.run([partial(sync_folder, folder) for folder in folders])
+            files = [entry.file.descriptor for entry in entries]
+            sync_files([*files, *new_top.to_sync] if new_top else files)
+            folders = {folder: None for entry in entries for folder in self._enter(entry)}
+            sync_folders(list(folders))
 
-    def _enter(self, entry: _Entry) -> Iterator[Path]:
+    def _enter(self, entry: _Entry) -> Iterator[str]:
         """Give a manifest its names; the folders that are to be synced then."""
         digest = entry.manifest.descriptor.digest
-        blob = self._repository.blob(digest)
-        self._pool.enter(entry.file, digest, blob, synced=True)
-        yield blob.parent
+        blob = self._repository.blob_name(digest)
+        self._pool.enter(entry.file.path, digest, blob, synced=True)
+        yield os.path.dirname(blob)
         yield from self._repository.mark(entry.manifest)

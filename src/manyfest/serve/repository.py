@@ -31,10 +31,11 @@ from manyfest.oci.parse import parse_manifest
 from manyfest.serve.bodies import FilePart
 from manyfest.serve.errors import Refusal, unknown_manifest
 from manyfest.serve.memory import ManifestMemory
-from manyfest.serve.pool import BlobPool, digests_in, touch
+from manyfest.serve.pool import BlobPool, digests_in, name_anew, touch
 from manyfest.serve.pushes import Pushes
+from manyfest.serve.syncs import sync_folders
 from manyfest.serve.tags import TagList, Tags
-from manyfest.stores.files import FolderLock, sync_folder
+from manyfest.stores.files import FolderLock
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.referrers import as_referrer
 
@@ -62,6 +63,7 @@ class Repository:
         self._memory = memory
         self.pushes = Pushes(self, pool)
         self._index = f"{self.layout.path}/index.json"
+        self._blobs = f"{self.layout.path}/blobs"
         self._manifests = f"{self.layout.path}/manifests"
 
     def exists(self) -> bool:
@@ -79,19 +81,23 @@ class Repository:
         """Where the blob lies, or would."""
         return self.layout.blobs.path(digest)
 
+    def blob_name(self, digest: Digest) -> str:
+        """The same as a string: a path costs more to put together than the file that it names."""
+        return f"{self._blobs}/{digest.algorithm}/{digest.hex}"
+
     async def find_blob(self, digest: Digest, *, to_send: bool) -> FilePart | None:  # noqa: ARG002 - it costs nothing
         """The blob; ``None`` if it is not in this repository."""
         return self.known_blob(digest)
 
     def known_blob(self, digest: Digest) -> FilePart | None:
         """The same."""
-        size = self.layout.blobs.size(digest)
+        size = self._size(digest)
         return None if size is None else FilePart(self.blob(digest), size)
 
     def add_blob(self, file: Path, digest: Digest) -> None:
         """Take over a file whose content has this digest."""
         with self.adding():
-            self._pool.admit(file, digest, self.blob(digest))
+            self._pool.admit(file, digest, self.blob_name(digest))
 
     def mount(self, digest: Digest, source: Repository) -> bool:
         """Take a blob from another repository; ``False`` if that one does not have it."""
@@ -106,9 +112,10 @@ class Repository:
             return False
         try:
             with self.adding():
-                if _link(blob, self.blob(digest)):
-                    sync_folder(self.blob(digest).parent)
-                touch(self.blob(digest))
+                name = self.blob_name(digest)
+                if name_anew(str(blob), name):
+                    sync_folders([os.path.dirname(name)])
+                touch(name)
         except OSError as error:
             # Gone by now, or it can have no more links: then the client sends it.
             if error.errno not in (errno.ENOENT, errno.EMLINK):
@@ -168,27 +175,28 @@ class Repository:
         """It was just stored, and will be asked for."""
         self._memory.put(self.name, manifest)
 
-    def mark(self, manifest: Manifest) -> Iterator[Path]:
+    def mark(self, manifest: Manifest) -> Iterator[str]:
         """Note of a blob that it is this manifest; the folders that are to be synced then."""
-        blob = self.blob(manifest.descriptor.digest)
+        blob = self.blob_name(manifest.descriptor.digest)
         for name in self._names(manifest):
-            if _link(blob, name):
-                yield name.parent
+            if name_anew(blob, name):
+                yield os.path.dirname(name)
 
-    def _names(self, manifest: Manifest) -> list[Path]:
+    def _names(self, manifest: Manifest) -> list[str]:
         """Where it is noted that this is a manifest. The last one decides."""
         digest, subject = manifest.descriptor.digest, manifest.body.subject
-        names = [Path(self._marker(digest))]
+        names = [self._marker(digest)]
         if subject is not None:
-            names.insert(0, self._referrers(subject.digest) / _file_name(digest))
+            names.insert(0, f"{self._referrers(subject.digest)}/{_file_name(digest)}")
         return names
 
     def remove_manifest(self, digest: Digest) -> None:
         """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
         names = self._names(self.manifest(digest))
         self.tags.remove_manifest(digest)
-        for path in (*names, self.blob(digest)):
-            path.unlink(missing_ok=True)
+        for name in (*names, self.blob_name(digest)):
+            with suppress(FileNotFoundError):
+                os.unlink(name)
         self._memory.forget(self.name, digest)
         self._pool.release(digest)
 
@@ -216,7 +224,7 @@ class Repository:
     def rely_on(self, digest: Digest) -> None:
         """A client was told that the blob is here, and may push what names it."""
         if self._is_old(digest, time.time() - _TRUSTED):
-            touch(self.blob(digest))
+            touch(self.blob_name(digest))
 
     def manifests(self) -> Iterator[Manifest]:
         """Every manifest that is here, those that another tool put into the layout too.
@@ -283,14 +291,15 @@ class Repository:
     def adding(self) -> Iterator[None]:
         """Nothing is removed as garbage meanwhile."""
         self.create()
-        self.layout.blobs.root.mkdir(exist_ok=True)
+        if not os.path.isdir(self._blobs):
+            self.layout.blobs.root.mkdir(exist_ok=True)
         with FolderLock(self.layout.blobs.root) as lock:
             lock.share()
             yield
 
     def _is_old(self, digest: Digest, limit: float) -> bool:
         try:
-            return self.blob(digest).stat().st_mtime < limit
+            return os.stat(self.blob_name(digest)).st_mtime < limit
         except FileNotFoundError:
             return False
 
@@ -303,7 +312,7 @@ class Repository:
                     "MANIFEST_BLOB_UNKNOWN",
                     f"manifest {child.digest} is not in {self.name}: push it before the index",
                 )
-            size = self.layout.blobs.size(child.digest)
+            size = self._size(child.digest)
             if size is None:
                 raise Refusal(
                     "MANIFEST_BLOB_UNKNOWN",
@@ -314,6 +323,13 @@ class Repository:
                     "MANIFEST_INVALID",
                     f"{child.digest} has {size} bytes, but the manifest says {child.size}",
                 )
+
+    def _size(self, digest: Digest) -> int | None:
+        """Bytes of the blob; ``None`` if it is not here."""
+        try:
+            return os.stat(self.blob_name(digest)).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     def is_manifest(self, digest: Digest) -> bool:
         """Whether it was stored here as a manifest, and not as a blob alone."""
@@ -369,16 +385,3 @@ class Repository:
 
 def _file_name(digest: Digest) -> str:
     return f"{digest.algorithm}-{digest.hex}"
-
-
-def _link(source: Path, target: Path) -> bool:
-    """Whether ``target`` is a new name; its folder is then to be synced."""
-    try:
-        try:
-            os.link(source, target)
-        except FileNotFoundError:  # of the folder, as a rule; if not, it is raised again
-            target.parent.mkdir(parents=True, exist_ok=True)
-            os.link(source, target)
-    except FileExistsError:
-        return False
-    return True

@@ -1,53 +1,40 @@
 """Waiting for the disk, for several files at once.
 
-A file system makes lasting what several wait for together about as fast as what one waits for. But
-where the wait is shorter than it takes to wake a thread, one after the other is faster.
+The system is told of all files before the first is waited for. So they are written together, and
+what is waited for after the first is there already: faster than threads that wait, which cost more
+time of processors than the waits themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
-from time import perf_counter
-
-_AT_A_TIME = 16
-
-_SHORT = 0.0005
-"""Seconds."""
+import os
+from collections.abc import Sequence
+from contextlib import suppress
 
 
-class Syncs:
-    """Threads that wait. They are started when there is something to wait for."""
+def write_out(descriptor: int, start: int = 0, size: int = 0) -> None:
+    """Have the system begin to write out a part of a file, or all of it, and do not wait. It may
+    do nothing."""
+    if hasattr(os, "posix_fadvise"):
+        with suppress(OSError):  # some file systems know nothing of it
+            # What is not yet on disk is sent there, and stays in memory while it is on its way.
+            os.posix_fadvise(descriptor, start, size, os.POSIX_FADV_DONTNEED)
 
-    def __init__(self) -> None:
-        self._are_short = False
 
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(_AT_A_TIME, "manyfest-sync")
+def sync_files(descriptors: Sequence[int]) -> None:
+    """Make the content of open files survive a crash."""
+    if len(descriptors) > 1:
+        for descriptor in descriptors:
+            write_out(descriptor)
+    for descriptor in descriptors:
+        os.fsync(descriptor)
 
-    def run(self, jobs: Sequence[Callable[[], None]]) -> None:
-        """Do all of them, each of which waits. Raises what one of them raises, once none of them is
-        being done any more."""
-        left = list(jobs)
-        while left and self._are_short:
-            self._time(left.pop())
-        if left:
-            self._together(left)
 
-    def _together(self, jobs: Sequence[Callable[[], None]]) -> None:
-        *others, own = jobs
-        tasks = [self._threads.submit(job) for job in others]
+def sync_folders(folders: Sequence[str]) -> None:
+    """Make the names in folders survive a crash."""
+    for folder in folders:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            self._time(own)
+            os.fsync(descriptor)
         finally:
-            failures = [task.exception() for task in tasks]
-        for failure in failures:
-            if failure is not None:
-                raise failure
-
-    def _time(self, job: Callable[[], None]) -> None:
-        began = perf_counter()
-        job()
-        self._are_short = perf_counter() - began < _SHORT
+            os.close(descriptor)

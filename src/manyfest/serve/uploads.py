@@ -24,6 +24,7 @@ from msgspec import Struct
 from manyfest.oci.digest import Digest
 from manyfest.serve.errors import Refusal
 from manyfest.serve.room import NoRoom, Room
+from manyfest.serve.syncs import write_out
 from manyfest.stores.base import CHUNK_SIZE
 
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
@@ -38,6 +39,10 @@ _STALE_IF_MANY = 15 * 60.0
 
 STALE_AFTER = 24 * 3600.0
 """Seconds after its last byte that an unfinished upload is given up."""
+
+
+_WRITTEN_OUT_AFTER = 8 * 1024 * 1024
+"""Bytes that are sent to the disk while more arrive, so that at the end few are waited for."""
 
 
 class Hash(Protocol):
@@ -211,6 +216,7 @@ class Writer:
         self._uploads = uploads
         self._file = file
         self._hash = progress.hash
+        self._written_out = progress.size
         self._start = (progress.size, progress.hash.copy())
         file.seek(progress.size)
 
@@ -224,6 +230,10 @@ class Writer:
             view = view[self._file.write(view) :]
         self._hash.update(data)
         self.size += len(data)
+        if self.size - self._written_out >= _WRITTEN_OUT_AFTER:
+            part = self.size - self._written_out
+            write_out(self._file.fileno(), self._written_out, part)
+            self._written_out = self.size
 
     def expect(self, size: int) -> None:
         """So many more bytes are to come. Raises :class:`~manyfest.serve.room.NoRoom` if the blob
@@ -235,6 +245,7 @@ class Writer:
     def roll_back(self) -> None:
         """Take back what this request wrote."""
         self.size, self._hash = self._start
+        self._written_out = self.size
         self._file.truncate(self.size)
         self._file.seek(self.size)
 

@@ -44,8 +44,11 @@ class Unnamed:
 def unnamed_file(folder: Path, *, mode: int = 0o644) -> Iterator[Unnamed]:
     """A file to write in ``folder``, which is made if it is missing. It vanishes when the block
     ends, unless it was given a name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary, descriptor = _begin(folder, mode)
+    try:
+        temporary, descriptor = _begin(folder, mode)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary, descriptor = _begin(folder, mode)
     try:
         with open(descriptor, "w+b") as file:
             yield Unnamed(file, temporary)

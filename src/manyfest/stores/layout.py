@@ -280,7 +280,7 @@ class LayoutStore:
             return None  # it is missing or damaged, and may go all the same
 
     def _prepare(self) -> None:
-        if (self.path / "index.json").exists():
+        if self.top.identity() is not None:
             return
         try:
             self.path.mkdir(parents=True, exist_ok=True)

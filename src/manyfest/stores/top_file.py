@@ -106,6 +106,11 @@ class NewTop:
         state = os.fstat(unnamed.file.fileno())
         self.identity = identity_of(state) if state.st_mtime_ns == now else None
 
+    @property
+    def to_sync(self) -> tuple[int, ...]:
+        """The open file that :meth:`sync` syncs, for those who sync it with others."""
+        return (self._unnamed.file.fileno(),) if self._lasting else ()
+
     def sync(self) -> None:
         """Make its content survive a crash, if it is to. It must before it gets its name."""
         if self._lasting:
