@@ -34,10 +34,10 @@ def pause_wanted(response: Response, now: float) -> float:
     told = retry_after(response, now) if response.status in (429, 503) else None
     if told is not None:
         return told
-    limit, left = (_figure(response.headers, name) for name in ("Limit", "Remaining"))
+    left = _figure(response.headers, "Remaining")
     if left is None:
         return 0.0
-    reset = _figure(response.headers, "Reset")
+    limit, reset = (_figure(response.headers, name) for name in ("Limit", "Reset"))
     if left == 0 and reset is not None:
         return max(reset - now if reset >= _DATES_FROM else reset, 0.0)
     return SPARING if left == 0 or (limit and left < limit * _LITTLE) else 0.0
