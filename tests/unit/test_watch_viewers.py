@@ -80,7 +80,7 @@ class Line:
 
 @asynccontextmanager
 async def looking_on(
-    app: Starlette, page: str = "/", since: str = "", **headers: str
+    app: Starlette, page: str = "/", since: str = "", *, client: str = "192.0.2.7", **headers: str
 ) -> AsyncIterator[Line]:
     """One viewer, who leaves at the end of the block."""
     line = Line()
@@ -91,6 +91,7 @@ async def looking_on(
         "method": "GET",
         "scheme": "http",
         "path": "/live",
+        "client": (client, 50_000),
         "raw_path": b"/live",
         "root_path": "",
         "query_string": f"page={quote(page)}&since={since}".encode(),
@@ -350,6 +351,23 @@ def test_no_more_viewers_than_there_is_room_for(
                 await asyncio.wait_for(two.ended.wait(), SOON)
                 assert two.status == 503
                 assert two.headers["retry-after"] == "30"
+
+    run(test)
+
+
+def test_nobody_keeps_others_from_looking_on(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_OF_ONE", 1)
+
+    async def test() -> None:
+        app = create_app(watch)
+        for _ in range(2):  # who left is counted no more
+            async with looking_on(app) as one:
+                await one.next()
+                async with looking_on(app) as two:
+                    await asyncio.wait_for(two.ended.wait(), SOON)
+                    assert two.status == 503
+                async with looking_on(app, client="192.0.2.8") as other:
+                    await other.next()
 
     run(test)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from urllib.parse import quote, unquote
@@ -21,10 +22,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from manyfest.attempts import network
 from manyfest.errors import HistoryError
 from manyfest.watch.live import News, Subscription
 from manyfest.watch.service_api import Service
 from manyfest.watch.values import Event
+from manyfest.watch.web.admin.context import address_of
 from manyfest.watch.web.pages.page import Page
 from manyfest.watch.web.pages.times import exact, fill_in, iso
 from manyfest.watch.web.pages.view import NoSuchPage
@@ -37,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 MOST_VIEWERS = 800
 """Fewer than the server takes connections: the others are for pages."""
+MOST_OF_ONE = 200
+"""Viewers at one address, or it would keep all others from looking on."""
 BACKLOG = 8
 """Messages that may wait for one viewer."""
 _ASK_AGAIN = 60.0
@@ -56,9 +61,10 @@ _HEADERS = [
 
 
 class Viewer:
-    """One open page."""
+    """One open page, on the network ``client``."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: str) -> None:
+        self.client = client
         self.waiting: asyncio.Queue[bytes | None] = asyncio.Queue(BACKLOG)
         self.dropped = asyncio.Event()
 
@@ -106,6 +112,7 @@ class Viewers:
         self._build = build
         self._may_look = may_look
         self._rooms: dict[str, _Room] = {}
+        self._clients: Counter[str] = Counter()
         self._following: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
@@ -120,13 +127,15 @@ class Viewers:
         # In one spelling: each room costs a rendering whenever something happens.
         path = quote(unquote(request.query_params.get("page", "")))
         since = request.headers.get("last-event-id") or request.query_params.get("since", "")
-        if len(self) >= MOST_VIEWERS:
+        client = network(address_of(request))
+        if len(self) >= MOST_VIEWERS or self._clients[client] >= MOST_OF_ONE:
             full = PlainTextResponse("Too many look on.\n", 503, {"retry-after": "30"})
             await full(scope, receive, send)
             return
-        viewer = Viewer()
+        viewer = Viewer(client)
         room = self._rooms.setdefault(path, _Room(path))
         room.viewers.add(viewer)
+        self._clients[client] += 1
         try:
             self._follow()
             try:
@@ -172,6 +181,9 @@ class Viewers:
 
     def _leave(self, room: _Room, viewer: Viewer) -> None:
         room.viewers.discard(viewer)
+        self._clients[viewer.client] -= 1
+        if not self._clients[viewer.client]:
+            del self._clients[viewer.client]
         if not room.viewers and self._rooms.get(room.path) is room:
             del self._rooms[room.path]
         if not self._rooms and self._following is not None:
