@@ -237,6 +237,20 @@ def test_a_fresh_token_that_is_refused_ends_it() -> None:
     assert authorizations(sent) == ["", "", "Bearer t1"]
 
 
+def test_a_fresh_token_that_is_the_same_as_before_is_no_answer() -> None:
+    answers = [bearer(), token(), bearer(), bearer(), token(), bearer()]
+    sent: list[Request] = []
+
+    def answer(asked: Request) -> Response:
+        sent.append(asked)
+        return answers[len(sent) - 1]
+
+    transport = AuthTransport(FunctionTransport(answer), Authenticator())
+    assert transport.send(request()).status == 401
+    assert transport.send(request()).status == 401
+    assert authorizations(sent) == ["", "", "Bearer t1", "Bearer t1", "", "Bearer t1"]
+
+
 def test_an_identity_token_is_traded_by_post() -> None:
     credential = Credential(identity_token=Secret("id&1"))
     sent = run(Authenticator(Keyring(credential)), request(), bearer(), token(), ok())
@@ -265,7 +279,8 @@ def test_a_registry_token_is_used_as_it_is() -> None:
     authenticator = Authenticator(Keyring(Credential(registry_token=Secret("reg"))))
     assert authorizations(run(authenticator, request(), bearer(), ok())) == ["", "Bearer reg"]
     assert authorizations(run(authenticator, request(), ok())) == ["Bearer reg"]
-    assert authorizations(run(authenticator, request(), bearer())) == ["Bearer reg"]
+    refused = run(authenticator, request(), bearer(), bearer())
+    assert authorizations(refused) == ["Bearer reg", "Bearer reg"]
 
 
 def test_credentials_are_looked_up_by_the_name_that_the_user_knows() -> None:

@@ -95,12 +95,15 @@ class Authenticator:
         challenge = _best_challenge(response)
         if challenge is None:
             return
+        authorization: Secret | None
         if challenge.scheme == "bearer":
+            # It may be the same as before; the request goes out again all the same, as the answer
+            # to the last one is the answer.
             authorization = yield from self._bearer(request, response, challenge, used)
         else:
             authorization = self._basic_authorization(request)
-        if authorization is None or authorization == used:
-            return
+            if authorization is None or authorization == used:
+                return
         response.close()
         response = yield _authorized(request, authorization)
         if response.status == 401 and challenge.scheme == "basic":
@@ -125,7 +128,7 @@ class Authenticator:
 
     def _bearer(
         self, request: Request, response: Response, challenge: Challenge, used: Secret | None
-    ) -> Generator[Request, Response, Secret | None]:
+    ) -> Generator[Request, Response, Secret]:
         """A token for what the request and the challenge name. Of many threads that want the same
         one, the first gets it, and the others wait for it."""
         registry = request.origin
