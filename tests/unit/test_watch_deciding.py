@@ -309,3 +309,15 @@ def test_a_fault_of_our_own_concerns_one_tag(
         part.until(lambda: "complete" in part.kinds("2"))
 
         assert part.kinds("1") == []
+
+
+def test_one_that_is_stopped_does_not_wait_for_its_next_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyfest.watch.deciding._BATCH_EVERY", 3600.0)
+
+    with running(tmp_path / "watch.db") as part:
+        part.see("1")
+        part.until(lambda: part.decider.states())
+
+    assert [state.tag for state in part.decider.states()] == ["1"]
