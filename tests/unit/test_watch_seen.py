@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
@@ -31,6 +31,7 @@ class Asked(MemoryStore):
         super().__init__(PLACE)
         self.asked: list[str] = []
         self.fails: Exception | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
         self.broken = ""
 
     def resolve(self, name: str) -> Descriptor:
@@ -51,6 +52,7 @@ class Asked(MemoryStore):
 
     def has(self, descriptor: Descriptor) -> bool:
         self._note("HEAD child")
+        self.meanwhile()
         return super().has(descriptor)
 
     def open(self, descriptor: Descriptor) -> Reader:
@@ -151,6 +153,20 @@ def test_an_image_that_another_index_has_too_is_asked_for_once() -> None:
 
     assert seen.look("2").ready
     assert store.since() == ["GET 2", "HEAD child"]
+
+
+def test_what_a_look_found_is_not_lost_when_another_thread_forgets_it_meanwhile() -> None:
+    store = Asked()
+    amd64, arm64 = (images.image(store, each) for each in WANTED)
+    entries = [images.entry(amd64, "linux/amd64"), images.entry(arm64, "linux/arm64")]
+    store.tag("1", images.content_of(images.index(store, entries)))
+    other = images.entry(images.image(store, "linux/arm64", text="other"), "linux/arm64")
+    store.tag("2", images.content_of(images.index(store, [entries[0], other])))
+    seen = seen_in(store)
+    seen.look("1")
+
+    store.meanwhile = lambda: seen.forget("1")
+    assert seen.look("2").ready
 
 
 def test_an_image_that_was_lost_is_asked_for_again() -> None:

@@ -19,8 +19,8 @@ from manyfest.stores.base import Source
 
 
 class Glance:
-    """What was seen of images in one repository until they are whole: a
-    :class:`~manyfest.check.parts.Parts`. Threads may share it; then some may be asked twice."""
+    """What was seen of images in one repository until they are whole. Threads may share it; then
+    some may be asked twice. Each looks at it with an :class:`OwnLook`."""
 
     def __init__(self) -> None:
         self._outlines: dict[Digest, Outline] = {}
@@ -42,20 +42,17 @@ class Glance:
         )
         return outline
 
-    def look(self, source: Source, images: Sequence[Descriptor]) -> None:
-        """One HEAD request for each manifest that was not seen yet, below whatever root."""
+    def find(self, source: Source, images: Iterable[Descriptor]) -> set[Digest]:
+        """Which of them are there: by one HEAD request for each manifest that was not seen yet,
+        below whatever root."""
+        found = set[Digest]()
         for image in images:
-            if not self._is_here(image) and source.has(image):
+            if not self._is_here(image):
+                if not source.has(image):
+                    continue
                 self._here.add(image.digest)
-
-    def absent(self, image: Descriptor) -> str:
-        """Says so if the image's manifest is not there."""
-        return "" if self._is_here(image) else f"its manifest {image.digest} is not there"
-
-    def stated(self, source: Source, image: Descriptor) -> Platform | None:
-        """Read where an index lists one image for several platforms, and there alone."""
-        manifest = read_manifest(source, image)
-        return read_config(source, manifest.image).platform if manifest.is_runnable else None
+            found.add(image.digest)
+        return found
 
     def settle(self, root: Digest, images: Iterable[str]) -> None:
         """It is whole. Which ``images`` it has is all that is kept: others may have them too."""
@@ -76,3 +73,29 @@ class Glance:
 
     def _is_here(self, image: Descriptor) -> bool:
         return image.digest in self._here or str(image.digest) in self._settled
+
+
+class OwnLook:
+    """One thread's look with a ``glance``: a :class:`~manyfest.check.parts.Parts`. What it found it
+    keeps to itself, since others may make the glance forget it meanwhile."""
+
+    def __init__(self, glance: Glance) -> None:
+        self._glance = glance
+        self._found: set[Digest] = set()
+
+    def outline(self, source: Source, root: Descriptor) -> Outline:
+        """See :meth:`Glance.outline`."""
+        return self._glance.outline(source, root)
+
+    def look(self, source: Source, images: Sequence[Descriptor]) -> None:
+        """See :meth:`Glance.find`."""
+        self._found |= self._glance.find(source, images)
+
+    def absent(self, image: Descriptor) -> str:
+        """Says so if the image's manifest is not there."""
+        return "" if image.digest in self._found else f"its manifest {image.digest} is not there"
+
+    def stated(self, source: Source, image: Descriptor) -> Platform | None:
+        """Read where an index lists one image for several platforms, and there alone."""
+        manifest = read_manifest(source, image)
+        return read_config(source, manifest.image).platform if manifest.is_runnable else None

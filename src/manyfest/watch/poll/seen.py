@@ -17,7 +17,7 @@ from manyfest.oci.platform import Platform
 from manyfest.stores.base import Compares, Lists, Reads, Source
 from manyfest.trust.public_key import PublicKey
 from manyfest.trust.signatures import Signatures
-from manyfest.watch.poll.glance import Glance
+from manyfest.watch.poll.glance import Glance, OwnLook
 from manyfest.watch.poll.reading import counts_reads
 from manyfest.watch.values import PlaceSeen
 
@@ -135,7 +135,8 @@ class SeenImage:
 
     def _judged(self, source: Source, tag: str, root: Digest, outline: Outline) -> Readiness:
         """Whether it is whole, which is remembered."""
-        answer = held(source, root, outline, self._wanted, self._named(tag), self._glance)
+        own = OwnLook(self._glance)
+        answer = held(source, root, outline, self._wanted, self._named(tag), own)
         if answer.ready:
             self._whole[answer.digest] = answer.platforms
             self._glance.settle(root, _images(answer.platforms))
