@@ -315,9 +315,14 @@ def test_one_that_is_stopped_does_not_wait_for_its_next_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("manyfest.watch.deciding._BATCH_EVERY", 3600.0)
-
-    with running(tmp_path / "watch.db") as part:
+    with History.open(str(tmp_path / "watch.db")) as history:
+        part = Part(history)
+        part.decider.use((image(),), [US])
         part.see("1")
-        part.until(lambda: part.decider.states())
+        thread = threading.Thread(target=part.decider.run)
+        thread.start()
+        part.until(part.decider.states)
+        part.decider.stop()
+        thread.join(PATIENCE)
 
-    assert [state.tag for state in part.decider.states()] == ["1"]
+    assert not thread.is_alive()
