@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.check.readiness import Readiness, readiness
 from manyfest.check.signed import with_signatures
@@ -63,6 +64,23 @@ def test_each_platform_may_have_a_signature_of_its_own(store: MemoryStore) -> No
         "linux/amd64": ("ready", ""),
         "linux/arm64": ("unsigned", "it is not signed"),
     }
+
+
+def windows(version: str) -> Platform:
+    return Platform(os="windows", architecture="amd64", os_version=version)
+
+
+def test_so_may_each_version_of_a_system_and_all_of_them_count(store: MemoryStore) -> None:
+    older, newer = (images.image(store, "windows/amd64", text=text) for text in ("2019", "2022"))
+    entries = [
+        replace(image.descriptor, platform=windows(version))
+        for image, version in ((older, "10.0.17763.1"), (newer, "10.0.20348.1"))
+    ]
+    root = images.index(store, entries)
+    sign(store, older)
+    assert states(looked(store, root)) == {"windows/amd64": ("unsigned", "it is not signed")}
+    sign(store, newer)
+    assert looked(store, root).ready
 
 
 def test_an_image_for_one_platform_is_signed_itself(store: MemoryStore) -> None:

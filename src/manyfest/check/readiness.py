@@ -82,7 +82,7 @@ def held(
 ) -> Readiness:
     """The same of a root that is known to be there, and of which the ``outline`` is known."""
     asked = wanted or _distinct(platform for platform, _ in outline.entries)
-    images = {platform: _images_for(platform, outline.entries) for platform in asked}
+    images = {platform: images_for(platform, outline.entries) for platform in asked}
     memory.look(source, [image for each in images.values() for image in each])
     doubtful = _listed_for_several(outline.entries)
     states = [
@@ -134,7 +134,7 @@ def _distinct(platforms: Iterable[Platform]) -> tuple[Platform, ...]:
     return tuple(named.values())
 
 
-def _images_for(platform: Platform, entries: Iterable[Entry]) -> list[Descriptor]:
+def images_for(platform: Platform, entries: Iterable[Entry]) -> list[Descriptor]:
     """One image, or with Windows one for each version of the system; the first, where there are
     several, as clients take it."""
     images: dict[str, Descriptor] = {}
