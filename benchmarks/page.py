@@ -31,7 +31,11 @@ moving the largest layers alone, all at once, and verifying nothing.
 
 The registries run on the same processors as the tools. What they need to do their part is shown
 too: a registry hashes what it is sent, and where that alone keeps the processors busy, no tool can
-be quicker than the sum of both by the number of processors."""
+be quicker than the sum of both by the number of processors.
+
+What a watch of ten thousand tags costs is no comparison, and is measured apart, by `python -m
+benchmarks.watching` (with `--short` in seconds, for CI); [the guide](guides/watching.md) has its
+figures."""
 
 
 def page(results: Sequence[Result], goals: Sequence[Goal], bench: Bench) -> str:
