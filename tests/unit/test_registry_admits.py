@@ -48,7 +48,7 @@ def test_a_registry_may_have_no_way_to_cancel(registry: Between) -> None:
             said(403, "DENIED"),
             AccessDenied,
             "localhost:5000/team/app: the registry refuses an upload (403 DENIED);"
-            " log in with: manyfest login localhost:5000",
+            " log in as a user who may, with: manyfest login localhost:5000",
         ),
         (
             said(404, "NAME_UNKNOWN"),

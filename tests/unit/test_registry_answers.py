@@ -38,7 +38,7 @@ def body(code: object, message: object) -> bytes:
             b"",
             AccessDenied,
             "ghcr.io/team/app: the registry refuses the manifest v1 (403);"
-            " log in with: manyfest login ghcr.io",
+            " log in as a user who may, with: manyfest login ghcr.io",
         ),
         (
             404,

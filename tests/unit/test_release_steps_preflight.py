@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -74,6 +75,15 @@ def test_a_dirty_work_tree_is_refused(tmp_path: Path) -> None:
         f"{tmp_path}: the work tree differs from commit 0123456;"
         " commit or stash the changes, or release them with --allow-dirty"
     )
+
+
+def test_what_makes_the_work_tree_dirty_is_named(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    for name in ("app.py", "notes.txt", "old.py"):
+        (tmp_path / name).touch()
+    release = make_release(tmp_path, version=msgspec.structs.replace(VERSION, dirty=True))
+    with pytest.raises(ReleaseError, match=r"differs from commit 0123456: app\.py and 2 more; "):
+        PREFLIGHT.run(release)
 
 
 @pytest.mark.parametrize("told", ["--allow-dirty", "--from"])

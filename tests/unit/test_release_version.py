@@ -7,6 +7,7 @@ import pytest
 from manyfest.errors import ReleaseError, UsageError
 from manyfest.oci.reference import is_tag
 from manyfest.release.versions import git
+from manyfest.release.versions.git import changed_files
 from manyfest.release.versions.version import (
     Version,
     find_version,
@@ -301,6 +302,7 @@ def test_a_file_that_git_does_not_know_makes_the_tree_dirty(
     (tmp_path / name).touch()
     run("config", "status.showUntrackedFiles", "no")
     assert version_of(tmp_path).dirty
+    assert changed_files(tmp_path) == [name]
 
 
 def test_a_changed_file_makes_the_tree_dirty_and_an_ignored_one_does_not(

@@ -10,6 +10,7 @@ import click
 from manyfest.cli.project import config_option, load_config
 from manyfest.cli.repositories import destinations_of, repositories_option
 from manyfest.cli.session import Session, with_registries
+from manyfest.cli.text import tell
 from manyfest.errors import AnswerIsNo
 
 if TYPE_CHECKING:
@@ -32,24 +33,36 @@ def command(
 ) -> None:
     """Show which tag holds which version, in each repository, and whether it is complete.
 
-    Exits with 3 if the repositories differ, or if a part of a platform is missing.
+    Exits with 3 if the repositories differ, or if a part of a platform is missing. A registry that
+    does not answer is an error; what stands in the others is shown all the same.
     """
     from manyfest.release.published.status import read_status
 
     config = load_config(config_file)
     with session.stores() as stores:
         places = destinations_of(config, repositories)
-        status = read_status(config, stores, places, every=every)
+        status, silent = read_status(config, stores, places, every=every)
+    if silent and status.tags and not as_json:
+        session.out(_rows(status))
+    for error in silent[1:]:
+        tell(str(error))
+    for error in silent:
+        raise error
     session.out_json(status) if as_json else session.out(_text(status))
     if not status.good:
         click.get_current_context().exit(AnswerIsNo.exit_code)
 
 
 def _text(status: Status) -> str:
-    from manyfest.cli.text import short, table
-
     if not status.tags:
         return f"{status.name}: nothing is released yet"
+    verdict = "complete everywhere" if status.good else "NOT the same and complete everywhere"
+    return f"{_rows(status)}\n{status.name}: {verdict}"
+
+
+def _rows(status: Status) -> str:
+    from manyfest.cli.text import short, table
+
     rows = [("TAG", "REPOSITORY", "VERSION", "DIGEST", "PLATFORMS")]
     for tag in status.tags:
         name = tag.tag if tag.agree else f"{tag.tag} (differs)"
@@ -63,8 +76,7 @@ def _text(status: Status) -> str:
             )
             for state in tag.repositories
         ]
-    verdict = "complete everywhere" if status.good else "NOT the same and complete everywhere"
-    return f"{table(rows)}\n{status.name}: {verdict}"
+    return table(rows)
 
 
 def _platforms(state: TagState) -> str:

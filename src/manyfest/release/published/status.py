@@ -9,7 +9,7 @@ import msgspec
 from manyfest.build.metadata import PREFIX
 from manyfest.check.readiness import PlatformState, readiness
 from manyfest.copy import JOBS
-from manyfest.errors import ContentError, NotFound
+from manyfest.errors import ContentError, ManyfestError, NotFound
 from manyfest.graph import read_manifest
 from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
@@ -54,15 +54,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_status(
     config: Config, stores: Stores, places: Sequence[Destination], *, every: bool = False
-) -> Status:
+) -> tuple[Status, Sequence[ManyfestError]]:
     """Look at the tags of the release that is out, of the newest one and of a pre-release that is
     newer, or of ``every`` version.
 
-    Raises what the registries raise when they cannot answer: that is neither yes nor no.
+    Gives what stands in the repositories that can be asked, and for each of the others what it
+    raised: that is neither yes nor no. Raises what a registry raises that ceases to answer later.
     """
     faults = Faults()
     found = faults.of_each(lambda place: _holding(config, stores, place), places)
-    faults.raise_all()
     holdings = list(found.values())
     tags = _tags(config, holdings, every=every)
     wanted = [(tag, holding) for tag in tags for holding in holdings]
@@ -78,7 +78,7 @@ def read_status(
         each.agree and all(state.complete for state in each.repositories if state.digest)
         for each in statuses
     )
-    return Status(name=config.name, good=good, tags=statuses)
+    return Status(name=config.name, good=good, tags=statuses), faults.found
 
 
 def _holding(config: Config, stores: Stores, place: Destination) -> Holding:

@@ -17,6 +17,7 @@ from manyfest.release.faults import Faults
 from manyfest.release.resume.reuse import find_image, find_settled
 from manyfest.release.steps.step import Release, Step
 from manyfest.release.tags.judge import judge_at
+from manyfest.release.versions.git import changed_files
 from manyfest.stores.base import Admits
 
 if TYPE_CHECKING:
@@ -147,8 +148,11 @@ def _require_bases(release: Release, images: dict[FromImage, bool], faults: Faul
 
 def _refuse_dirty(release: Release) -> None:
     if release.version.dirty and not release.allow_dirty and release.taken_from is None:
+        changed = changed_files(release.config.root)
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise ReleaseError(
-            f"the work tree differs from commit {release.version.short_revision}",
+            f"the work tree differs from commit {release.version.short_revision}"
+            + (f": {changed[0]}{more}" if changed else ""),
             where=str(release.config.root),
             mend="commit or stash the changes, or release them with --allow-dirty",
         )

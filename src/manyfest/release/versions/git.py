@@ -88,14 +88,14 @@ def checkout(folder: Path) -> Checkout:
     """
     with workers(4, "git") as pool:  # each is a process of its own
         commit = pool.submit(_ask, folder, "log", "-1", "--format=%H %ct")
-        dirty = pool.submit(_is_dirty, folder)
+        changed = pool.submit(changed_files, folder)
         shallow = pool.submit(is_shallow, folder)
         tags = pool.submit(_tags, folder, "--points-at=HEAD")
         revision, time = commit.result().split()
         return Checkout(
             revision=revision,
             commit_time=int(time),
-            dirty=dirty.result(),
+            dirty=bool(changed.result()),
             shallow=shallow.result(),
             tags=tags.result(),
         )
@@ -169,18 +169,23 @@ def unwatched_files(folder: Path) -> list[str]:
     return sorted(set(found))
 
 
+def changed_files(folder: Path) -> list[str]:
+    """Where the work tree differs from the commit, and what git does not know; none outside a
+    repository. Folders that are new end in a slash."""
+    if not is_repository(folder):
+        return []
+    # A submodule's files get into an image too, whatever the repository's settings pass over.
+    options = ("--untracked-files=normal", "--ignore-submodules=none", "--no-renames")
+    # Two letters and a space before each name.
+    return [entry[3:] for entry in _entries(folder, "status", "--porcelain", "-z", *options)]
+
+
 def remote(folder: Path) -> str:
     """The URL of the remote called origin, or the empty string."""
     if not is_repository(folder):
         return ""
     done = _run(folder, "config", "--get", "remote.origin.url")
     return _text(done.stdout) if done.returncode == 0 else ""
-
-
-def _is_dirty(folder: Path) -> bool:
-    # A submodule's files get into an image too, whatever the repository's settings pass over.
-    options = ("--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
-    return bool(_ask(folder, "status", *options))
 
 
 def _listed(folder: Path, *options: str) -> list[str]:

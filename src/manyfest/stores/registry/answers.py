@@ -145,11 +145,11 @@ def error_for(status: int, complaint: Complaint, *, doing: str, where: str) -> M
     """The error for an answer that was not the one hoped for."""
     said = " ".join(filter(None, (str(status), complaint.code, complaint.message)))
     if status in (401, 403):
-        host = where.partition("/")[0]
+        how = "log in with" if status == 401 else "log in as a user who may, with"
         return AccessDenied(
             f"the registry refuses {doing} ({said})",
             where=where,
-            mend=f"log in with: manyfest login {host}",
+            mend=f"{how}: manyfest login {where.partition('/')[0]}",
             status=status,
             code=complaint.code,
         )
