@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from threading import Lock
 from typing import Generic, TypeVar
 
 from msgspec import Struct
+
+from manyfest.serve.rounds import Rounds
 
 T = TypeVar("T")
 
@@ -27,14 +29,12 @@ class _Entry(Struct, Generic[T], eq=False):
 
 class Batches(Generic[T]):
     """What is handed in while a round of ``work`` is under way is done together in the next.
-    Threads and event loops may share it; of what loops hand in, a round is done by one of
-    ``threads``."""
+    Threads and event loops may share it; what loops hand in is done by the threads of
+    ``rounds``."""
 
-    def __init__(
-        self, work: Callable[[Sequence[T]], None], threads: Executor | None = None
-    ) -> None:
+    def __init__(self, work: Callable[[Sequence[T]], None], rounds: Rounds | None = None) -> None:
         self._work = work
-        self._threads = threads or ThreadPoolExecutor(1)
+        self._rounds = rounds or Rounds()
         self._waiting: list[_Entry[T]] = []
         self._guard = Lock()
         self._turn = Lock()
@@ -57,7 +57,7 @@ class Batches(Generic[T]):
         with self._guard:
             self._waiting.append(_Entry(item, landed=landed))
             if not self._is_next_begun:
-                self._threads.submit(self._take_turn)
+                self._rounds.begin(self._take_turn)
                 self._is_next_begun = True
         await landed
 

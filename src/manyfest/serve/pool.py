@@ -11,7 +11,6 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -21,6 +20,7 @@ from msgspec import Struct
 from manyfest.errors import InvalidDigest, StoreError
 from manyfest.oci.digest import Digest
 from manyfest.serve.room import Room
+from manyfest.serve.rounds import Rounds
 from manyfest.serve.syncs import sync_folders
 from manyfest.stores.blobs import BlobFolder
 
@@ -46,12 +46,12 @@ class NewFile(Struct, frozen=True):
 
 class BlobPool(Struct, frozen=True):
     """``blobs`` has the shared names; ``aside`` is a folder beside it for files on their way.
-    ``rounds`` are the threads that store manifests."""
+    ``rounds`` store manifests."""
 
     blobs: BlobFolder
     aside: Path
     room: Room
-    rounds: Executor
+    rounds: Rounds
 
     def admit(self, file: Path, digest: Digest, target: str) -> None:
         """Make the content of ``file``, which has this digest, appear at ``target`` for good.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from manyfest.errors import StoreError, UsageError
@@ -23,11 +22,9 @@ from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool
 from manyfest.serve.repository import LAYOUT, Repository
 from manyfest.serve.room import Room
+from manyfest.serve.rounds import Rounds
 from manyfest.serve.uploads import Uploads
 from manyfest.stores.blobs import BlobFolder
-
-_ROUNDS = 4
-"""Repositories that store manifests at the same time. Threads get in each other's way."""
 
 _OWN = {"blobs", "repositories", "uploads"}
 
@@ -42,8 +39,7 @@ class Storage:
         self.root = root
         self.room = Room(root, quota=quota)
         self.uploads = Uploads(root / "uploads", self.room, largest=largest)
-        rounds = ThreadPoolExecutor(_ROUNDS, "manyfest-round")
-        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads", self.room, rounds)
+        self._pool = BlobPool(BlobFolder(root / "blobs"), root / "uploads", self.room, Rounds())
         self._memory = ManifestMemory()
         self._repositories: dict[str, Repository] = {}
 
