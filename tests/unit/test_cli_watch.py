@@ -113,6 +113,15 @@ def test_the_file_is_checked(manyfest: Manyfest, tmp_path: Path) -> None:
     assert "watch.yaml:4: unknown key 'tittle'; did you mean 'title'?" in done.err
 
 
+def test_a_database_that_no_watch_could_use_is_named_by_the_check(
+    manyfest: Manyfest, tmp_path: Path
+) -> None:
+    (tmp_path / "watch.yaml").write_text(FILE + "history: {database: 'mysql://x'}\n")
+    done = manyfest("watch", "check-config")
+    assert done.code == 2
+    assert "write sqlite:///FILE or postgresql://USER@HOST/DATABASE" in done.err
+
+
 def test_a_test_message_goes_to_those_who_are_named(
     manyfest: Manyfest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

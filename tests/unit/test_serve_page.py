@@ -240,6 +240,16 @@ def test_only_what_may_be_read_is_shown(client: Client, tmp_path: Path) -> None:
     assert eve.status == 403
 
 
+def test_where_nothing_is_open_to_everybody_a_visitor_is_told_to_log_in(
+    client: Client, tmp_path: Path
+) -> None:
+    client.push_image("secret/app", "v1")
+    guests = Client(client.root, policy=guarded(tmp_path / "access"))
+    words = read(guests.call("GET", "/")).words
+    assert "Nothing here is open to everybody." in words
+    assert not any("Push an image" in each for each in words)
+
+
 def test_a_browser_is_asked_for_a_password(client: Client, tmp_path: Path) -> None:
     guests = Client(client.root, policy=guarded(tmp_path / "access", None))
     answer = guests.call("GET", "/")

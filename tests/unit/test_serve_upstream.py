@@ -231,6 +231,18 @@ def test_what_is_not_known_is_refused(
     assert b"password" not in answer.body
 
 
+def test_the_operator_is_told_once_that_it_is_away(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.hub.failure = ConnectionFailed("no route", where="docker.io")
+    for tag in ("v1", "v2", "v3"):
+        assert cache.call("GET", f"app/manifests/{tag}").status == 502
+    assert caplog.messages == ["upstream docker.io: no route"]
+    cache.clock.now += 11
+    cache.call("GET", "app/manifests/v1")
+    assert caplog.messages == ["upstream docker.io: no route"] * 2
+
+
 def test_how_long_it_wants_to_be_left_alone_is_passed_on(cache: Cache) -> None:
     cache.hub.failure = RateLimited("too often", status=429)
     cache.origins.resting = 41.5

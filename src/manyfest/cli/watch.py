@@ -144,8 +144,11 @@ def run(
 def check_config(session: Session, file: Path | None) -> None:
     """Read watch.yaml as a watch would, and say what is wrong with it."""
     from manyfest.notify.send import obstacle
+    from manyfest.watch.history.address import parse as parse_database
+    from manyfest.watch.run import database_of
 
     config = _file(file)
+    parse_database(database_of(config))
     for recipient in config.recipients.values():
         why = obstacle(recipient.address)
         if why:

@@ -27,12 +27,16 @@ def is_away(error: ManyfestError) -> bool:
     return isinstance(error, RegistryError) and error.status >= _SERVER_ERRORS
 
 
+def tell_operator(error: ManyfestError, registry: str) -> None:
+    """Write to the log what ``registry`` raised: that concerns the operator alone."""
+    logger.warning("upstream %s", error if registry in str(error) else f"{registry}: {error}")
+
+
 def refusal_for(error: ManyfestError, registry: str, *, pause: float = 0.0) -> Refusal:
     """The answer when ``registry`` raised ``error``; ``pause`` is for how many seconds it wants
-    not to be asked. What concerns the operator alone goes to the log."""
+    not to be asked."""
     if isinstance(error, Refusal):
         return error
-    logger.warning("upstream %s: %s", registry, error)
     if isinstance(error, RateLimited):
         again = {"Retry-After": str(math.ceil(pause))} if pause else {}
         limits = f"{registry} limits how often it is asked"

@@ -34,7 +34,7 @@ from manyfest.serve.tags import TagList
 from manyfest.serve.upstream.downloads import Download, Downloads
 from manyfest.serve.upstream.flights import Flights
 from manyfest.serve.upstream.origin import Origin, Origins
-from manyfest.serve.upstream.refusals import is_away, refusal_for, stale
+from manyfest.serve.upstream.refusals import is_away, refusal_for, stale, tell_operator
 from manyfest.serve.upstream.timed import Timed
 from manyfest.stores.base import read_all
 
@@ -319,7 +319,8 @@ class CachedRepository:
         if isinstance(error, NotFound):
             refusal = self._unknown(key)
         else:
-            self._note_away(error)
+            if not (self._note_away(error) or isinstance(error, Refusal)):
+                tell_operator(error, self._registry)
             pause = self._shared.origins.pause(self._registry)
             refusal = refusal_for(error, self._registry, pause=pause)
         if isinstance(error, NotFound | AccessDenied | RateLimited):
@@ -350,12 +351,17 @@ class CachedRepository:
 
     def _is_resting(self) -> bool:
         """Whether the upstream wants to be left alone, or just did not answer."""
-        is_away = self._shared.away.get(self._registry, within=AWAY)
-        return bool(is_away) or self._shared.origins.pause(self._registry) > 0
+        return self._is_away() or self._shared.origins.pause(self._registry) > 0
+
+    def _is_away(self) -> bool:
+        return bool(self._shared.away.get(self._registry, within=AWAY))
 
     def _note_away(self, error: ManyfestError) -> bool:
+        """Whether it is away now. The operator is told when that begins, not at each request."""
         away = is_away(error)
         if away:
+            if not self._is_away():
+                tell_operator(error, self._registry)
             self._shared.away.put(self._registry, value=True)
         return away
 
