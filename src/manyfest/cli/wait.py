@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from manyfest.check.signed import WhyUnsigned
     from manyfest.check.soak import Decision, Event, Question, State
     from manyfest.check.watched import Watched
-    from manyfest.cli.wait_text import Lines
+    from manyfest.cli.wait_display import Lines
     from manyfest.oci.platform import Platform
     from manyfest.oci.reference import Reference
     from manyfest.stores.open import Stores
@@ -87,11 +87,12 @@ def command(
     pacing, unsigned = Pacing(), why_unsigned(signed_by)
     with session.stores(pacing=pacing) as stores:
         watched = [_watched(stores, each, wanted, pacing, unsigned) for each in places.references]
-        with interruptible(), _teller(session) as teller:
+        with interruptible(), _display(session) as display:
 
             def tell(events: Sequence[Event], state: State) -> None:
-                teller.tell([event_line(event, names, question) for event in events])
-                teller.show(lambda now: status_line(question, state, now))
+                for event in events:
+                    display.tell(event_line(event, names, question))
+                display.show(lambda now: status_line(question, state, now))
 
             decision = wait(watched, question, tell)
     _require_yes(decision, names, question)
@@ -125,12 +126,11 @@ def _digest(text: str) -> str:
         raise UsageError(error.what, where="--digest", mend=error.mend) from None
 
 
-def _teller(session: Session) -> Lines:
-    from manyfest.cli.wait_text import Lines, Quiet, Terminal
+def _display(session: Session) -> Lines:
+    from manyfest.cli.wait_display import Lines, Terminal
 
-    if session.quiet:
-        return Quiet()
-    return Terminal() if sys.stderr.isatty() else Lines()
+    is_live = sys.stderr.isatty() and not session.quiet
+    return Terminal(session.say) if is_live else Lines(session.say)
 
 
 def _watched(

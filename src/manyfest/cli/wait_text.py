@@ -1,16 +1,13 @@
-"""What ``manyfest wait`` tells meanwhile: a line for each change, and on a terminal a live one."""
+"""What ``manyfest wait`` tells meanwhile: what changed, and how far it is."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from manyfest.cli.text import one_line, short, tell, tell_above
+from manyfest.cli.text import short
 
 if TYPE_CHECKING:
-    from rich.live import Live
-
     from manyfest.check.soak import Event, Question, State
 
 
@@ -71,69 +68,3 @@ def span(seconds: float) -> str:
     minutes, left = divmod(rest, 60)
     parts = [(hours, "h"), (minutes, "m"), (left, "s")]
     return "".join(f"{amount}{unit}" for amount, unit in parts if amount) or "0s"
-
-
-class Lines:
-    """A line for each change: for logs and pipes."""
-
-    def tell(self, lines: Sequence[str]) -> None:
-        """Once."""
-        for line in lines:
-            tell(line)
-
-    def show(self, status: Callable[[float], str]) -> None:
-        """``status`` says from now on how far it is, at any time."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is drawn, so nothing is taken down."""
-
-
-class Terminal(Lines):
-    """And below them how far it is, redrawn in place every second."""
-
-    def __init__(self) -> None:
-        self._status: Callable[[float], str] = lambda _: ""
-        self._live: Live | None = None
-
-    def tell(self, lines: Sequence[str]) -> None:
-        """See :meth:`Lines.tell`."""
-        if self._live is None:
-            super().tell(lines)
-            return
-        for line in lines:
-            tell_above(self._live.console, line)
-
-    def show(self, status: Callable[[float], str]) -> None:
-        """See :meth:`Lines.show`."""
-        self._status = status
-        if self._live is not None:
-            self._live.refresh()
-
-    def __enter__(self) -> Self:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
-        self._live = Live(
-            get_renderable=lambda: Text(one_line(self._status(time.monotonic()))),
-            console=Console(stderr=True),
-            refresh_per_second=1,
-            transient=True,
-        )
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-
-
-class Quiet(Lines):
-    """Nothing."""
-
-    def tell(self, lines: Sequence[str]) -> None:
-        """See :meth:`Lines.tell`."""
