@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
-from tests.unit.cli import Manyfest, runner
+from tests.unit.cli import Manyfest, reach, runner
+from tests.unit.internet import Internet
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +28,12 @@ def manyfest(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     return runner(capsys)
+
+
+@pytest.fixture
+def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
+    """Two registries, and the command line reaches no others."""
+    made = Internet()
+    reach(monkeypatch, made)
+    yield made
+    made.close()

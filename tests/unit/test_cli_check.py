@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,9 @@ from tests import images
 from tests.quirks import Send, said
 from tests.signing import Key, payload_of, sign_by_tag
 from tests.unit.check_images import Images, directory, program
-from tests.unit.cli import Manyfest, make_layout, reach
+from tests.unit.cli import Manyfest, make_layout
 from tests.unit.internet import BOTH, ONE, TWO, Internet
 from tests.unit.test_docs import example, shape
-
-
-@pytest.fixture
-def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
-    made = Internet()
-    reach(monkeypatch, made)
-    yield made
-    made.close()
 
 
 def states(text: str) -> dict[str, dict[str, str]]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 import manyfest.check.wait
 from manyfest.check.soak import Event, Question, Silence, State, decide
-from manyfest.check.wait import Patience
 from manyfest.cli.wait_text import event_line, not_ready, span, status_line
 from manyfest.stores.registry.http import FunctionTransport, Request, Response
 from manyfest.stores.registry.pacing import Pacing
@@ -17,36 +15,15 @@ from tests.quirks import Send, said
 from tests.unit.cli import Manyfest, reach
 from tests.unit.internet import BOTH, ONE, TWO, Internet
 from tests.unit.test_check_soak import EMPTY, holding
+from tests.unit.waiting import Time
 
 PLATFORMS = ("--platform", "amd64,arm64")
-
-
-class Time:
-    """Passes only while somebody sleeps; ``at`` says what happens once so long has passed."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.at: dict[float, Callable[[], object]] = {}
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        for due in sorted(when for when in self.at if when <= self.now):
-            self.at.pop(due)()
-
-
-@pytest.fixture
-def internet(monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
-    made = Internet()
-    reach(monkeypatch, made)
-    yield made
-    made.close()
 
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     made = Time()
-    patience = Patience(clock=lambda: made.now, sleep=made.sleep, jitter=lambda: 1.0)
-    monkeypatch.setattr(manyfest.check.wait, "Patience", lambda: patience)
+    monkeypatch.setattr(manyfest.check.wait, "Patience", made.patience)
     return made
 
 
