@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import os
 import signal
 import socket
@@ -37,6 +38,14 @@ _WRONG_ADDRESS = {
     errno.EACCES: "may not be used by this user",
     errno.EADDRNOTAVAIL: "is not an address of this machine",
 }
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the address ``host``."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 class Server(Struct, frozen=True, kw_only=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -11,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from msgspec import Struct
 
 from manyfest.errors import UsageError
+from manyfest.listening import is_loopback
 from manyfest.serve.access.gate import Gate
 from manyfest.serve.access.places import Places
 from manyfest.serve.access_log import AccessLog
@@ -48,7 +48,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     def check(self, host: str, *, secured: bool) -> None:
         """Raises :class:`~manyfest.errors.UsageError` if passwords would come in the clear to a
         registry that listens at the address ``host``."""
-        if self.gate is None or secured or self.plain_passwords or _is_loopback(host):
+        if self.gate is None or secured or self.plain_passwords or is_loopback(host):
             return
         raise UsageError(
             "passwords would come over plain http, where others can read them",
@@ -110,10 +110,3 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False

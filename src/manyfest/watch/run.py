@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from manyfest.errors import HistoryAway, UsageError
-from manyfest.listening import embedded, hold, on_signals, serving
+from manyfest.listening import embedded, hold, is_loopback, on_signals, serving
 
 if TYPE_CHECKING:
     from manyfest.watch.config.values import WatchConfig
@@ -77,6 +77,13 @@ def database_of(config: WatchConfig) -> str:
         return named
     folder = config.path.parent if config.path else Path()
     return str(folder / DATABASE)
+
+
+def sends_passwords_in_the_clear(url: str, host: str, history: History) -> bool:
+    """Whether somebody may sign in over a network to a watch that listens at the address ``host``,
+    and nothing says that there is TLS in front: people reach it at ``url``."""
+    is_safe = is_loopback(host) or url.startswith("https://")
+    return not is_safe and bool(history.people.users())
 
 
 class _Run:
@@ -157,6 +164,14 @@ class _Run:
             count = len(watch.images())
             images = "an image" if count == 1 else f"{count} images"
             logger.info("watching %s; pages at %s", images, server.address)
+            host = self._held.getsockname()[0]
+            if await self._waited_for(
+                lambda: sends_passwords_in_the_clear(self._config.url, host, history)
+            ):
+                logger.warning(
+                    "passwords come over plain http, where others can read them: put TLS in front,"
+                    " and say in 'url' where people reach it"
+                )
             self._on_ready(server.address)
             await self._stopping.wait()
             logger.info("stopping")
