@@ -77,6 +77,7 @@ class Bench:
 
     def __init__(self, scale: Scale, rounds: int | None = None, folder: Path | None = None) -> None:
         self._folder = folder
+        self._joining: list[Server] = []
         self.scale = scale
         self.rounds = rounds or scale.rounds
         self.few = min(rounds or scale.few, scale.few)
@@ -110,16 +111,18 @@ class Bench:
         return _image(inputs.random_archive(self.scale.layer, ["amd64"]))
 
     def servers_processor(self) -> float:
-        """The seconds of processors that the two registries have used since they were started."""
-        return self.source.processor + self.target.processor
+        """The seconds of processors that the registries have used since they were started."""
+        return sum(each.processor for each in (self.source, self.target, *self._joining))
 
-    def until_job_ends(self, stop: Callable[[], None]) -> None:
-        """Have this done when the job has ended."""
-        self._job.callback(stop)
+    def join(self, server: Server) -> None:
+        """Count it among the registries until the job has ended, and stop it then."""
+        self._joining.append(server)
+        self._job.callback(server.stop)
 
     def between_jobs(self) -> None:
         """Throw away what the last job left."""
         self._job.close()
+        self._joining.clear()
         self.source.empty()
         self.target.empty()
         self.scratch.forget()

@@ -16,9 +16,11 @@ from benchmarks.tools import HERE, find
 CONFIG = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
-storage: {{filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}
+storage: {{{cache}filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}
 http: {{addr: "127.0.0.1:{port}"}}
 """
+CACHE = "cache: {blobdescriptor: inmemory}, "
+"""As Debian's own configuration has it."""
 
 
 class Server:
@@ -73,17 +75,19 @@ class Server:
 
 
 class Registry(Server):
-    """A registry whose content, in ``folder``, can be thrown away."""
+    """A registry whose content, in ``folder``, can be thrown away. With a ``cache`` it keeps in
+    memory what it knows of blobs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, cache: bool = False) -> None:
         super().__init__()
+        self._cache = CACHE if cache else ""
         self.data = folder / "data"
         self._config = folder / "config.yml"
 
     def start(self) -> None:
         """Start it with the content that there is."""
         self.data.mkdir(parents=True, exist_ok=True)
-        self._config.write_text(CONFIG.format(data=self.data, port=self.port))
+        self._config.write_text(CONFIG.format(data=self.data, port=self.port, cache=self._cache))
         self.run([find("docker-registry") or "docker-registry", "serve", str(self._config)])
 
     def restart_empty(self) -> None:
