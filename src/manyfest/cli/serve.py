@@ -42,6 +42,11 @@ _ALL = frozenset({"0.0.0.0", "::"})  # noqa: S104 - as users write all addresses
 @click.option(
     "--gc", "collect", is_flag=True, help="Remove what nothing leads to, instead of serving."
 )
+@click.option(
+    "--untagged",
+    is_flag=True,
+    help="With --gc: remove manifests, too, that no tag leads to.",
+)
 @click.option("--dry-run", is_flag=True, help="With --gc: print what would go, and keep it.")
 @click.option(
     "--upstream",
@@ -66,6 +71,7 @@ def command(
     read_only: bool,
     quota: int | None,
     collect: bool,
+    untagged: bool,
     dry_run: bool,
     upstreams: tuple[str, ...],
     fresh: float | None,
@@ -78,7 +84,9 @@ def command(
     only; for each of their images the command that pulls it is printed.
 
     With --gc, blobs that no manifest names and uploads that were given up are removed, once
-    nobody has touched them for a day. Pushes and pulls may go on meanwhile.
+    nobody has touched them for a day. Pushes and pulls may go on meanwhile. With --untagged, so are
+    manifests that neither a tag, nor an index or a subject that stays leads to, once nobody has
+    pushed them or asked for them for a day.
 
     With --upstream, PATH is filled from other registries, with your credentials for them, as
     clients ask for their images; a tag is looked up again after a time, and --quota removes what
@@ -99,10 +107,11 @@ def command(
         _require_path(path)
     content = content_at(paths or (Path("registry"),), quota=quota, largest=front.max_upload)
     if collect:
-        _collect(session, content, dry_run=dry_run)
+        _collect(session, content, untagged=untagged, dry_run=dry_run)
         return
-    if dry_run:
-        raise UsageError("--dry-run is of use with --gc only")
+    for option, is_given in (("--dry-run", dry_run), ("--untagged", untagged)):
+        if is_given:
+            raise UsageError(f"{option} is of use with --gc only")
     if quota is not None and isinstance(content, Sources):
         raise UsageError("--quota is for a registry's folder, not for archives and layouts")
     if fresh is not None and not upstreams:
@@ -176,7 +185,7 @@ def _filled(
     return PullThrough(content, named, origins, fresh=FRESH if fresh is None else fresh)
 
 
-def _collect(session: Session, content: Content, *, dry_run: bool) -> None:
+def _collect(session: Session, content: Content, *, untagged: bool, dry_run: bool) -> None:
     from manyfest.serve import garbage
     from manyfest.serve.storage import Storage
     from manyfest.stores.files import write_errors
@@ -185,17 +194,18 @@ def _collect(session: Session, content: Content, *, dry_run: bool) -> None:
         raise UsageError("--gc is for a registry's folder, not for archives and layouts")
     content.prepare(read_only=True)
     with write_errors(str(content.root)):
-        found = garbage.find(content)
+        found = garbage.find(content, untagged=untagged)
         if not dry_run:
             garbage.remove(content, found)
-    for name, digest in found.blobs:
+    for name, digest in (*found.manifests, *found.blobs):
         session.out(f"{name}@{digest}")
     for path in found.files:
         session.out(str(path))
+    blobs, files = counted(len(found.blobs), "blob"), counted(len(found.files), "unfinished file")
+    manifests = f"{counted(len(found.manifests), 'manifest')}, " if untagged else ""
     session.say(
-        f"{'would remove' if dry_run else 'removed'} {counted(len(found.blobs), 'blob')} and"
-        f" {counted(len(found.files), 'unfinished file')}, and {'free' if dry_run else 'freed'}"
-        f" {size(found.size)}"
+        f"{'would remove' if dry_run else 'removed'} {manifests}{blobs} and {files},"
+        f" and {'free' if dry_run else 'freed'} {size(found.size)}"
     )
 
 

@@ -2,22 +2,27 @@
 
 A blob is garbage when no manifest in its repository names it and it was neither sent, mounted nor
 asked for within a time: a client that is told that a blob is here may rely on it for so long.
-Manifests are never garbage, tagged or not: they can be pulled by their digest.
+
+Manifests can be pulled by their digests, so they are garbage only if that was asked for. Then those
+go that were neither sent nor asked for within the time, and that nothing leads to which stays: no
+entry of ``index.json``, which has the tags and what other tools list without one, no index and no
+subject.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Set
 from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from manyfest.oci.digest import Digest
-from manyfest.oci.manifest import Image, Manifest
+from manyfest.serve.errors import Refusal
+from manyfest.serve.leads import Leads
 from manyfest.serve.repository import Repository
 from manyfest.serve.storage import Storage
 from manyfest.stores.files import TEMPORARY_PREFIX
@@ -28,10 +33,11 @@ LEFT_ALONE = 24 * 3600.0
 
 class Garbage(Struct, frozen=True):
     """What can go. ``files`` are what killed pushes left and uploads that were given up;
-    ``blobs`` are in a repository; ``shared`` are those that no repository has then, with their
-    sizes in bytes. None of it was touched for ``older_than`` seconds."""
+    ``manifests`` and ``blobs`` are in a repository; ``shared`` are those that no repository has
+    then, with their sizes in bytes. None of it was touched for ``older_than`` seconds."""
 
     files: tuple[Path, ...]
+    manifests: tuple[tuple[str, Digest], ...]
     blobs: tuple[tuple[str, Digest], ...]
     shared: dict[Digest, int]
     older_than: float
@@ -42,29 +48,40 @@ class Garbage(Struct, frozen=True):
         return sum(self.shared.values())
 
 
-def find(storage: Storage, *, older_than: float = LEFT_ALONE) -> Garbage:
-    """Look for garbage that was not touched for ``older_than`` seconds; change nothing.
+def find(storage: Storage, *, older_than: float = LEFT_ALONE, untagged: bool = False) -> Garbage:
+    """Look for garbage that was not touched for ``older_than`` seconds; change nothing. With
+    ``untagged``, manifests may be garbage.
 
     Raises :class:`~manyfest.errors.ManyfestError` if a manifest cannot be read, since what it
     names cannot be told then.
     """
     limit = time.time() - older_than
     files = list(_old_files(storage.uploads.folder, limit))
+    manifests: list[tuple[str, Digest]] = []
     blobs: list[tuple[str, Digest]] = []
+    going: list[Path] = []
     for name in storage.begun():
         repository = storage.repository(name)
         files += _old_files(repository.layout.path, limit, TEMPORARY_PREFIX)
         if not repository.exists():
             continue
         files += repository.dangling_referrers(limit)
-        named = _named(repository)
-        blobs += ((name, blob) for blob in repository.old_blobs(limit) if blob not in named)
-    going = (*files, *(storage.repository(name).blob(digest) for name, digest in blobs))
-    return Garbage(tuple(files), tuple(blobs), dict(_released(storage, going)), older_than)
+        old, leads = set(repository.old_blobs(limit)), Leads.of(repository.manifests())
+        unled = _unled(repository, leads, old) if untagged else set()
+        unnamed = old - leads.named(leads.parts.keys() - unled) - unled
+        manifests += ((name, digest) for digest in leads.in_order(unled))
+        blobs += ((name, digest) for digest in unnamed)
+        going += (repository.blob(digest) for digest in unnamed | unled)
+        for digest in unled:
+            with suppress(Refusal):  # it was deleted at this moment
+                going += map(Path, repository.names(repository.manifest(digest)))
+    shared = dict(_released(storage, (*files, *going)))
+    return Garbage(tuple(files), tuple(manifests), tuple(blobs), shared, older_than)
 
 
 def remove(storage: Storage, garbage: Garbage) -> None:
-    """Remove what was found, unless somebody has come to need it meanwhile.
+    """Remove what was found, unless somebody has come to need it meanwhile. Wherever this is
+    interrupted, no manifest has lost what it names.
 
     Raises as :func:`find` does, and :class:`~manyfest.errors.StoreError` for a repository that is
     pushed to without a pause.
@@ -73,31 +90,41 @@ def remove(storage: Storage, garbage: Garbage) -> None:
     for path in garbage.files:
         if _changed(path) < limit:
             path.unlink(missing_ok=True)
-    by_repository: dict[str, list[Digest]] = {}
-    for name, digest in garbage.blobs:
-        by_repository.setdefault(name, []).append(digest)
-    for name, digests in by_repository.items():
+    manifests, blobs = _by_repository(garbage.manifests), _by_repository(garbage.blobs)
+    for name in {**manifests, **blobs}:
         repository = storage.repository(name)
         with repository.alone():
-            named = _named(repository)
-            repository.drop_blobs([each for each in digests if each not in named], limit)
+            left = _without(repository, manifests[name], limit)
+            repository.drop_blobs([each for each in blobs[name] if each not in left], limit)
     for digest in garbage.shared:
         storage.release(digest)
 
 
-def _named(repository: Repository) -> set[Digest]:
-    """All that the manifests of a repository name, and themselves."""
-    return {digest for manifest in repository.manifests() for digest in _parts(manifest)}
+def _without(repository: Repository, manifests: Set[Digest], limit: float) -> set[Digest]:
+    """Remove those of ``manifests`` that may still go; what is named by the others."""
+    leads = Leads.of(repository.manifests())
+    unled = _unled(repository, leads, set(repository.old_blobs(limit))) if manifests else set()
+    left = leads.parts.keys() - unled
+    for digest in leads.in_order(unled):
+        if digest in left:
+            continue
+        if digest not in manifests or not repository.drop_manifest(digest, limit):
+            left |= leads.reached([digest], left)
+    return leads.named(left)
 
 
-def _parts(manifest: Manifest) -> Iterator[Digest]:
-    """Foreign layers too: some clients push them all the same."""
-    yield manifest.descriptor.digest
-    if isinstance(manifest.body, Image):
-        yield manifest.body.config.digest
-        yield from (layer.digest for layer in manifest.body.layers)
-    else:
-        yield from (entry.digest for entry in manifest.body.manifests)
+def _unled(repository: Repository, leads: Leads, old: Set[Digest]) -> set[Digest]:
+    """The manifests that only have each other, and of which none is of use to somebody."""
+    listed = (entry.digest for entry in repository.tags.read().entries)
+    reached = leads.reached([*listed, *(leads.parts.keys() - old)])
+    return leads.parts.keys() - reached
+
+
+def _by_repository(found: Iterable[tuple[str, Digest]]) -> defaultdict[str, set[Digest]]:
+    sorted_: defaultdict[str, set[Digest]] = defaultdict(set)
+    for name, digest in found:
+        sorted_[name].add(digest)
+    return sorted_
 
 
 def _released(storage: Storage, going: Iterable[Path]) -> Iterator[tuple[Digest, int]]:

@@ -25,6 +25,8 @@ async def get_manifest(call: Call) -> Response:
     repository = call.repository
     digest = await _resolve(repository, call.item)
     manifest = repository.known_manifest(digest) or await repository.find_manifest(digest)
+    if not call.read_only:
+        call.changing.rely_on(digest)
     tag = f'"{digest}"'
     headers = {"Docker-Content-Digest": str(digest), "ETag": tag, **warned(repository)}
     if tag in call.request.header("if-none-match"):

@@ -161,8 +161,7 @@ class Repository:
             raise unknown_manifest(str(digest), self.name)
         try:
             manifest = self._load(digest)
-        except FileNotFoundError:
-            # It was deleted at this moment.
+        except FileNotFoundError:  # it was deleted at this moment
             raise unknown_manifest(str(digest), self.name) from None
         self._memory.put(self.name, manifest)
         return manifest
@@ -178,11 +177,11 @@ class Repository:
     def mark(self, manifest: Manifest) -> Iterator[str]:
         """Note of a blob that it is this manifest; the folders that are to be synced then."""
         blob = self.blob_name(manifest.descriptor.digest)
-        for name in self._names(manifest):
+        for name in self.names(manifest):
             if name_anew(blob, name):
                 yield os.path.dirname(name)
 
-    def _names(self, manifest: Manifest) -> list[str]:
+    def names(self, manifest: Manifest) -> list[str]:
         """Where it is noted that this is a manifest. The last one decides."""
         digest, subject = manifest.descriptor.digest, manifest.body.subject
         names = [self._marker(digest)]
@@ -192,9 +191,13 @@ class Repository:
 
     def remove_manifest(self, digest: Digest) -> None:
         """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
-        names = self._names(self.manifest(digest))
+        manifest = self.manifest(digest)
         self.tags.remove_manifest(digest)
-        for name in (*names, self.blob_name(digest)):
+        self._unlink(manifest)
+
+    def _unlink(self, manifest: Manifest) -> None:
+        digest = manifest.descriptor.digest
+        for name in (*reversed(self.names(manifest)), self.blob_name(digest)):
             with suppress(FileNotFoundError):
                 os.unlink(name)
         self._memory.forget(self.name, digest)
@@ -202,9 +205,8 @@ class Repository:
 
     def referrers(self, subject: Digest) -> Iterator[Descriptor]:
         """What points at ``subject``, by digest: artifact type and annotations included."""
-        folder = self._referrers(subject)
         try:
-            names = sorted(os.listdir(folder))
+            names = sorted(os.listdir(self._referrers(subject)))
         except FileNotFoundError:
             return
         for name in names:
@@ -222,9 +224,10 @@ class Repository:
     # What is no longer needed
 
     def rely_on(self, digest: Digest) -> None:
-        """A client was told that the blob is here, and may push what names it."""
+        """A client was told that the blob or manifest is here, and may push what names it."""
         if self._is_old(digest, time.time() - _TRUSTED):
-            touch(self.blob_name(digest))
+            with suppress(OSError):  # who asks must not suffer from a disk that takes nothing
+                touch(self.blob_name(digest))
 
     def manifests(self) -> Iterator[Manifest]:
         """Every manifest that is here, those that another tool put into the layout too.
@@ -252,6 +255,15 @@ class Repository:
         for digest in digests:
             if self._is_old(digest, limit):
                 self.blob(digest).unlink(missing_ok=True)
+
+    def drop_manifest(self, digest: Digest, limit: float) -> bool:
+        """Remove one that no tag means, if nobody has had a use for it since ``limit``; whether it
+        is gone. Others must be kept away: :meth:`alone`."""
+        if not self._is_old(digest, limit):
+            return False
+        with suppress(Refusal):  # it was deleted at this moment
+            self._unlink(self.manifest(digest))
+        return True
 
     def forget(self, digest: Digest, limit: float) -> None:
         """Remove the blob or manifest, with its tags, if nobody has had a use for it since

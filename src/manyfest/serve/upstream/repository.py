@@ -124,7 +124,9 @@ class CachedRepository:
         if not self._kept.is_manifest(entry.digest):
             self._fetch(origin, entry, tag)
         elif entry.digest != local:
-            self._kept.tags.point([tag], entry)
+            # As a push, so that it is not removed as garbage at this moment.
+            here = self._kept.manifest(entry.digest)
+            self._kept.pushes.do(Push(lambda: here, [tag], whole=False))
         return entry.digest
 
     # Manifests
