@@ -16,7 +16,7 @@ from benchmarks.contexts import PROGRAM, programs_and_assets
 from benchmarks.inputs import MANYFEST
 from benchmarks.job import Job, Peer
 from benchmarks.measure import Failed
-from benchmarks.servers import CONFIG, Registry
+from benchmarks.servers import CONFIG, Registry, Server
 from benchmarks.tools import find
 
 AT_MOST = 1.0
@@ -68,15 +68,30 @@ def unchanged(bench: Bench) -> Job:
     )
 
 
-def to_two(bench: Bench, *, far: bool) -> Job:
-    """An archive to two empty registries, against the same to one of them: both are as fast."""
+class InMemory(Server):
+    """crane's registry, which writes nothing and needs a small part of what docker-registry needs:
+    as one that has processors of its own."""
+
+    def restart_empty(self) -> None:
+        """Start it with nothing."""
+        crane = find("crane") or "crane"
+        self.run([crane, "registry", "serve", "--address", self.address])
+
+
+def to_two(bench: Bench, *, far: bool = False, light: bool = False) -> Job:
+    """An archive to two empty registries, against the same to the slower of them alone. Both are as
+    fast, unless the second is a ``light`` one."""
     project = _project(bench)
     archive = _archive(project, bench)
-    registries = [bench.source, bench.target]
+    second = InMemory() if light else bench.target
+    if isinstance(second, InMemory):
+        bench.join(second)
+    registries = (bench.source, second)
     places = bench.slow_lines() if far else registries
     addresses = [f"{place.address}/app" for place in places]
     size = f"{archive.stat().st_size / 1e6:,.0f} MB"
     where = f", {bench.scale.milliseconds} ms a round trip" if far else ""
+    where += ", the second of which is crane's" if light else ""
 
     def prepare() -> None:
         shutil.rmtree(project / "out", ignore_errors=True)
@@ -88,7 +103,7 @@ def to_two(bench: Bench, *, far: bool) -> Job:
         return [MANYFEST, "release", "--quiet", "-c", str(project), "--from", str(archive), *named]
 
     return Job(
-        name=f"release-to-two{'-far' if far else ''}",
+        name=f"release-to-two{'-far' if far else ''}{'-light' if light else ''}",
         title=f"Release of an archive of {size} to two registries{where}",
         command=command(*addresses),
         peers=[
@@ -96,7 +111,7 @@ def to_two(bench: Bench, *, far: bool) -> Job:
                 tool="manyfest",
                 command=command(addresses[0]),
                 at_most=TWO_AT_MOST,
-                remark="to one of them alone",
+                remark="to the first alone" if light else "to one of them alone",
             )
         ],
         prepare=prepare,
@@ -108,11 +123,14 @@ def to_two(bench: Bench, *, far: bool) -> Job:
 
 def jobs() -> Mapping[str, Callable[[Bench], Job]]:
     """The jobs by name, as :func:`benchmarks.images.jobs`."""
-    return {
+    found: dict[str, Callable[[Bench], Job]] = {
         "release-unchanged": unchanged,
-        "release-to-two": partial(to_two, far=False),
+        "release-to-two": to_two,
         "release-to-two-far": partial(to_two, far=True),
     }
+    if find("crane"):
+        found["release-to-two-light"] = partial(to_two, light=True)
+    return found
 
 
 def _project(bench: Bench) -> Path:
@@ -159,7 +177,7 @@ def _start_with_log(registry: Registry, log: Path) -> None:
     """Start it so that it writes down every request."""
     registry.data.mkdir(parents=True)
     config = registry.data.with_name("logging.yml")
-    settings = CONFIG.format(data=registry.data, port=registry.port)
+    settings = CONFIG.format(data=registry.data, port=registry.port, cache="")
     config.write_text(settings.replace("disabled: true", "disabled: false"))
     program = find("docker-registry") or "docker-registry"
     line = 'exec "$0" serve "$1" >>"$2"'
