@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Self
 
 from benchmarks.inputs import MANYFEST
-from benchmarks.servers import CONFIG, Registry, free_port
+from benchmarks.servers import CACHE, CONFIG, Registry, free_port
 from benchmarks.tags import INDEX, MANIFEST, Repository
 from benchmarks.tools import find
 
@@ -115,9 +115,8 @@ def logging_registry(folder: Path, tags: int) -> Iterator[tuple[Registry, Path]]
     for number in range(tags):
         write(repository, f"1.{number // 100}.{number % 100}")
     config = folder / "logging.yml"
-    config.write_text(
-        CONFIG.format(data=registry.data, port=registry.port).replace("disabled: true", "")
-    )
+    text = CONFIG.format(data=registry.data, port=registry.port, cache=CACHE)
+    config.write_text(text.replace("disabled: true", ""))
     with log.open("wb") as file:
         process = subprocess.Popen(
             [find("docker-registry") or "", "serve", str(config)],
@@ -167,10 +166,10 @@ def status_of(port: int, path: str) -> int:
         return 0
 
 
-def until(is_so: Callable[[], bool], seconds: float) -> None:
-    """Wait until it is."""
+def until(is_so: Callable[[], bool], seconds: float, *, pause: float = 0.05) -> None:
+    """Wait until it is, with pauses of so many seconds: to look may take much of a processor."""
     end = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > end:
             raise SystemExit(f"it did not come to pass within {seconds:.0f} seconds")
-        time.sleep(0.05)
+        time.sleep(pause)

@@ -129,7 +129,7 @@ def _first_round(folder: Path, watch: Watched, requests: Requests, scale: Scale)
         watch.require()
         return database.exists() and _complete(database) >= scale.tags
 
-    until(is_over, PATIENCE)
+    until(is_over, PATIENCE, pause=0.5)
     seconds, processor = time.monotonic() - start, watch.processor
     _print("the first round", seconds, processor, watch, requests.more())
     yield from _over("seconds of the first round", seconds, MOST_SECONDS)

@@ -42,7 +42,7 @@ MOST_WAITING = 2000
 _AT_ONCE = 500
 """Observations in one transaction."""
 
-_BATCH_EVERY = 0.1
+_BATCH_EVERY = 0.2
 """Seconds from one batch to the next: what comes meanwhile is written together, for a transaction
 costs as much as a hundred rows. What comes after a quiet while does not wait."""
 
