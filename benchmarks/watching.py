@@ -112,6 +112,7 @@ def _measured(folder: Path, scale: Scale) -> list[Fault]:
         begun = Requests(log)
         with Watched.running(folder) as watch:
             _until_asked(begun, scale.tags, watch)
+            time.sleep(scale.every / 2)  # all are asked at once; the next time lies in what follows
             what = f"{scale.every} s in which nothing changes"
             faults += _unread(_minute(what, watch, log, scale.every), what)
             _pushes(Pushing(folder, registry, watch.port, told), scale.pushes)
