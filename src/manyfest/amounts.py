@@ -4,8 +4,11 @@ from __future__ import annotations
 
 
 def counted(number: int, noun: str) -> str:
-    """``1 platform``, ``4 platforms``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """``1 platform``, ``4 platforms``, ``1,200 registries``."""
+    if number == 1:
+        return f"1 {noun}"
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {many}"
 
 
 def size(count: int) -> str:

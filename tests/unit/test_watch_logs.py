@@ -33,7 +33,7 @@ def test_a_line_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("text")
     logging.getLogger("manyfest.watch").handle(record("app 1 is complete\x1b[2J"))
 
-    assert capsys.readouterr().err == "2026-11-26T20:00:07.500Z info app 1 is complete?[2J\n"
+    assert capsys.readouterr().err == "2026-11-26T20:00:07.500Z info app 1 is complete\\x1b[2J\n"
 
 
 def test_a_line_for_programs_says_what_happened(capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,4 +76,4 @@ def test_a_trace_is_harmless_too(capsys: pytest.CaptureFixture[str]) -> None:
     fault = ValueError("app\x1b[2J")
     logging.getLogger("manyfest.watch").error("it failed", exc_info=fault)
 
-    assert capsys.readouterr().err.splitlines()[-1] == "ValueError: app?[2J"
+    assert capsys.readouterr().err.splitlines()[-1] == "ValueError: app\\x1b[2J"

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from manyfest.oci import json
+from manyfest.printable import printable
 from manyfest.watch.values import Event
 
 Form = Literal["text", "json"]
@@ -27,11 +28,11 @@ class _Text(logging.Formatter):
     """``2026-11-26T20:31:07Z warning ghcr.io gives no answers``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_at(record)} {record.levelname.lower()} {_printable(record.getMessage())}"
+        line = f"{_at(record)} {record.levelname.lower()} {printable(record.getMessage())}"
         if not record.exc_info:
             return line
         trace = self.formatException(record.exc_info).splitlines()
-        return "\n".join([line, *map(_printable, trace)])
+        return "\n".join([line, *map(printable, trace)])
 
 
 class _Json(logging.Formatter):
@@ -59,8 +60,3 @@ class _Json(logging.Formatter):
 def _at(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _printable(text: str) -> str:
-    """Registries' words may hold what moves a terminal's cursor."""
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -75,14 +75,6 @@ def _lag(event: Event) -> str:
     return f", {span(event.lag)} after it was first seen"
 
 
-def counted(amount: int, noun: str) -> str:
-    """``1 version``, ``2 versions``, ``3 registries``."""
-    if amount == 1:
-        return f"1 {noun}"
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{amount:,} {many}"
-
-
 def span(seconds: float) -> str:
     """``18 min 5 s``: the two largest units, or ``0 s``."""
     left, parts = round(seconds), list[str]()

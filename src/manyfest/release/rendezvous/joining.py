@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from manyfest.amounts import counted
 from manyfest.build.assemble import PlatformImage, write_index
 from manyfest.errors import ReleaseError
 from manyfest.graph import read_graph
@@ -19,7 +20,7 @@ from manyfest.release.rendezvous.waiting import Patience, Waiting
 from manyfest.release.steps.check import CHECK
 from manyfest.release.steps.preflight import PREFLIGHT_WITHOUT_BUILD
 from manyfest.release.steps.publish import PUBLISH
-from manyfest.release.steps.step import Image, Release, Step, counted
+from manyfest.release.steps.step import Image, Release, Step
 from manyfest.release.steps.tags import TAGS
 from manyfest.stores.base import Source
 from manyfest.stores.memory import MemoryStore

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct
 
+from manyfest.amounts import counted
 from manyfest.check.watched import may_pass
 from manyfest.errors import AnswerIsNo, NotFound, StoreError
 from manyfest.oci.platform import Platform
@@ -28,7 +29,7 @@ from manyfest.release.rendezvous.staged import (
     shared,
 )
 from manyfest.release.rendezvous.staging import staging_tag
-from manyfest.release.steps.step import Release, counted
+from manyfest.release.steps.step import Release
 
 
 class Patience(Struct, frozen=True, kw_only=True):

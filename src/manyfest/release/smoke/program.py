@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from subprocess import DEVNULL, PIPE, Popen
 from typing import IO
 
+from manyfest.printable import printable
 from manyfest.processes import GRACE, has_ended, signal_group
 
 _PORTION = 64 * 1024
@@ -63,7 +64,7 @@ class Program:
         for part in sorted(hidden, key=len, reverse=True):
             text = text.replace(part, b"***")
         lines = [line.rstrip() for line in text.decode(errors="replace").splitlines()]
-        return tuple(_printable(line[:_SHOWN]) for line in lines if line)[-_LINES:]
+        return tuple(printable(line[:_SHOWN]) for line in lines if line)[-_LINES:]
 
     def stop(self) -> None:
         """Have it ended; from any thread."""
@@ -137,9 +138,3 @@ def _raw(pipe: IO[bytes] | None) -> int:
     if pipe is None:
         raise ValueError("the program has no pipe")
     return pipe.fileno()
-
-
-def _printable(text: str) -> str:
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )

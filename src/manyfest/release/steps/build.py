@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from manyfest.amounts import counted
 from manyfest.copy import copy_graph
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.graph import read_graph
 from manyfest.release.resume.reuse import find_image, inputs_of
-from manyfest.release.steps.step import Image, Release, Step, counted
+from manyfest.release.steps.step import Image, Release, Step
 from manyfest.stores.archives.store import ArchiveStore
 
 if TYPE_CHECKING:

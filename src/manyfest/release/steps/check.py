@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from manyfest.amounts import counted
 from manyfest.check.image import check_image
 from manyfest.check.report import Report
 from manyfest.release.resume.reuse import find_settled, note_made
-from manyfest.release.steps.step import Release, Step, counted
+from manyfest.release.steps.step import Release, Step
 from manyfest.stores.archives.store import ArchiveStore
 from manyfest.stores.files import sync_folder
 

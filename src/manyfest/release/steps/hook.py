@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from manyfest.amounts import counted
 from manyfest.release.resume.reuse import find_image
-from manyfest.release.steps.step import Release, Step, counted
+from manyfest.release.steps.step import Release, Step
 
 
 def _check(release: Release) -> str:

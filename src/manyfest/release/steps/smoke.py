@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from manyfest.amounts import counted
 from manyfest.errors import UsageError
 from manyfest.release.project.config import Config, Smoke
 from manyfest.release.project.template import values
 from manyfest.release.steps.moves import moves
-from manyfest.release.steps.step import Release, Step, counted
+from manyfest.release.steps.step import Release, Step
 from manyfest.release.versions.version import Version
 
 if TYPE_CHECKING:

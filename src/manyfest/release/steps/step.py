@@ -120,8 +120,3 @@ class Outcome(Struct, frozen=True):
     skipped: bool
     what: str
     seconds: float
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 platform``, ``4 platforms``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -128,18 +128,6 @@ def version_if_known(
     return _version(None, "", checkout, time, snapshot=True)
 
 
-def source_date(folder: Path, environment: Mapping[str, str] = os.environ) -> int:
-    """The time that a build in ``folder`` is dated with, in seconds since 1970: that of
-    ``SOURCE_DATE_EPOCH``, else of the commit, else 0.
-
-    Raises as :func:`find_version` does.
-    """
-    time = _source_date(environment)
-    if time is not None:
-        return time
-    return git.checkout(folder).commit_time if git.is_repository(folder) else 0
-
-
 def parse_version(tag: str, prefix: str = "") -> semver.Version | None:
     """The version that a tag names after the prefix, with or without ``v``, or None."""
     import semver

@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
+from manyfest.amounts import counted
 from manyfest.errors import HistoryError
 from manyfest.notify.address import Address
 from manyfest.notify.answer import Answer
@@ -26,7 +27,6 @@ from manyfest.watch.history.batch import WaitingNotice
 from manyfest.watch.notify.parcels import LONGEST_REQUEST, Parcel, next_attempt, parcels
 from manyfest.watch.notify.texts import compose
 from manyfest.watch.recipients import Recipient
-from manyfest.watch.wording import counted
 
 logger = logging.getLogger(__name__)
 

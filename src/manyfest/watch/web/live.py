@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from manyfest.amounts import counted
 from manyfest.attempts import network
 from manyfest.errors import HistoryError
 from manyfest.watch.live import News, Subscription
@@ -34,7 +35,6 @@ from manyfest.watch.web.pages.view import NoSuchPage
 from manyfest.watch.web.pages.words import sentence
 from manyfest.watch.web.rendering import tab_title
 from manyfest.watch.web.static_files import address
-from manyfest.watch.wording import counted
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from manyfest.amounts import counted
 from manyfest.watch import addresses
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.history.read.versions import Version
 from manyfest.watch.web.pages.grid import Grid, grid
 from manyfest.watch.web.pages.page import Level
-from manyfest.watch.wording import counted, span
+from manyfest.watch.wording import span
 
 
 class Card(Struct, frozen=True):

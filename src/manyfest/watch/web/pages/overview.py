@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from manyfest.amounts import counted
 from manyfest.watch import addresses
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.history.read import incidents, registries, versions
@@ -13,7 +14,6 @@ from manyfest.watch.web.pages.page import Fragment, Level, Page
 from manyfest.watch.web.pages.view import View
 from manyfest.watch.web.pages.words import registry_of
 from manyfest.watch.web.rendering import fragment
-from manyfest.watch.wording import counted
 
 IMAGES = 20
 """On one page."""
