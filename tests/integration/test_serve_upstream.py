@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -289,6 +291,80 @@ def test_two_processes_share_a_cache(tmp_path: Path) -> None:
         bodies = [pool.submit(get, address, path) for address in (one, two) * 4]
         assert {digest_of(body.result()) for body in bodies} == {image.layer}
         real.wait_until(lambda: len(named(cache, image.layer)) == 2, "the blob")
+
+
+# Stopping
+
+
+@contextmanager
+def silence() -> Iterator[tuple[str, threading.Event]]:
+    """A registry that accepts connections and says nothing; its address, and whether anybody has
+    come to it."""
+    came, kept = threading.Event(), []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    kept.append(server.accept()[0])
+                    came.set()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}", came
+    for connection in kept:
+        connection.close()
+
+
+def test_a_cache_before_a_silent_registry_can_be_stopped(tmp_path: Path) -> None:
+    with (
+        silence() as (upstream, came),
+        caching(tmp_path / "cache", upstream, program=MANYFEST) as (process, address),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(ask, address, "GET", "/v2/app/manifests/v1")
+        assert came.wait(20)
+        process.terminate()
+        status, fields, body = answer.result()
+        assert (status, fields["content-type"]) == (503, "application/json")
+        assert json.loads(body) == {
+            "errors": [{"code": "UNKNOWN", "message": "this registry is being stopped"}]
+        }
+        assert process.wait(20) == 0
+
+
+def test_a_cache_is_stopped_while_half_of_a_blob_is_missing(tmp_path: Path) -> None:
+    image = in_two_halves(threading.Event())
+    with (
+        image.running() as upstream,
+        caching(tmp_path / "cache", upstream, program=MANYFEST) as (process, address),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        whole_blob = pool.submit(comes_whole, address, f"/v2/app/blobs/{image.layer}")
+        real.wait_until(lambda: image.sent > 0, "the download")
+        process.terminate()
+        assert not whole_blob.result()
+        assert process.wait(20) == 0
+    assert named(tmp_path / "cache", image.layer) == []
+
+
+def test_a_cache_before_itself_can_be_stopped(tmp_path: Path) -> None:
+    port = real.free_port()
+    own = f"127.0.0.1:{port}"
+    with (
+        caching(tmp_path / "cache", own, "--listen", own, program=MANYFEST) as (process, address),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(ask, address, "GET", "/v2/app/manifests/v1")
+        real.wait_until(lambda: connections_to(port) > 1, "the question to itself")
+        process.terminate()
+        assert answer.result()[0] == 503
+        assert process.wait(20) == 0
+
+
+def connections_to(port: int) -> int:
+    """How many are open now (proc(5), "/proc/net/tcp")."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[2:4] == [f"0100007F:{port:04X}", "01"] for line in lines)
 
 
 def named(cache: Path, digest: str) -> list[Path]:

@@ -40,6 +40,12 @@ class Answer:
         return str(document["errors"][0]["code"])
 
     @property
+    def message(self) -> str:
+        document = msgspec.json.decode(self.body)
+        assert isinstance(document, dict)
+        return str(document["errors"][0]["message"])
+
+    @property
     def location(self) -> str:
         return self.headers.get("location")
 

@@ -39,6 +39,7 @@ def test_a_method_that_is_not_possible(
 ) -> None:
     answer = client.call(method, path)
     assert (answer.status, answer.code) == (405, "UNSUPPORTED")
+    assert answer.message == f"{method} is not possible here"
     assert answer.headers.get("allow") == allowed
 
 
@@ -56,7 +57,9 @@ def test_a_read_only_registry_changes_nothing(client: Client, method: str, path:
     before = client.files()
     reader = Client(client.root, read_only=True)
     reader.registry.prepare()
-    assert reader.call(method, path, b"{}").status == 405
+    refused = reader.call(method, path, b"{}")
+    assert refused.status == 405
+    assert refused.message == "nothing can be pushed or deleted here: the registry is read-only"
     assert reader.call("GET", "app/manifests/v1").body == image.raw
     assert client.files() == before
 

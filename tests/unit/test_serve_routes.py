@@ -80,6 +80,7 @@ def test_an_encoded_slash_is_refused() -> None:
     with pytest.raises(Refusal) as caught:
         find_route("/v2/a/b/manifests/v1", b"/v2/a%2Fb/manifests/v1")
     assert caught.value.code == "NAME_INVALID"
+    assert str(caught.value) == "a slash must not be encoded: write / instead of %2F"
 
 
 @given(

@@ -120,6 +120,9 @@ def test_nothing_can_be_pushed_or_deleted(tmp_path: Path, opened: Opened) -> Non
     ):
         answer = client.call(method, path, b"{}")
         assert (answer.status, answer.code) == (405, "UNSUPPORTED")
+        assert answer.message == (
+            "nothing can be pushed to archives and layouts: they are served as they are"
+        )
     assert client.files() == before
 
 

@@ -306,4 +306,5 @@ def test_several_upstreams_have_a_prefix_each(tmp_path: Path) -> None:
 def test_nothing_can_be_pushed_or_deleted(cache: Cache, method: str, path: str) -> None:
     answer = cache.call(method, path, b"{}")
     assert (answer.status, answer.code) == (405, "UNSUPPORTED")
+    assert answer.message == "nothing can be pushed to a cache: it has what its upstream has"
     assert cache.origins.take_asked() == []

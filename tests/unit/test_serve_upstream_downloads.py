@@ -63,15 +63,30 @@ def test_a_download_goes_on_when_its_client_has_gone_away(cache: Cache) -> None:
     assert len(fetched(cache)) == 1
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [DATA[:-1] + b"x", DATA[:-1], DATA[:100], b"", DATA + b"x"],
-    ids=["other bytes", "one too few", "half", "nothing", "one too many"],
-)
-def test_wrong_bytes_are_never_a_whole_body_and_are_not_kept(cache: Cache, sent: bytes) -> None:
+@pytest.mark.parametrize("sent", [DATA[:-1], DATA[:100]], ids=["one too few", "half"])
+def test_what_breaks_off_is_never_a_whole_body_and_is_not_kept(cache: Cache, sent: bytes) -> None:
     cache.hub.reader = lambda _: io.BytesIO(sent)
     with pytest.raises(ConnectionFailed):
         cache.call("GET", PATH)
+    check_that_nothing_is_kept(cache)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [DATA[:-1] + b"x", b"", DATA + b"x"],
+    ids=["other bytes", "nothing", "one too many"],
+)
+def test_what_is_seen_to_be_wrong_at_once_is_an_error_and_is_not_kept(
+    cache: Cache, sent: bytes
+) -> None:
+    cache.hub.reader = lambda _: io.BytesIO(sent)
+    answer = cache.call("GET", PATH)
+    assert (answer.status, answer.code) == (502, "UNKNOWN")
+    check_that_nothing_is_kept(cache)
+
+
+def check_that_nothing_is_kept(cache: Cache) -> None:
+    """What was wrong goes, and can be had anew."""
     wait_for(lambda: not list(cache.kept.uploads.folder.iterdir()))
     assert [file for file in cache.files() if DIGEST.hex in file] == []
     cache.hub.reader = io.BytesIO

@@ -109,9 +109,9 @@ def command(
     if collect:
         _collect(session, content, untagged=untagged, dry_run=dry_run)
         return
-    for option, is_given in (("--dry-run", dry_run), ("--untagged", untagged)):
-        if is_given:
-            raise UsageError(f"{option} is of use with --gc only")
+    if dry_run or untagged:
+        option = "--dry-run" if dry_run else "--untagged"
+        raise UsageError(f"{option} is of use with --gc only")
     if quota is not None and isinstance(content, Sources):
         raise UsageError("--quota is for a registry's folder, not for archives and layouts")
     if fresh is not None and not upstreams:

@@ -149,6 +149,8 @@ class Registry:
         allowed = [each for each in handlers if not reading_only or each in _READING]
         if method not in allowed:
             what = f"{method[:20]} is not possible here"
+            if method in handlers:
+                what = self.content.why_read_only
             raise Refusal("UNSUPPORTED", what, headers={"Allow": ", ".join(allowed)})
         return handlers[method]
 

@@ -97,6 +97,11 @@ class Content(Protocol):
         ...
 
     @property
+    def why_read_only(self) -> str:
+        """What whoever pushes to it is told when it is only read."""
+        ...
+
+    @property
     def storage(self) -> Storage | None:
         """The folder that all of it is kept in, if there is one."""
         ...
@@ -123,6 +128,11 @@ class Content(Protocol):
 
     def tidy(self) -> None:
         """Clear what was given up; called from time to time."""
+        ...
+
+    def give_up(self) -> None:
+        """Let no client wait any longer for what others are asked for: the server is to end. May be
+        called from any thread."""
         ...
 
     def close(self) -> None:

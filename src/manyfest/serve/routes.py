@@ -74,7 +74,9 @@ def find_route(path: str, raw_path: bytes = b"") -> Route:
     if match is None:
         raise Refusal("UNSUPPORTED", "there is nothing at this path", status=404)
     name = match["name"] or match["shown"]
-    if not is_repository(name) or b"%2f" in raw_path.lower():
+    if b"%2f" in raw_path.lower():
+        raise Refusal("NAME_INVALID", "a slash must not be encoded: write / instead of %2F")
+    if not is_repository(name):
         raise Refusal("NAME_INVALID", f"{name[:80]!r} is not a repository's name")
     endpoint = cast("Endpoint", match.lastgroup)
     return Route(endpoint, name, match[endpoint])

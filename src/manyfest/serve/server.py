@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 _THREADS = 32
 """For writing, hashing and syncing. Most of them wait for the disk at any time."""
 
+_PATIENCE = 5.0
+"""Seconds for which a registry that is being stopped waits for others: who stops a container gives
+it ten."""
+
 _TIDIED_EVERY = 3600.0
 """Seconds."""
 
@@ -138,7 +142,13 @@ async def _serve(
             registry.policy.upheld(),
             serving(registry, held, threads=_THREADS, extra="serve", options=secured) as server,
         ):
-            started(server.address, server.stop)
+            loop = asyncio.get_running_loop()
+
+            def stop() -> None:
+                server.stop()
+                loop.call_soon_threadsafe(loop.call_later, _PATIENCE, registry.content.give_up)
+
+            started(server.address, stop)
             tidying = asyncio.create_task(_tidy(registry.content))
             await server.ended
             tidying.cancel()

@@ -39,6 +39,7 @@ class Sources:
     in, without the registry; those that only have a tag are in one named after the file."""
 
     read_only = True
+    why_read_only = "nothing can be pushed to archives and layouts: they are served as they are"
     storage = None
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -96,6 +97,9 @@ class Sources:
 
     def tidy(self) -> None:
         """Nothing is left behind here."""
+
+    def give_up(self) -> None:
+        """Nobody else is ever asked."""
 
     def close(self) -> None:
         """Let go of the files."""

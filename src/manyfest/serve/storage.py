@@ -34,6 +34,7 @@ class Storage:
     may have ``largest``. Threads and processes may share them."""
 
     read_only = False
+    why_read_only = "nothing can be pushed or deleted here: the registry is read-only"
 
     def __init__(self, root: Path, *, quota: int | None = None, largest: int | None = None) -> None:
         self.root = root
@@ -112,6 +113,9 @@ class Storage:
     def tidy(self) -> None:
         """Remove the uploads that were given up."""
         self.uploads.remove_stale()
+
+    def give_up(self) -> None:
+        """Nobody else is ever asked."""
 
     def close(self) -> None:
         """Nothing is held open."""

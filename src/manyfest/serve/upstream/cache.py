@@ -35,6 +35,7 @@ class PullThrough:
     """
 
     read_only = True
+    why_read_only = "nothing can be pushed to a cache: it has what its upstream has"
 
     def __init__(
         self,
@@ -104,6 +105,11 @@ class PullThrough:
         """Clear what was given up."""
         self.storage.tidy()
         remove_abandoned(self.storage.uploads.folder)
+
+    def give_up(self) -> None:
+        """Answer all who wait for an upstream, and cut off what has not come by now."""
+        self._shared.flights.give_up()
+        self._shared.downloads.give_up()
 
     def close(self) -> None:
         """End the connections to the upstreams. What has just come is still kept."""

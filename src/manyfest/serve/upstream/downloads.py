@@ -22,7 +22,7 @@ from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.serve.bodies import LivePart
 from manyfest.serve.storage import Storage
-from manyfest.serve.upstream.flights import MOST, too_many
+from manyfest.serve.upstream.flights import MOST, stopping, too_many
 from manyfest.serve.upstream.origin import Origin
 from manyfest.stores.base import CHUNK_SIZE, VerifyingReader
 from manyfest.stores.files import Unnamed, unnamed_file
@@ -33,8 +33,8 @@ _MOST_AT_A_TIME = 32
 
 
 class Download:
-    """A blob that arrives in a file. ``begun`` is done when its first byte can be waited for, and
-    raises if the upstream does not give it; ``ended`` is set when it is kept or was given up."""
+    """A blob that arrives in a file. ``begun`` is done when its first bytes have come, and raises
+    if none do, so that clients are told; ``ended`` is set when it is kept or has failed."""
 
     def __init__(self, size: int, holder: str) -> None:
         self.size = size
@@ -68,27 +68,40 @@ class Download:
     def is_there(self) -> bool:
         """Whether all of it has come, and is right."""
         with self._guard:
-            return self._there == self.size
+            return self.begun.done() and self._there == self.size
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether no more will come."""
+        with self._guard:
+            return self._failure is not None
 
     def begin(self, file: Path) -> None:
-        """It arrives in this file."""
+        """It arrives in this file. Raises what it has failed for."""
         self._descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         weakref.finalize(self, os.close, self._descriptor)
-        self.begun.set_result(None)
+        with self._guard:
+            self._go_on()
+            self.begun.set_result(None)
 
     def advance(self, count: int) -> None:
-        """So many bytes more are in the file."""
+        """So many bytes more are in the file. Raises what it has failed for."""
         with self._guard:
+            self._go_on()
             self._there += count
         self._wake()
+
+    def _go_on(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def fail(self, error: Exception) -> None:
         """No more will come."""
         with self._guard:
-            self._failure = error
+            self._failure = self._failure or error
             self._is_open = False
-        if not self.begun.done():
-            self.begun.set_exception(error)
+            if not self.begun.done():
+                self.begun.set_exception(error)
         self._wake()
 
     def holders(self, known: Set[str]) -> Set[str]:
@@ -164,6 +177,14 @@ class Downloads:
         work.start()
         return download
 
+    def give_up(self) -> None:
+        """Let nobody wait any longer for those of which something is still to come."""
+        with self._guard:
+            running = list(self._running.values())
+        for download in running:
+            if not download.is_there:
+                download.fail(stopping())
+
     def settle(self, seconds: float) -> None:
         """Wait for those of which all has come to be kept, for so long at most."""
         deadline = time.monotonic() + seconds
@@ -178,7 +199,8 @@ class Downloads:
             try:
                 self._fetch(download, blob, origin)
             except Exception as error:  # noqa: BLE001 - those who read it raise it
-                self._log(error, blob, origin)
+                if not download.has_failed:
+                    self._log(error, blob, origin)
                 download.fail(error)
             finally:
                 with self._guard:
@@ -231,11 +253,13 @@ def _check_size(blob: Descriptor, origin: Origin) -> None:
 
 def _copy(reader: VerifyingReader, unnamed: Unnamed, download: Download) -> None:
     unnamed.file.truncate(download.size)  # so that what counts the files sees all that will come
+    chunk = reader.read(CHUNK_SIZE)
     download.begin(unnamed.path)
-    while chunk := reader.read(CHUNK_SIZE):
+    while chunk:
         unnamed.file.write(chunk)
         unnamed.file.flush()
         download.advance(len(chunk))
+        chunk = reader.read(CHUNK_SIZE)
 
 
 def _set(woken: asyncio.Future[None]) -> None:

@@ -28,14 +28,17 @@ class Flights:
 
     def __init__(self) -> None:
         self._under_way: dict[Hashable, Future[Any]] = {}
+        self._is_given_up = False
         self._guard = threading.Lock()
         self._places = threading.BoundedSemaphore(_MOST_AT_A_TIME)
 
     async def share(self, key: Hashable, work: Callable[[], T]) -> T:
         """What ``work`` gives or raises, or what the same question does that is under way. It goes
         on if whoever asked goes away. Raises :class:`~manyfest.serve.errors.Refusal` if there are
-        too many."""
+        too many, and once all was given up."""
         with self._guard:
+            if self._is_given_up:
+                raise stopping()
             future = self._under_way.get(key)
             if future is None:
                 if len(self._under_way) >= MOST:
@@ -47,23 +50,38 @@ class Flights:
                 self._under_way[key] = future  # if it was started, or all would wait for ever
         return cast("T", await landed(future))
 
+    def give_up(self) -> None:
+        """Let nobody wait any longer, nor ask again."""
+        with self._guard:
+            self._is_given_up = True
+            given_up = list(self._under_way.values())
+            self._under_way.clear()
+        for future in given_up:
+            future.set_exception(stopping())
+
     def _run(self, key: Hashable, work: Callable[[], object], future: Future[Any]) -> None:
         with self._places:
             try:
                 result = work()
             except BaseException as error:  # noqa: BLE001 - those who wait raise it
-                self._remove(key)
-                future.set_exception(error)
+                if self._take(key):
+                    future.set_exception(error)
             else:
-                self._remove(key)
-                future.set_result(result)
+                if self._take(key):
+                    future.set_result(result)
 
-    def _remove(self, key: Hashable) -> None:
+    def _take(self, key: Hashable) -> bool:
+        """Whether somebody still waits for the answer."""
         with self._guard:
-            del self._under_way[key]
+            return self._under_way.pop(key, None) is not None
 
 
 def too_many() -> Refusal:
     """The answer when too much is under way."""
     what = "too much is asked of upstreams; try again later"
     return Refusal("TOOMANYREQUESTS", what, headers={"Retry-After": "1"})
+
+
+def stopping() -> Refusal:
+    """The answer when this registry ends before the upstream has answered."""
+    return Refusal("UNKNOWN", "this registry is being stopped", status=503)

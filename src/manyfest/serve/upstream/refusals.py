@@ -24,6 +24,8 @@ def is_away(error: ManyfestError) -> bool:
     """Whether the upstream cannot be asked now, rather than has said something."""
     if isinstance(error, ConnectionFailed | RateLimited):
         return True
+    if isinstance(error, Refusal):  # that is what we said
+        return False
     return isinstance(error, RegistryError) and error.status >= _SERVER_ERRORS
 
 
