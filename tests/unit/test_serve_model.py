@@ -116,12 +116,15 @@ class Registries(RuleBasedStateMachine):
         answer = self._client.call("DELETE", f"{repository}/blobs/{digest}")
         assert answer.status == (202 if there else 404)
 
-    @rule()
-    def collect(self) -> None:
+    @rule(untagged=st.booleans())
+    def collect(self, untagged: bool) -> None:
         for path in self._root.rglob("*"):
             if path.is_file():
                 os.utime(path, (0, 0))
-        remove(self._client.storage, find(self._client.storage))
+        remove(self._client.storage, find(self._client.storage, untagged=untagged))
+        for repository, there in self._manifests.items() if untagged else ():
+            tagged = set(self._tags.get(repository, {}).values())
+            self._manifests[repository] = {d: there[d] for d in there if d in tagged}
         for repository, held in self._blobs.items():
             manifests = self._manifests.get(repository, {}).values()
             named = {str(part.digest) for each in manifests for part in each.children}
