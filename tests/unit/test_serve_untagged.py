@@ -117,6 +117,15 @@ def test_what_refers_to_a_platform_of_a_tagged_index_stays(client: Client) -> No
     assert left(client, [signature]) == [True]
 
 
+def test_what_refers_to_a_layer_stays_with_it(client: Client) -> None:
+    image = client.push_image("app", "v1")
+    note = client.image("app", subject=image.image.layers[0])
+    client.push_manifest("app", str(note.descriptor.digest), note)
+    age(client.root)
+    collect(client)
+    assert left(client, [note]) == [True]
+
+
 def test_what_a_fallback_tag_lists_stays(client: Client) -> None:
     gone = client.push_image("app", text="gone")
     signature = referrer(client, gone)

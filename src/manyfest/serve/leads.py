@@ -34,20 +34,20 @@ class Leads(Struct, frozen=True):
         return cls(parts, referrers)
 
     def reached(self, roots: Iterable[Digest], known: Set[Digest] = frozenset()) -> set[Digest]:
-        """The manifests among ``roots`` and all that these lead to, without what is ``known``."""
+        """These, and all that they lead to, blobs as well; without what is ``known``."""
         found: set[Digest] = set()
         todo = list(roots)
         while todo:
             digest = todo.pop()
-            if digest in self.parts and digest not in known and digest not in found:
+            if digest not in known and digest not in found:
                 found.add(digest)
-                todo += self.parts[digest]
+                todo += self.parts.get(digest, ())
                 todo += self.referrers.get(digest, ())
         return found
 
     def named(self, manifests: Iterable[Digest]) -> set[Digest]:
         """These manifests, and all that they name."""
-        return {each for digest in manifests for each in (digest, *self.parts[digest])}
+        return {each for digest in manifests for each in (digest, *self.parts.get(digest, ()))}
 
     def in_order(self, manifests: set[Digest]) -> Iterator[Digest]:
         """Each of them before what it points at and, unless that leads round in a circle, before
