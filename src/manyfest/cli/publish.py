@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from manyfest.cli.hand_over import HandOver, hand_over_options, say_obstacles
-from manyfest.cli.interrupts import interruptible
 from manyfest.cli.platforms import parse_platforms
-from manyfest.cli.project import (
-    ask_git,
-    config_option,
-    load_config,
-    outcome_line,
-    parse_repository,
-    version_option,
-)
+from manyfest.cli.project import ask_git, config_option, load_config, version_option
+from manyfest.cli.releasing import carry_out, show_report, to_option, whole_release
 from manyfest.cli.session import Session, with_registries
 
 if TYPE_CHECKING:
-    from manyfest.release.project.config import Config
-    from manyfest.release.steps.step import Outcome, Release
-    from manyfest.release.versions.occasion import Occasion
-    from manyfest.release.versions.version import Version
-    from manyfest.stores.open import Stores
+    from manyfest.release.steps.step import Release
 
 
 @click.command()
@@ -42,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--timeout", default="30m", show_default=True, metavar="TIME", help="Wait at most so long."
 )
-@click.option("--to", multiple=True, metavar="REPO", help="Publish here, not where 'publish' says.")
+@to_option("Publish")
 @click.option("--dry-run", is_flag=True, help="Print the plan; change nothing, and do not wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @hand_over_options
@@ -67,12 +55,9 @@ def command(
     digest.
     """
     from manyfest.build.duration import Duration
-    from manyfest.cli.release_report import as_table
     from manyfest.release.rendezvous.joining import publish_steps
     from manyfest.release.rendezvous.staging import with_platforms
     from manyfest.release.rendezvous.waiting import Patience
-    from manyfest.release.reporting.report import release_report
-    from manyfest.release.run import run
     from manyfest.release.steps.preflight import require_possible
 
     patience = Patience(timeout=Duration.parse(timeout).seconds)
@@ -81,51 +66,17 @@ def command(
         config = with_platforms(config, expected)
     version, occasion = ask_git(config, told)
     with session.stores() as stores:
-        release = _release(config, version, occasion, stores, to=to)
+        release = whole_release(config, version, occasion, stores, to=to)
+        release.allow_dirty = True  # nothing of the work tree is published
+        release.joins = True
         if dry_run:
             require_possible(release)
             say_obstacles(session, release)
             _show_plan(session, release, as_json=as_json)
             return
-        outcomes: list[Outcome] = []
-        with (
-            interruptible(),
-            closing(release),
-            hand_over.of(session, release, outcomes),
-            session.progress() as progress,
-        ):
-            release.progress = progress
-            for outcome in run(release, publish_steps(release, patience)):
-                outcomes.append(outcome)
-                progress.say(outcome_line(outcome))
-    report = release_report(release, outcomes)
-    if as_json:
-        session.out_json(report)
-    else:
-        session.out(as_table(report))
-        session.out(report.digest)
-
-
-def _release(
-    config: Config, version: Version, occasion: Occasion, stores: Stores, *, to: tuple[str, ...]
-) -> Release:
-    from manyfest.progress import NoProgress
-    from manyfest.release.destinations import destinations
-    from manyfest.release.steps.step import Release
-    from manyfest.release.tags.plan import plan_tags
-
-    repositories = tuple(dict.fromkeys(map(parse_repository, to))) or config.publish
-    return Release(
-        config=config,
-        version=version,
-        tags=plan_tags(config, version, occasion),
-        destinations=destinations(config, repositories),
-        archive=config.archive_path(version),
-        stores=stores,
-        progress=NoProgress(),
-        allow_dirty=True,  # nothing of the work tree is published
-        joins=True,
-    )
+        steps = publish_steps(release, patience)
+        report = carry_out(session, release, steps, session.progress(), hand_over)
+    session.out_json(report) if as_json else show_report(session, report)
 
 
 def _show_plan(session: Session, release: Release, *, as_json: bool) -> None:
