@@ -1,7 +1,7 @@
 """The public tags move onto the index: those that name one release first, ``latest`` last.
 
-Before a moving tag changes, the journal says what each of them held, on this machine and in every
-registry. If one cannot be set, those that were moved already go back there, by whichever run.
+Before the first tag changes, the journal says what each moving tag held, on this machine and in
+every registry. If one cannot be set, those that were moved already go back there, by whichever run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from contextlib import suppress
 
 from manyfest.copy import JOBS
 from manyfest.errors import (
-    ManyfestError,
     NotFound,
     RateLimited,
     RegistryError,
@@ -65,11 +64,11 @@ def _run(release: Release) -> str:
         return "0 set"
     begun = _begun(release, planned)
     formers = _formers(release, planned)
+    _leave_copies(release, planned)  # a registry that has gone meanwhile is met before any tag
     pointing = Pointing(
         planned,
         formers,
         begun=begun,
-        make_ready=lambda: _leave_copies(release, planned),
         say=release.progress.say,
         sleep=release.sleep,
     )
@@ -162,15 +161,8 @@ def _leave_copies(release: Release, planned: Sequence[Move]) -> None:
     if not journal.held or not any(move.tag.moves for move in planned):
         return
     subjects = _subjects(planned)
-    try:
-        with workers(len(subjects), "journal") as pool:
-            together(pool, lambda each: _attach(release, *each, journal), subjects)
-    except ManyfestError as error:
-        raise ReleaseError(
-            f"the journal could not be sent: {error.what}",
-            where=error.where,
-            mend=error.mend or "mend that and run the same command again",
-        ) from error
+    with workers(len(subjects), "journal") as pool:
+        together(pool, lambda each: _attach(release, *each, journal), subjects)
 
 
 def _subjects(planned: Sequence[Move]) -> list[tuple[Store, Descriptor]]:

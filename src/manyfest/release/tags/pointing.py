@@ -2,8 +2,8 @@
 
 Tags that name one release for good come first. The first of them decides which of two releases of
 the same version goes on: it is looked at, set, and looked at again once whoever set it at the same
-time must have done so (Fischer's mutual exclusion, with a tag as its one variable). Meanwhile what
-moving tags need is made ready. Those follow, and at the end all are looked at once more.
+time must have done so (Fischer's mutual exclusion, with a tag as its one variable). Moving tags
+follow, and at the end all are looked at once more.
 """
 
 from __future__ import annotations
@@ -56,8 +56,7 @@ class Pointing:
 
     ``formers`` has, by reference, what moving tags go back to; one that is not in it stays.
     ``begun`` are references that an earlier run, which was killed, has moved already: they go back
-    as well. ``make_ready`` is called once, and ends before a moving tag changes. ``say`` is told of
-    tags that others have moved meanwhile.
+    as well. ``say`` is told of tags that others have moved meanwhile.
     """
 
     def __init__(
@@ -66,13 +65,11 @@ class Pointing:
         formers: Mapping[str, Former],
         *,
         begun: Sequence[str] = (),
-        make_ready: Callable[[], None] = lambda: None,
         say: Callable[[str], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._moves = moves
         self._formers = formers
-        self._make_ready = make_ready
         self._say = say
         self._sleep = sleep
         self._tried = [move for move in moves if str(move.name) in begun]
@@ -101,21 +98,16 @@ class Pointing:
             raise
 
     def _claim(self, fixed: Sequence[Move]) -> None:
-        """Set the tag that decides, and see that it stays; meanwhile make ready."""
+        """Set the tag that decides, and see that it stays."""
         # Of its repositories always the same, in whichever order somebody has named them.
         row = [move for move in fixed if move.tag.tag == fixed[0].tag.tag]
         first = sorted(row, key=lambda move: move.name.place)[:1]
         if all(move.is_done for move in first):
-            self._make_ready()
             return
         begun = time.monotonic()
         self._set_at_once(first)
         _settle(first[0], first[0].manifest.descriptor.digest)
-        pause = max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun))
-        with workers(1, "ready") as pool:
-            ready = pool.submit(self._make_ready)
-            self._sleep(pause)
-            ready.result()
+        self._sleep(max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun)))
         self._look_again(first)
 
     def _set_fixed(self, moves: Sequence[Move]) -> None:
