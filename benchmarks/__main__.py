@@ -72,7 +72,7 @@ def _finish(results: list[Result], bench: Bench, options: argparse.Namespace) ->
         found = [replace(goal, reached=None) if goal.timed else goal for goal in found]
     print(summary(found, bench))
     if options.write is not None:
-        options.write.write_text(page(results, found, bench))
+        options.write.write_text(page(results, found, bench, sys.argv[1:]))
     missed = any(goal.reached is False for goal in found)
     return int(missed or any(result.broken for result in results))
 

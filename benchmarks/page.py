@@ -38,12 +38,14 @@ benchmarks.watching` (with `--short` in seconds, for CI); [the guide](guides/wat
 figures."""
 
 
-def page(results: Sequence[Result], goals: Sequence[Goal], bench: Bench) -> str:
-    """All of it, ready to be written."""
+def page(
+    results: Sequence[Result], goals: Sequence[Goal], bench: Bench, arguments: Sequence[str]
+) -> str:
+    """All of it, ready to be written. ``arguments`` are those that it was made with."""
     return "\n\n".join([
         "# Benchmarks",
-        "This page is made by `make bench ARGS='--write docs/benchmarks.md'`; its figures are those"
-        "\nof that one run.",
+        f"This page is made by `make bench ARGS='{' '.join(arguments)}'`;\nits figures are those of"
+        " that one run.",
         summary(goals, bench),
         "## Each job",
         *(details(result) for result in results),
