@@ -12,14 +12,16 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from manyfest.errors import StoreError, UsageError
+
+T = TypeVar("T")
 
 _BACKLOG = 1024
 
@@ -55,6 +57,17 @@ class Server(Struct, frozen=True, kw_only=True):
     address: str
     stop: Callable[[], None]
     ended: asyncio.Task[None]
+
+
+def run_in_loop(work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` gives, in an event loop of uvloop's: granian wakes the loop from another thread
+    for each request, which takes asyncio's own loop several times as long. Where uvloop is not
+    installed that one will do."""
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with suppress(ImportError):
+        from uvloop import new_event_loop as factory
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
 
 
 @asynccontextmanager

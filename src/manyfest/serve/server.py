@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from manyfest.errors import UsageError
-from manyfest.listening import embedded, hold, on_signals, serving
+from manyfest.listening import embedded, hold, on_signals, run_in_loop, serving
 from manyfest.serve.app import Registry
 from manyfest.serve.content import Content
 from manyfest.serve.policy import Policy
@@ -89,7 +89,7 @@ def run(
         on_ready(address)
 
     registry = Registry(content, read_only=read_only, policy=policy)
-    asyncio.run(_serve(registry, listen, started, certificate))
+    run_in_loop(_serve(registry, listen, started, certificate))
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def running(
 
     def work() -> None:
         try:
-            asyncio.run(
+            run_in_loop(
                 _serve(
                     Registry(content, read_only=read_only, policy=policy),
                     listen,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from manyfest.errors import HistoryAway, UsageError
-from manyfest.listening import embedded, hold, is_loopback, on_signals, serving
+from manyfest.listening import embedded, hold, is_loopback, on_signals, run_in_loop, serving
 
 if TYPE_CHECKING:
     from manyfest.watch.config.values import WatchConfig
@@ -51,7 +51,7 @@ def run(
     """
     require_extra()
     with closing(hold(listen)) as held:  # before anything is made
-        return asyncio.run(_Run(config, held, plain_http, ca_file, log, on_ready).whole())
+        return run_in_loop(_Run(config, held, plain_http, ca_file, log, on_ready).whole())
 
 
 def require_extra() -> None:
