@@ -75,11 +75,18 @@ class Buildah:
         store, state, archive = (
             self.bench.folder / name for name in ("b", "r", f"buildah-{case.slug}.tar")
         )
-        _run(
+        command: list[str | Path] = [
             "buildah", "--storage-driver=vfs", "--root", store, "--runroot", state, "bud", "-q",
             "--format=docker", "--tls-verify=false", "-t", f"docker-archive:{archive}:image",
-            *_options(case), self.bench.context(case), BUILDAH_ISOLATION="chroot",
-        )  # fmt: skip
+            *_options(case), self.bench.context(case),
+        ]  # fmt: skip
+        try:
+            _run(*command, BUILDAH_ISOLATION="chroot")
+        except Refused as refused:
+            # Another build pulled the same image anew between this one's pull and its look at it.
+            if "locating pulled image" not in str(refused):
+                raise
+            _run(*command, BUILDAH_ISOLATION="chroot")
         return archive
 
 

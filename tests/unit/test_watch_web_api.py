@@ -369,6 +369,7 @@ def test_what_is_not_there_is_said_in_one_form(web: Client, path: str, detail: s
     [
         ("/api/v1/events?limit=0", "limit: expected int >= 1"),
         ("/api/v1/events?limit=x", "limit: expected int, got str"),
+        ("/api/v1/incidents?open=null", "open: null is no value; leave it out"),
         ("/api/v1/events?imgae=x", "what was sent contains unknown field imgae"),
         ("/api/v1/events?image=a&image=b", "image is given twice"),
         ("/api/v1/events?kind=gone", "kind: invalid enum value 'gone'"),

@@ -41,9 +41,13 @@ def query(raw: bytes, shape: type[T]) -> T:
         else:
             given[name] = value
     try:
-        return msgspec.convert(given, shape, strict=False)
+        found = msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
         raise Fault(400, _told(error)) from None
+    for name in given:
+        if getattr(found, name) is None:  # msgspec takes the word "null" for it
+            raise Fault(400, f"{name}: null is no value; leave it out")
+    return found
 
 
 def fields(raw: bytes) -> list[tuple[str, str]]:
