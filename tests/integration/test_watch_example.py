@@ -72,7 +72,7 @@ def test_the_image_of_a_watch_watches(
     finally:
         real.output_of(*docker, "rm", "--force", started)
     messages = [json.loads(line)["message"] for line in log.splitlines()]
-    assert messages[0] == "watching an image; pages at 0.0.0.0:8080"
+    assert "watching an image; pages at 0.0.0.0:8080" in messages  # its first look may be over by then
     assert messages[-1] == "stopped"
 
 
