@@ -72,7 +72,8 @@ def test_the_image_of_a_watch_watches(
     finally:
         real.output_of(*docker, "rm", "--force", started)
     messages = [json.loads(line)["message"] for line in log.splitlines()]
-    assert "watching an image; pages at 0.0.0.0:8080" in messages  # its first look may be over by then
+    # Its first look may be over, and logged, by then.
+    assert "watching an image; pages at 0.0.0.0:8080" in messages
     assert messages[-1] == "stopped"
 
 
