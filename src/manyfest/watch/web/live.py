@@ -224,9 +224,11 @@ class Viewers:
             logger.warning("open pages are not renewed: %s", error)
             return  # it stays dirty, until the history is there again
         events, room.news, room.is_dirty = room.news, [], False
-        if before is not None and page.version != before.version:
+        said = _said(page, events)
+        # The page may have shown these events already: it was read after they were written.
+        if before is not None and (said or page.version != before.version):
             known = {each.version for each in before.fragments}
-            _give(room.viewers, _message(page, self._service, known, _said(page, events)))
+            _give(room.viewers, _message(page, self._service, known, said))
 
 
 def _spread() -> int:
