@@ -153,6 +153,20 @@ def test_what_changed_is_sent_and_said(watch: Watch) -> None:
     run(test)
 
 
+def test_what_the_page_showed_before_it_was_told_of_is_said_all_the_same(watch: Watch) -> None:
+    async def test() -> None:
+        happens(watch)
+        async with looking_on(create_app(watch)) as line:
+            await line.next()
+            told_late = (event("complete", "2.6.1", image=IMAGE),)
+            watch.live.publish(News(events=told_late, tags=frozenset({(IMAGE, "2.6.1")})))
+            told = await line.next()
+            assert told["said"] == ["gotify/server 2.6.1 is complete everywhere."]
+            assert told["fragments"] == {}
+
+    run(test)
+
+
 def test_what_did_not_change_is_not_sent(watch: Watch) -> None:
     async def test() -> None:
         watch.watch(image(), image("other/app"))
