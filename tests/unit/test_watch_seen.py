@@ -88,6 +88,16 @@ def release(store: Asked, tag: str, *platforms: str, text: str = "") -> str:
     return str(index.descriptor.digest)
 
 
+def release_two_with_one_amd64(store: Asked) -> None:
+    """Tags 1 and 2: their indexes have one image for linux/amd64, and each its own for
+    linux/arm64."""
+    amd64, arm64 = (images.image(store, each) for each in WANTED)
+    entries = [images.entry(amd64, "linux/amd64"), images.entry(arm64, "linux/arm64")]
+    store.tag("1", images.content_of(images.index(store, entries)))
+    other = images.entry(images.image(store, "linux/arm64", text="other"), "linux/arm64")
+    store.tag("2", images.content_of(images.index(store, [entries[0], other])))
+
+
 def seen_in(store: Asked, place: str = PLACE) -> SeenImage:
     """The image in the store."""
     return SeenImage(place, lambda: store, [Platform.parse(each) for each in WANTED])
@@ -142,11 +152,7 @@ def test_another_tag_of_the_same_index_is_not_read_again() -> None:
 
 def test_an_image_that_another_index_has_too_is_asked_for_once() -> None:
     store = Asked()
-    amd64, arm64 = (images.image(store, each) for each in WANTED)
-    entries = [images.entry(amd64, "linux/amd64"), images.entry(arm64, "linux/arm64")]
-    store.tag("1", images.content_of(images.index(store, entries)))
-    other = images.entry(images.image(store, "linux/arm64", text="other"), "linux/arm64")
-    store.tag("2", images.content_of(images.index(store, [entries[0], other])))
+    release_two_with_one_amd64(store)
     seen = seen_in(store)
     seen.look("1")
     store.since()
@@ -157,11 +163,7 @@ def test_an_image_that_another_index_has_too_is_asked_for_once() -> None:
 
 def test_what_a_look_found_is_not_lost_when_another_thread_forgets_it_meanwhile() -> None:
     store = Asked()
-    amd64, arm64 = (images.image(store, each) for each in WANTED)
-    entries = [images.entry(amd64, "linux/amd64"), images.entry(arm64, "linux/arm64")]
-    store.tag("1", images.content_of(images.index(store, entries)))
-    other = images.entry(images.image(store, "linux/arm64", text="other"), "linux/arm64")
-    store.tag("2", images.content_of(images.index(store, [entries[0], other])))
+    release_two_with_one_amd64(store)
     seen = seen_in(store)
     seen.look("1")
 

@@ -180,14 +180,14 @@ def _make(members: Members, repeats: list[_Repeats]) -> dict[str, Any]:
 
 
 def _note_repeats(root: Node, left: int) -> None:
-    todo = [root]
-    while todo and left:
-        node = todo.pop()
+    pending = [root]
+    while pending and left:
+        node = pending.pop()
         if isinstance(node.value, _Repeats):
             left -= 1
             for key in node.value.keys_twice:
                 node.member(key).fault("appears twice, and programs differ in which one they take")
-        todo.extend(below for below in node.members() if isinstance(below.value, dict | list))
+        pending.extend(below for below in node.members() if isinstance(below.value, dict | list))
 
 
 def _name(value: object) -> str:

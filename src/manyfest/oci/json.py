@@ -160,18 +160,18 @@ def _check_characters(value: object, what: str) -> None:
 
 
 def _check_case(document: dict[str, Any], what: str) -> None:
-    todo: list[object] = [document]
-    while todo:
-        item = todo.pop()
+    pending: list[object] = [document]
+    while pending:
+        item = pending.pop()
         if isinstance(item, list):
-            todo.extend(item)
+            pending.extend(item)
         elif isinstance(item, dict):
             for key, value in item.items():
                 meant = _SPELLING.get(key.casefold(), key)
                 if meant != key:
                     raise InvalidManifest(f"{what} has the key {key!r} where it means {meant!r}")
                 if key not in _USER_KEYS:
-                    todo.append(value)
+                    pending.append(value)
 
 
 def _decode(type_: type, value: object) -> object:

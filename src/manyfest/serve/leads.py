@@ -36,13 +36,13 @@ class Leads(Struct, frozen=True):
     def reached(self, roots: Iterable[Digest], known: Set[Digest] = frozenset()) -> set[Digest]:
         """These, and all that they lead to, blobs as well; without what is ``known``."""
         found: set[Digest] = set()
-        todo = list(roots)
-        while todo:
-            digest = todo.pop()
+        pending = list(roots)
+        while pending:
+            digest = pending.pop()
             if digest not in known and digest not in found:
                 found.add(digest)
-                todo += self.parts.get(digest, ())
-                todo += self.referrers.get(digest, ())
+                pending += self.parts.get(digest, ())
+                pending += self.referrers.get(digest, ())
         return found
 
     def named(self, manifests: Iterable[Digest]) -> set[Digest]:

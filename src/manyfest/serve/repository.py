@@ -360,16 +360,16 @@ class Repository:
     def _listed(self) -> Iterator[Descriptor]:
         """Everything that ``index.json`` and the indexes in it lead to. Raises
         :class:`StoreError` if there is no end to it."""
-        todo = list(self.tags.read().entries) if self.exists() else []
+        pending = list(self.tags.read().entries) if self.exists() else []
         seen: set[Digest] = set()
-        while todo:
+        while pending:
             if len(seen) > MAX_GRAPH_NODES:
                 raise StoreError(f"leads to more than {MAX_GRAPH_NODES} indexes", where=self._index)
-            entry = todo.pop()
+            entry = pending.pop()
             yield entry
             if entry.media_type in INDEXES and entry.digest not in seen:
                 seen.add(entry.digest)
-                todo.extend(self._entries_of(entry.digest))
+                pending.extend(self._entries_of(entry.digest))
 
     def _entries_of(self, index: Digest) -> tuple[Descriptor, ...]:
         try:

@@ -17,14 +17,14 @@ def reachable(entries: Iterable[Descriptor], read: Read) -> set[Digest]:
     What is missing or damaged leads nowhere. Raises
     :class:`~manyfest.errors.InvalidArchive` if something cannot be read.
     """
-    todo = list(entries)
+    pending = list(entries)
     seen: set[tuple[Digest, bool]] = set()
-    while todo:
-        entry = todo.pop()
+    while pending:
+        entry = pending.pop()
         key = (entry.digest, entry.is_manifest)
         if key not in seen:
             seen.add(key)
-            todo += _below(entry, read) if entry.is_manifest else ()
+            pending += _below(entry, read) if entry.is_manifest else ()
     return {digest for digest, _ in seen}
 
 

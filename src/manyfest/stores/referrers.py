@@ -142,9 +142,9 @@ def holder_of(manifest: Digest, top: Index, read: Read) -> Digest | None:
     Raises :class:`~manyfest.errors.StoreError` if there is no end to it.
     """
     seen: set[Digest] = {manifest}
-    todo = [e for e in top.manifests if not is_companion_tag(named(e))]
-    while todo:
-        entry = todo.pop()
+    pending = [e for e in top.manifests if not is_companion_tag(named(e))]
+    while pending:
+        entry = pending.pop()
         if entry.digest in seen or entry.media_type not in INDEXES:
             continue
         seen.add(entry.digest)
@@ -156,5 +156,5 @@ def holder_of(manifest: Digest, top: Index, read: Read) -> Digest | None:
             continue
         if any(child.digest == manifest for child in children):
             return entry.digest
-        todo += children
+        pending += children
     return None

@@ -115,15 +115,15 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
         return {}  # there is nothing that could be put back, and nothing to write down
     journal = open_journal(release)
     held = journal.held
-    todo = [move for move in public if not move.is_done]
+    pending = [move for move in public if not move.is_done]
     new: list[Held | Goes] = [
         Held(reference=str(move.name), digest=move.before)
-        for move in todo
+        for move in pending
         if str(move.name) not in held or held[str(move.name)] != move.before
     ]
     new += [
         Goes(reference=str(move.name), digest=move.manifest.descriptor.digest)
-        for move in todo
+        for move in pending
         if str(move.name) not in journal.under_way
     ]
     if new:

@@ -164,8 +164,8 @@ def _images(
 ) -> Iterator[tuple[Platform | None, Manifest]]:
     """Images with the platform that an index says they are for, outer ones first."""
     seen: set[Digest] = set()
-    todo: list[tuple[Platform | None, Digest]] = [(None, root)]
-    for platform, digest in todo:
+    pending: list[tuple[Platform | None, Digest]] = [(None, root)]
+    for platform, digest in pending:
         manifest = manifests.get(digest)
         if manifest is None or digest in seen:
             continue
@@ -173,7 +173,7 @@ def _images(
         if isinstance(manifest.body, Image):
             yield platform, manifest
         else:
-            todo += (
+            pending += (
                 (entry.platform.normalised() if entry.platform else None, entry.digest)
                 for entry in manifest.body.images
             )

@@ -67,9 +67,9 @@ def _manifests(source: Source, top: Manifest) -> Iterator[Manifest]:
     """Every manifest that ``top`` leads to, each once. What is not here is passed over, as an index
     may have fewer platforms here than it names."""
     seen: set[Digest] = set()
-    todo = list(reversed(top.index.manifests))
-    while todo:
-        entry = todo.pop()
+    pending = list(reversed(top.index.manifests))
+    while pending:
+        entry = pending.pop()
         if entry.digest in seen or not entry.is_manifest:
             continue
         seen.add(entry.digest)
@@ -83,7 +83,7 @@ def _manifests(source: Source, top: Manifest) -> Iterator[Manifest]:
             continue
         yield manifest
         if manifest.is_index:
-            todo += reversed(manifest.index.manifests)
+            pending += reversed(manifest.index.manifests)
 
 
 def _read(source: Source, entry: Descriptor) -> Manifest:
