@@ -229,6 +229,7 @@ class _Run:
         self._progress = progress
         self._parts: dict[Digest, Descriptor] = {}
         self._labels: dict[Digest, str] = {}
+        self._new: set[Digest] = set()
         self._manifests: dict[Digest, Manifest] = {}
         for item in items:
             self._labels = item.graph.labels() | self._labels
@@ -270,8 +271,10 @@ class _Run:
             self._finished(descriptor, "done")
 
     def manifest(self, manifest: Manifest) -> None:
-        """Bring one manifest into the target; all below it is there."""
-        if self._target.has(manifest.descriptor):
+        """Bring one manifest into the target; all below it is there. Where some of that was not
+        there before, nobody has to ask for the manifest."""
+        is_below_new = any(child.digest in self._new for child in manifest.children)
+        if not is_below_new and self._target.has(manifest.descriptor):
             self._finished(manifest.descriptor, "present")
         else:
             self._mended(manifest, lambda: self._send(manifest_content(manifest)))
@@ -359,6 +362,8 @@ class _Run:
             self.sent += descriptor.size if outcome == "done" else 0
             self.present += outcome == "present"
             self.mounted += outcome == "mounted"
+            if outcome != "present":
+                self._new.add(descriptor.digest)
         self._progress.finish(str(descriptor.digest), outcome)
 
 

@@ -100,6 +100,15 @@ def test_largest_blobs_are_begun_first() -> None:
     assert max(begun) == max(sizes.values())
 
 
+def test_nobody_asks_for_a_manifest_below_which_something_was_new() -> None:
+    source, target = MemoryStore(), Recorder()
+    make(source, "index")
+    graph = graph_of(source)
+    copy_graph(source, graph, target)
+    assert sorted(target.asked("has")) == sorted(str(blob.digest) for blob in graph.blobs)
+    assert sorted(target.asked("put")) == sorted(str(part.digest) for part in graph.descriptors)
+
+
 def test_a_second_copy_moves_nothing() -> None:
     source, target = Recorder(), Recorder()
     make(source, "nested index")

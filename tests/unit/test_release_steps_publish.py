@@ -11,6 +11,7 @@ from manyfest.errors import ConnectionFailed, ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.reference import Name
 from manyfest.release.project.config import Config
+from manyfest.release.resume.reuse import find_settled
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
 from manyfest.release.tags.rule import TagRule
@@ -57,7 +58,26 @@ def test_of_a_repository_without_the_index_no_more_is_asked_in_advance(tmp_path:
     ]
 
 
-def test_a_repository_that_has_the_index_and_lost_a_layer_is_sent_to(tmp_path: Path) -> None:
+def test_tags_that_were_looked_at_before_the_check_are_not_asked_for_again(tmp_path: Path) -> None:
+    stores = FakeStores()
+    release = with_image(make_release(tmp_path, stores))
+    assert not find_settled(release)
+    stores.trouble.calls.clear()
+    assert PUBLISH.check(release) == ""
+    assert stores.trouble.calls == [f"has {ONE} {release.built.digest}"]
+
+
+def test_a_tag_that_was_seen_to_be_taken_before_the_check_is_refused(tmp_path: Path) -> None:
+    stores = FakeStores()
+    held = hold_former_release(stores.at(ONE), "2.6.1-arm64")
+    release = with_image(make_release(tmp_path, stores))
+    assert not find_settled(release)
+    with pytest.raises(ReleaseError, match=f"already holds {held}"):
+        PUBLISH.check(release)
+    assert release.sent == {}
+
+
+def test_a_repository_that_lost_a_layer_gets_that_and_what_is_above_it(tmp_path: Path) -> None:
     stores = FakeStores()
     PUBLISH.run(with_image(make_release(tmp_path, stores)))
     again = with_image(make_release(tmp_path, stores))
@@ -65,7 +85,10 @@ def test_a_repository_that_has_the_index_and_lost_a_layer_is_sent_to(tmp_path: P
     del stores.at(ONE).blobs[lost.digest]
     assert PUBLISH.check(again) == ""
     PUBLISH.run(again)
-    assert again.sent == {ONE: lost.size}
+    graph = again.built.graph
+    above = [each for each in graph.manifests if lost in each.children]
+    manifests = [graph.root, *above]
+    assert again.sent == {ONE: lost.size + sum(each.descriptor.size for each in manifests)}
 
 
 def test_it_tells_the_bytes_sent_to_each_repository(tmp_path: Path) -> None:

@@ -62,6 +62,7 @@ def find_settled(release: Release) -> bool:
     with suppress(ContentError, NotFound, ReleaseError):
         release.checked = _summaries(release.image)
         planned = moves(release)
+        release.planned = planned
         release.settled = bool(planned) and all(move.is_done for move in planned)
         release.looked = release.image.digest
     if not release.settled:

@@ -3,7 +3,7 @@
 Tags that name one release for good come first. The first of them decides which of two releases of
 the same version goes on: it is looked at, set, and looked at again once whoever set it at the same
 time must have done so (Fischer's mutual exclusion, with a tag as its one variable). Moving tags
-follow, and at the end all are looked at once more.
+follow, and at the end those are looked at once more.
 """
 
 from __future__ import annotations
@@ -89,8 +89,9 @@ class Pointing:
             self._claim(fixed)
             self._set_fixed(fixed)
             self._look_again(fixed)
-            self._set_rows([move for move in self._moves if move.tag.moves])
-            self._look_again(self._moves)
+            moving = [move for move in self._moves if move.tag.moves]
+            self._set_rows(moving)
+            self._look_again(moving)
         except ManyfestError as error:
             raise _stopped(self._at, error, self._put_all_back()) from error
         except BaseException as error:  # Ctrl-C
