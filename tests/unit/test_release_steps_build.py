@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from manyfest.build.duration import Duration
+from manyfest.duration import Duration
 from manyfest.errors import CheckFailed, DockerfileError, NotFound, ReleaseError, StoreError
 from manyfest.oci.reference import Name, Reference
 from manyfest.release.project.building import project_request

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from manyfest.build.duration import Duration
+from manyfest.duration import Duration
 from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.release.project.config import Build, Check, Smoke

@@ -154,9 +154,9 @@ def _given(
     **options: Any,
 ) -> dict[str, Any]:
     """What a request is to have instead, by the names of its fields."""
-    from manyfest.build.duration import Duration
     from manyfest.build.request import read_text
     from manyfest.build.secrets import BuildSecret
+    from manyfest.duration import Duration
     from manyfest.layers.compression import Compression
 
     more = {

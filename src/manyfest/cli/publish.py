@@ -54,7 +54,7 @@ def command(
     for too long, the answer is no (exit 3), and nothing is changed. Prints a report and, last, the
     digest.
     """
-    from manyfest.build.duration import Duration
+    from manyfest.duration import Duration
     from manyfest.release.rendezvous.joining import publish_steps
     from manyfest.release.rendezvous.staging import with_platforms
     from manyfest.release.rendezvous.waiting import Patience

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def parse_time(_context: click.Context, option: click.Parameter, value: str | None) -> float | None:
     """Seconds, of ``90``, ``30m`` or ``0``. For an option's ``callback``."""
-    from manyfest.build.duration import Duration
+    from manyfest.duration import Duration
     from manyfest.errors import UsageError
 
     if value is None:

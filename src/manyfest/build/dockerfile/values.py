@@ -6,24 +6,12 @@ Errors are :class:`~manyfest.errors.DockerfileError` without a place; callers ad
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
 from manyfest.build.dockerfile.place import shown
-from manyfest.errors import DockerfileError
+from manyfest.duration import nanoseconds
+from manyfest.errors import DockerfileError, UsageError
 
-_NANOSECONDS = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,  # U+00B5, the micro sign
-    "μs": 1_000,  # U+03BC, the Greek letter
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-}
-_AMOUNT = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
 _DIGITS = re.compile(r"[0-9]{1,18}")
-_LONGEST = (1 << 63) - 1
 _SHORTEST = 1_000_000
 
 _SIGNALS = frozenset(
@@ -36,19 +24,10 @@ _SIGNALS = frozenset(
 
 def parse_duration(text: str) -> int:
     """Go's durations (``1m30s``, ``1.5h``) in nanoseconds; at least a millisecond, or zero."""
-    unsigned = text.removeprefix("+")
-    if unsigned == "0":
-        return 0
-    amounts = _AMOUNT.findall(unsigned)
-    if not amounts or "".join(number + unit for number, unit in amounts) != unsigned:
-        raise DockerfileError(
-            f"{shown(text)} is not a duration", mend="write it as 30s or 1m30s", word=text
-        )
-    total = sum(int(Decimal(number) * _NANOSECONDS[unit]) for number, unit in amounts)
-    if total > _LONGEST:
-        raise DockerfileError(
-            f"the duration {shown(text)} is too long", mend="use a shorter one", word=text
-        )
+    try:
+        total = nanoseconds(text)
+    except UsageError as error:
+        raise DockerfileError(error.what, mend=error.mend, word=text) from None
     if 0 < total < _SHORTEST:
         raise DockerfileError(
             f"the duration {shown(text)} is under 1ms", mend="use 1ms or more", word=text

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from manyfest.build.duration import Duration
+from manyfest.duration import Duration
 from manyfest.errors import ConfigError, UsageError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name, is_repository, is_tag

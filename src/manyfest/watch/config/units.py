@@ -7,7 +7,7 @@ from typing import Self
 
 from msgspec import Struct
 
-from manyfest.build.duration import Duration
+from manyfest.duration import Duration
 from manyfest.errors import UsageError
 from manyfest.watch.config.values import Budget
 
