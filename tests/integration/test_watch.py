@@ -285,6 +285,28 @@ def test_what_was_seen_survives_a_stop_and_is_told_once(
     assert watch.events("2.6.0") == []
 
 
+def test_who_widens_the_tags_and_restarts_is_not_told_of_old_versions(
+    tmp_path: Path, docker_registry: str
+) -> None:
+    place = f"{docker_registry}/gotify/server"
+    for tag in ("1.0.0", "1.1.0", "2.0.0", "2.1.0"):
+        push(place, tag, (AMD64, ARM64))
+    with watching(tmp_path, config_of(place, tags='"1"')) as watch:
+        watch.until_complete("1.1.0")
+        watch.until(lambda: watch.rows("SELECT 1 FROM lists"), "the list is not known")
+    push(place, "1.2.0", (AMD64, ARM64))
+    for _ in range(2):
+        with watching(tmp_path, config_of(place)) as watch:
+            watch.until_complete("2.0.0")
+            watch.until_complete("1.2.0")
+    push(place, "2.2.0", (AMD64, ARM64))
+    with watching(tmp_path, config_of(place)) as watch:
+        watch.until_complete("2.2.0")
+
+    told = watch.rows("SELECT DISTINCT tag FROM events ORDER BY tag")
+    assert told == [("1.2.0",), ("2.2.0",)]
+
+
 def test_it_needs_no_file(tmp_path: Path, docker_registry: str) -> None:
     place = f"{docker_registry}/gotify/server"
     push(place, "latest", (AMD64, ARM64))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,10 +14,12 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from manyfest.errors import HistoryAway, HistoryInUse
+from manyfest.watch.config.values import TagChoice
 from manyfest.watch.history import database, tables
-from manyfest.watch.history.batch import Batch, Session, Token, User, WasRead
+from manyfest.watch.history import migrate as migrating
+from manyfest.watch.history.batch import Batch, Session, Token, User, WasListed, WasRead
 from manyfest.watch.history.history import History
-from manyfest.watch.history.migrate import VERSION_TABLE
+from manyfest.watch.history.migrate import STEPS, VERSION_TABLE
 from manyfest.watch.values import Change, Event, Facts, Sample
 from tests.chaos.history import batch, kill_server, kill_writers, look
 from tests.histories import amount, asked_of, change, event, notice, outage, state
@@ -46,6 +50,23 @@ def test_the_steps_lead_to_the_tables_that_are_used(url: str) -> None:
         options = {"version_table": VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_a_database_of_the_first_step_is_brought_up_to_date(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = shutil.copytree(STEPS, tmp_path / "migrations")
+    (steps / "versions" / "0002_lists.py").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrating, "STEPS", steps)
+        with History.open(url) as history:
+            history.record(Batch(changes=(change("2.6.1", at=1.0),)))
+    listed = WasListed("gotify/server", "docker.io/gotify/server", TagChoice(versions="*"))
+    for _ in range(2):
+        with History.open(url) as history:
+            assert history.states() == [state("2.6.1", at=1.0)]
+            history.record(Batch(lists=(listed,)))
+            assert history.lists_read() == [listed]
 
 
 def test_all_that_is_recorded_is_there_once(url: str) -> None:

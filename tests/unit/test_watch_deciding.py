@@ -16,7 +16,7 @@ from manyfest.notify.address import address
 from manyfest.watch.config.values import TagChoice, WatchedImage
 from manyfest.watch.decide import decide
 from manyfest.watch.deciding import Decider
-from manyfest.watch.history.batch import Batch
+from manyfest.watch.history.batch import Batch, WasListed
 from manyfest.watch.history.history import History
 from manyfest.watch.live import Live
 from manyfest.watch.recipients import Recipient
@@ -142,6 +142,17 @@ def test_what_was_found_is_known_to_be_old_after_a_kill(tmp_path: Path) -> None:
         part.until(lambda: any(state.digest for state in part.history.states()))
 
         assert part.kinds("2") == []
+
+
+def test_by_which_choice_a_list_was_read_is_known_after_what_it_found(tmp_path: Path) -> None:
+    listed = WasListed("app", PLACE, TagChoice(versions="*"))
+    with running(tmp_path / "watch.db") as part:
+        part.decider.find("app", ["1"], was_there=True)
+        part.decider.listed(listed)
+        part.until(part.history.lists_read)
+
+        assert part.history.lists_read() == [listed]
+        assert [state.tag for state in part.history.states()] == ["1"]
 
 
 def test_an_answer_that_says_nothing_new_is_not_written(tmp_path: Path) -> None:

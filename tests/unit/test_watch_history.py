@@ -9,14 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec import json
 from msgspec.structs import replace
 from sqlalchemy import insert, select
 from sqlalchemy.pool import PoolProxiedConnection
 
 from manyfest.errors import HistoryAway, HistoryError, UsageError
+from manyfest.watch.config.pattern import Pattern
+from manyfest.watch.config.values import TagChoice
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history import tables
-from manyfest.watch.history.batch import Batch, User
+from manyfest.watch.history.batch import Batch, User, WasListed
 from manyfest.watch.history.history import History
 from manyfest.watch.values import Change, Event
 from tests.histories import (
@@ -52,6 +55,29 @@ def test_what_is_known_of_registries_is_there_after_it_was_closed(tmp_path: Path
         history.record(Batch(registries=(known,)))
     with History.open(str(tmp_path / "history.db")) as history:
         assert history.registry_states() == [known]
+
+
+def test_by_which_choice_a_list_was_read_last_is_there_after_it_was_closed(tmp_path: Path) -> None:
+    by_names = WasListed("app", HUB, TagChoice(names=("edge",)))
+    described = TagChoice(versions="1", match=Pattern.parse("v.*"), newest=3)
+    with History.open(str(tmp_path / "history.db")) as history:
+        history.record(Batch(lists=(by_names, replace(by_names, image="other"))))
+        history.record(Batch(lists=(WasListed("app", HUB, described),)))
+    with History.open(str(tmp_path / "history.db")) as history:
+        assert history.lists_read() == [
+            WasListed("app", HUB, described),
+            WasListed("other", HUB, TagChoice(names=("edge",))),
+        ]
+
+
+@pytest.mark.parametrize("kept", [{"match": "(?=a)"}, {"versions": "one"}])
+def test_a_choice_that_is_not_understood_is_as_one_that_is_not_known(
+    history: History, kept: dict[str, str]
+) -> None:
+    row = {"image": "app", "repository": HUB, "choice": json.encode(kept)}
+    with history.engine.begin() as connection:
+        connection.execute(insert(tables.lists), row)
+    assert history.lists_read() == []
 
 
 def test_an_observation_is_kept_with_its_answer_or_with_why_there_is_none(

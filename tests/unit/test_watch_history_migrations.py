@@ -22,8 +22,8 @@ _NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -51,6 +51,19 @@ def test_an_older_database_is_brought_up_to_date(
     History.open(str(path)).close()
 
 
+def test_a_database_of_the_first_step_keeps_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        steps = shutil.copytree(STEPS, tmp_path / "migrations")
+        (steps / "versions" / "0002_lists.py").unlink()
+        patch.setattr(migrating, "STEPS", steps)
+        path = _older(tmp_path)
+    with History.open(str(path)) as history:
+        assert history.states() == [state("2.6.1", at=1.0)]
+        assert history.lists_read() == []
+
+
 def test_a_newer_database_is_refused_and_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +74,7 @@ def test_a_newer_database_is_refused_and_left_alone(
     with pytest.raises(HistoryError) as caught:
         History.open(str(path))
     assert str(caught.value) == (
-        f"{path}: a newer manyfest made it (schema 0002);"
+        f"{path}: a newer manyfest made it (schema 0003);"
         " run that version, or put back a copy from before"
     )
     assert "note" in _columns(path)
@@ -106,7 +119,7 @@ def _older(folder: Path) -> Path:
 def _steps(folder: Path, next_one: str) -> Path:
     steps = folder / "migrations"
     shutil.copytree(STEPS, steps)
-    (steps / "versions" / "0002_next.py").write_text(next_one)
+    (steps / "versions" / "0003_next.py").write_text(next_one)
     return steps
 
 

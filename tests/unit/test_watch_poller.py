@@ -26,7 +26,7 @@ from manyfest.oci.digest import Digest
 from manyfest.stores.base import Source
 from manyfest.watch.config.values import TagChoice, WatchedImage
 from manyfest.watch.decide import beginning
-from manyfest.watch.history.batch import WasRead
+from manyfest.watch.history.batch import WasListed, WasRead
 from manyfest.watch.poll.asking import outcome_of
 from manyfest.watch.poll.lane import Outcome
 from manyfest.watch.poll.poller import Poller
@@ -66,6 +66,7 @@ class Told:
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.found: list[tuple[str, frozenset[str], bool]] = []
+        self.lists: list[tuple[WasListed, int]] = []
         self.observed: list[Observation] = []
         self.learned: list[tuple[str, str, Facts]] = []
         self.left: set[str] = set()
@@ -73,6 +74,11 @@ class Told:
     def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
         with self.changed:
             self.found.append((image, frozenset(tags), was_there))
+
+    def listed(self, lists: WasListed) -> None:
+        with self.changed:
+            self.lists.append((lists, len(self.found)))
+            self.changed.notify_all()
 
     def observe(self, observation: Observation) -> None:
         with self.changed:
@@ -222,6 +228,38 @@ def test_another_choice_of_tags_makes_nothing_new() -> None:
         told.until(lambda: told.of("2.0.1"))
 
     assert {tag for _, tags, was_there in told.found for tag in tags if not was_there} == {"2.0.1"}
+
+
+def test_after_a_start_anew_a_wider_choice_makes_nothing_new() -> None:
+    hub = Repositories(HUB)
+    for tag in ("1.0.0", "1.1.0", "2.0.0"):
+        release(hub.stores[HUB], tag, *WANTED)
+    wider, told = watched(tags=TagChoice(versions="*", newest=5)), Told()
+    seen = PlaceSeen(place=HUB, digest="sha256:x", answered_at=1.0)
+    known = TagState(image="app", tag="1.0.0", began=0.0, places=(seen,))
+    poller = Poller(hub, told, jitter=lambda: 0.5)
+    poller.recall(lists=[WasListed("app", HUB, TagChoice(versions="1", newest=1))])
+    poller.watch([wider], states=[known])
+
+    with running(poller):
+        told.until(lambda: told.of("2.0.0"))
+
+    assert told.found[1:] == [
+        ("app", frozenset({"2.0.0"}), True),
+        ("app", frozenset({"1.1.0"}), False),
+    ]
+
+
+def test_by_which_choice_a_list_was_read_is_told_once_and_after_what_it_found() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "1.0.0", *WANTED)
+    one, other = TagChoice(versions="1"), TagChoice(names=("1.0.0",))
+
+    with polling(hub, watched(tags=one)) as (poller, told):
+        listed(hub, 3)
+        poller.watch([watched(tags=other)])
+
+    assert told.lists == [(WasListed("app", HUB, one), 1), (WasListed("app", HUB, other), 2)]
 
 
 def test_it_says_once_that_of_all_tags_none_is_watched(caplog: pytest.LogCaptureFixture) -> None:

@@ -127,6 +127,28 @@ def test_after_a_start_anew_new_is_what_is_above_the_oldest_that_is_known() -> N
     assert tags.list(GHCR, [*listed, "2.7.0"]) == set()
 
 
+def test_after_a_start_anew_what_only_the_choice_of_now_describes_was_there() -> None:
+    tags = watched()
+    tags.recall(HUB, ["1.0.0", "1.1.0"], TagChoice(versions="1"))
+
+    assert tags.list(HUB, ["1.0.0", "1.1.0", "1.1.1", "2.0.0"]) == {"1.1.0", "1.1.1"}
+    assert tags.list(HUB, ["1.0.0", "1.1.0", "1.1.1", "2.0.0", "2.0.1"]) == {"2.0.1"}
+
+
+def test_after_a_start_anew_what_fewer_tags_left_no_room_for_was_there() -> None:
+    tags = WatchedTags(TagChoice(versions="*", newest=4), settle=60.0)
+    tags.recall(HUB, ["2.3.0", "2.5.0", "2.6.0"], TagChoice(versions="*", newest=2))
+
+    assert tags.list(HUB, ["2.3.0", "2.4.0", "2.5.0", "2.6.0", "2.6.1"]) == {"2.6.0", "2.6.1"}
+
+
+def test_after_a_start_anew_what_is_watched_beside_named_tags_was_there() -> None:
+    tags = watched()
+    tags.recall(HUB, ["2.5.0"], TagChoice(names=("2.5.0",)))
+
+    assert tags.list(HUB, ["2.5.0", "2.6.0"]) == set()
+
+
 def test_of_tags_of_which_nothing_is_known_none_is_new() -> None:
     tags = watched("latest")
     tags.recall(HUB, ["latest"])

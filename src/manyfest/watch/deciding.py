@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,10 +21,10 @@ from msgspec.structs import replace
 from manyfest.errors import HistoryError
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.decide import beginning, decide, due
-from manyfest.watch.findings import Finding, Found, Learned, Left
+from manyfest.watch.findings import Found, Learned, Left
 from manyfest.watch.health.following import Health
 from manyfest.watch.health.incidents import Tag
-from manyfest.watch.history.batch import Batch
+from manyfest.watch.history.batch import Batch, WasListed
 from manyfest.watch.live import Live, News
 from manyfest.watch.notify.route import route
 from manyfest.watch.recipients import Recipient
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from manyfest.watch.history.history import History
 
 logger = logging.getLogger(__name__)
+
+Finding: TypeAlias = Found | Left | Learned | WasListed | Observation
+"""What a decider is told, in this order."""
 
 MOST_WAITING = 2000
 """Observations; who has one more waits."""
@@ -143,21 +146,19 @@ class Decider:
 
     def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
         """See :class:`~manyfest.watch.poll.told.Told`."""
-        with self._changed:
-            self._found.append(Found(image, tuple(tags), was_there))
-            self._changed.notify_all()
+        self._add(Found(image, tuple(tags), was_there))
+
+    def listed(self, lists: WasListed) -> None:
+        """See :class:`~manyfest.watch.poll.told.Told`."""
+        self._add(lists)
 
     def leave(self, image: str, tags: Collection[str]) -> None:
         """See :class:`~manyfest.watch.poll.told.Told`."""
-        with self._changed:
-            self._found.append(Left(image, tuple(tags)))
-            self._changed.notify_all()
+        self._add(Left(image, tuple(tags)))
 
     def learn(self, image: str, tag: str, facts: Facts) -> None:
         """See :class:`~manyfest.watch.poll.told.Told`."""
-        with self._changed:
-            self._found.append(Learned(image, tag, facts))
-            self._changed.notify_all()
+        self._add(Learned(image, tag, facts))
 
     def observe(self, observation: Observation) -> None:
         """See :class:`~manyfest.watch.poll.told.Told`."""
@@ -189,6 +190,11 @@ class Decider:
         """Let :meth:`run` end soon; what it has not decided yet is seen again by the next watch."""
         self._stopping.set()
         with self._changed:
+            self._changed.notify_all()
+
+    def _add(self, finding: Finding) -> None:
+        with self._changed:
+            self._found.append(finding)
             self._changed.notify_all()
 
     def _take(self) -> tuple[list[Finding], list[Sample]]:
@@ -230,6 +236,7 @@ class Decider:
         changes = [change for change in decided if change is not None]
         worth = [each for each in changes if self._is_news(each, begun)]
         learned = [each for each in found if isinstance(each, Learned)]
+        lists = tuple(each for each in found if isinstance(each, WasListed))
         registries, events = self._health.registries(samples, now)
         happened = (*(event for each in worth for event in each.events), *events)
         wrong = self._health.incidents(happened, audience.rules, self._left, now)
@@ -244,8 +251,9 @@ class Decider:
             opened=wrong.opened,
             closed=wrong.closed,
             facts=tuple(each.facts for each in learned),
+            lists=lists,
         )
-        if (worth or samples or learned or wrong.closed) and not self._keep(batch):
+        if (worth or samples or learned or lists or wrong.closed) and not self._keep(batch):
             return
         self._health.keep(batch.registries, wrong)
         self._learn(changes)
@@ -273,7 +281,7 @@ class Decider:
         observed: dict[Tag, list[Observation]] = {}
         for each in found:
             image = audience.images.get(each.image)
-            if image is None or isinstance(each, Left | Learned):
+            if image is None or isinstance(each, Left | Learned | WasListed):
                 continue
             if isinstance(each, Observation):
                 observed.setdefault((each.image, each.tag), []).append(each)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from msgspec import Struct
 
-from manyfest.watch.values import Facts, Observation
+from manyfest.watch.values import Facts
 
 
 class Found(Struct, frozen=True):
@@ -30,7 +28,3 @@ class Learned(Struct, frozen=True):
     image: str
     tag: str
     facts: Facts
-
-
-Finding: TypeAlias = Found | Left | Learned | Observation
-"""What a decider is told, in this order."""

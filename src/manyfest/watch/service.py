@@ -97,7 +97,7 @@ class Watch:
         """Take up what the history knows, and begin. Raises
         :class:`~manyfest.errors.HistoryError`."""
         self._decider.load()
-        self._poller.recall(self._history.facts_read())
+        self._poller.recall(self._history.facts_read(), self._history.lists_read())
         self._kept = {each.name: each for each in self._history.images.all()}
         self._apply()
         parts = {

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from msgspec import Struct, field
 
-from manyfest.watch.config.values import Origin
+from manyfest.watch.config.values import Origin, TagChoice
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.values import Change, Event, Facts, Incident, Notice, Sample
 
@@ -16,8 +16,8 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     ``events`` are those of no tag: a registry's. ``opened`` are incidents that began, ``closed``
     those that ended, as :func:`~manyfest.watch.health.incidents.follow` gives them. ``facts`` are
-    what was read of versions. The ``key`` is the batch's own: one that is recorded again, because
-    nobody knew what came of it, is written once.
+    what was read of versions, ``lists`` what is known of lists of tags. The ``key`` is the batch's
+    own: one that is recorded again, because nobody knew what came of it, is written once.
     """
 
     changes: tuple[Change, ...] = ()
@@ -28,7 +28,17 @@ class Batch(Struct, frozen=True, kw_only=True):
     opened: tuple[Incident, ...] = ()
     closed: tuple[Incident, ...] = ()
     facts: tuple[Facts, ...] = ()
+    lists: tuple[WasListed, ...] = ()
     key: str = field(default_factory=lambda: uuid4().hex)
+
+
+class WasListed(Struct, frozen=True):
+    """That a repository was asked for its tags, of which those of the ``choice`` were watched as
+    versions of an image. What another choice adds after a start was there before."""
+
+    image: str
+    repository: str
+    choice: TagChoice
 
 
 class WasRead(Struct, frozen=True):

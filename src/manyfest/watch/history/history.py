@@ -16,10 +16,11 @@ from sqlalchemy import Connection, Engine, Select, delete, select, update
 
 from manyfest.watch.health.values import RegistryState
 from manyfest.watch.history import address, recording, retention, tables
-from manyfest.watch.history.batch import Batch, WasRead
+from manyfest.watch.history.batch import Batch, WasListed, WasRead
 from manyfest.watch.history.database import Database
 from manyfest.watch.history.facts import was_read
 from manyfest.watch.history.images import Images
+from manyfest.watch.history.lists import was_listed
 from manyfest.watch.history.notices import Notices
 from manyfest.watch.history.people import People
 from manyfest.watch.values import Incident, TagState
@@ -129,6 +130,10 @@ class History:
     def facts_read(self) -> list[WasRead]:
         """Of what the facts are known."""
         return was_read(self._database)
+
+    def lists_read(self) -> list[WasListed]:
+        """By which choice of tags each repository was listed last."""
+        return was_listed(self._database)
 
     def acknowledge(self, incident: int, by: str, at: float) -> bool:
         """Note who saw the incident with this number, and when; the first to do so stays. Says

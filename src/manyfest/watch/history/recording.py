@@ -9,7 +9,7 @@ from msgspec.json import encode
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
 
-from manyfest.watch.history import facts, tables
+from manyfest.watch.history import facts, lists, tables
 from manyfest.watch.history.batch import Batch
 from manyfest.watch.history.rank import rank, standing
 from manyfest.watch.history.tallies import add_downtime, add_samples
@@ -35,6 +35,7 @@ def write(connection: Connection, batch: Batch) -> bool:
     _add(connection, tables.incidents, map(asdict, batch.opened))
     _close(connection, batch.closed)
     facts.write(connection, batch.facts)
+    lists.write(connection, batch.lists)
     add_downtime(connection, (*batch.opened, *batch.closed))
     add_samples(connection, batch.samples)
     registries = [

@@ -3,8 +3,8 @@
 Values are kept as JSON, as msgspec writes them; what is looked up or sorted by has a column of its
 own. Times are seconds since 1970.
 
-What is changed here is changed in :mod:`~manyfest.watch.history.migrations` too: until the first
-release in its first step, from then on by a step of its own.
+What is changed here is changed in :mod:`~manyfest.watch.history.migrations` too, by a step of its
+own.
 """
 
 from __future__ import annotations
@@ -94,6 +94,14 @@ tags = Table(
     Index("tags_by_rank", "image", "rank"),
     Index("tags_by_standing", "image", "standing"),
     Index("tags_by_digest", "digest"),
+)
+
+lists = Table(
+    "lists",
+    metadata,
+    Column("image", Text, primary_key=True),
+    Column("repository", Text, primary_key=True),
+    Column("choice", LargeBinary, nullable=False),  # JSON of which tags were watched
 )
 
 facts = Table(

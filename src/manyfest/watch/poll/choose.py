@@ -18,17 +18,17 @@ def choose(choice: TagChoice, tags: Iterable[str]) -> tuple[str, ...]:
     Both ``versions`` and ``match`` must describe a tag, where both are said. What a registry lists
     that is no tag is passed over.
     """
-    named = dict.fromkeys(choice.names)
+    newest = sorted(described(choice, tags), key=rank, reverse=True)
+    return (*dict.fromkeys(choice.names), *newest[: choice.newest])
+
+
+def described(choice: TagChoice, tags: Iterable[str]) -> frozenset[str]:
+    """Those of ``tags`` that are described and not named, however many they are."""
     if not (choice.versions or choice.match):
-        return tuple(named)
+        return frozenset()
     within = Range.parse(choice.versions) if choice.versions else None
-    described = {
-        tag
-        for tag in tags
-        if tag not in named and is_tag(tag) and _is_described(tag, choice, within)
-    }
-    newest = sorted(described, key=rank, reverse=True)
-    return (*named, *newest[: choice.newest])
+    others = set(tags).difference(choice.names)
+    return frozenset(tag for tag in others if is_tag(tag) and _is_described(tag, choice, within))
 
 
 def _is_described(tag: str, choice: TagChoice, within: Range | None) -> bool:

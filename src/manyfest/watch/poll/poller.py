@@ -15,8 +15,8 @@ from random import random
 
 from manyfest.check.readiness import Readiness
 from manyfest.errors import ManyfestError
-from manyfest.watch.config.values import Budget, RegistryRule, WatchedImage
-from manyfest.watch.history.batch import WasRead
+from manyfest.watch.config.values import Budget, RegistryRule, TagChoice, WatchedImage
+from manyfest.watch.history.batch import WasListed, WasRead
 from manyfest.watch.poll.asking import Asker, outcome_of, registry_of
 from manyfest.watch.poll.facts import read_facts
 from manyfest.watch.poll.image import PolledImage, Repositories
@@ -72,13 +72,15 @@ class Poller:
         self._images: dict[str, PolledImage] = {}
         self._rules: dict[str, RegistryRule] = {}
         self._reading = Reading()
+        self._listed: dict[tuple[str, str], TagChoice] = {}
         self._threads: set[threading.Thread] = set()
         self._stopped = False
 
-    def recall(self, read: Iterable[WasRead]) -> None:
-        """Of these it is known what they consist of."""
+    def recall(self, read: Iterable[WasRead] = (), lists: Iterable[WasListed] = ()) -> None:
+        """Of what is ``read`` it is known what it consists of; ``lists`` were read before."""
         with self._lock:
             self._reading.recall(read)
+            self._listed.update(((it.image, it.repository), it.choice) for it in lists)
 
     def watch(
         self,
@@ -290,6 +292,7 @@ class Poller:
             if self._images.get(look.image) is image:
                 self._follow(image, image.tags.list(look.repository, tags))
                 image.note_list(look.repository, tags)
+                self._note_choice(image, look.repository)
                 self._changed.notify_all()
         return "answered", every, _LIST
 
@@ -324,10 +327,12 @@ class Poller:
                     image.tags.see(seen.place, state.tag, is_there=is_there, at=self._timer())
                     waits[look] = image.asked.every - (self._clock() - (seen.answered_at or 0.0))
         for place, tags in known.items():
-            image.tags.recall(place, tags)
+            image.tags.recall(place, tags, self._listed.get((image.asked.name, place)))
         for look in image.looks() if image.is_listed else ():
             self._lane(look).plan(look, self._timer(), _LIST)
         self._follow(image, waits=waits)
+        for place in () if image.is_listed else image.places:
+            self._note_choice(image, place)
         left = {state.tag for state in states} - image.followed
         if left:
             self._told.leave(image.asked.name, left)
@@ -360,6 +365,14 @@ class Poller:
                 # What is seen whole within the first round need not all be asked again at once.
                 image.checked[look] = now - self._jitter() * RECHECK
         image.followed = set(watched)
+
+    def _note_choice(self, image: PolledImage, place: str) -> None:
+        """Have it known by which choice the tags of a place are watched, if it is another one. What
+        that found is told before: a kill in between makes nothing new."""
+        name, choice = image.asked.name, image.asked.tags
+        if self._listed.get((name, place)) != choice:
+            self._listed[name, place] = choice
+            self._told.listed(WasListed(name, place, choice))
 
     def _drop(self, name: str) -> PolledImage:
         """Look at an image no more."""

@@ -4,16 +4,26 @@ A list only adds: one that is suddenly empty, or that cannot be had, takes nothi
 is gone from the lists is watched until it is seen not to be there, for long enough to be believed.
 
 New is what a list has and the one before did not have. An old tag that is watched from now on, for
-a newer one is gone or more are asked for, is not.
+a newer one is gone or more are asked for, is not. Of the list before a start nobody knows more than
+which of its tags were watched, and by which choice: so what another choice adds is not new either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
 
+from msgspec import Struct
+
 from manyfest.watch.config.values import TagChoice
 from manyfest.watch.history.rank import rank
-from manyfest.watch.poll.choose import choose
+from manyfest.watch.poll.choose import choose, described
+
+
+class _Before(Struct, frozen=True):
+    """By which choice a repository's tags were watched before, and the rank of the oldest."""
+
+    choice: TagChoice
+    oldest: str
 
 
 class WatchedTags:
@@ -26,7 +36,7 @@ class WatchedTags:
         self._admitted: set[str] = set()
         self._listed: dict[str, frozenset[str]] = {}
         self._holders: dict[str, frozenset[str]] = {}
-        self._oldest: dict[str, str] = {}
+        self._before: dict[str, _Before] = {}
         self._watched: frozenset[str] | None = None
 
     @property
@@ -42,33 +52,27 @@ class WatchedTags:
         self._listed = {name: tags for name, tags in listed if name in repositories}
         self._watched = None
 
-    def recall(self, repository: str, tags: Iterable[str]) -> None:
-        """The history knows what the repository answered for these tags."""
-        known = set(choose(self._choice, tags)).difference(self._choice.names)
+    def recall(self, repository: str, tags: Iterable[str], choice: TagChoice | None = None) -> None:
+        """The history knows what the repository answered for these tags, and that it was listed
+        for this ``choice`` last; if it does not know that, it was for the one of now."""
+        choice = choice or self._choice
+        known = set(choose(choice, tags)).difference(choice.names)
         if known:
-            self._oldest[repository] = min(map(rank, known))
+            self._before[repository] = _Before(choice, min(map(rank, known)))
 
     def list(self, repository: str, tags: Iterable[str]) -> frozenset[str]:
         """A repository lists these, and no others any more. Gives those that are new."""
         now, before = frozenset(tags), self._listed.get(repository)
         if now == before:
             return frozenset()
-        added = now - before if before else now
-        new = frozenset(tag for tag in added if self.is_new(repository, tag))
+        new = self._new(repository, now - before if before else now)
         self._listed[repository] = now
         self._watched = None
         return new
 
     def is_new(self, repository: str, tag: str) -> bool:
-        """Whether a tag that the repository has by now came while it was watched. If it was not
-        listed before, that is what is above the oldest of those that the history knows and that
-        would be watched."""
-        if self._is_listed(tag):
-            return False
-        if repository in self._listed:
-            return True
-        oldest = self._oldest.get(repository)
-        return oldest is not None and rank(tag) > oldest
+        """Whether a tag that the repository has by now came while it was watched."""
+        return bool(self._new(repository, (tag,)))
 
     def see(self, repository: str, tag: str, *, is_there: bool, at: float) -> None:
         """A repository was asked for a tag, and answered ``at`` this moment, in seconds."""
@@ -107,6 +111,18 @@ class WatchedTags:
         self._admitted.add(tag)
         self._watched = watched | {tag}
         return True
+
+    def _new(self, repository: str, tags: Iterable[str]) -> frozenset[str]:
+        """Which of these tags came while it was watched. If it was not listed before, that is what
+        the choice before describes, above the oldest that was watched by it."""
+        unlisted = frozenset(tag for tag in tags if not self._is_listed(tag))
+        if repository in self._listed:
+            return unlisted
+        before = self._before.get(repository)
+        if before is None:
+            return frozenset()
+        watched = described(before.choice, unlisted)
+        return frozenset(tag for tag in watched if rank(tag) > before.oldest)
 
     def _is_listed(self, tag: str) -> bool:
         return any(tag in tags for tags in self._listed.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
+from manyfest.watch.history.batch import WasListed
 from manyfest.watch.values import Facts, Observation
 
 
@@ -14,6 +15,11 @@ class Told(Protocol):
     def find(self, image: str, tags: Collection[str], *, was_there: bool) -> None:
         """These tags are watched from now on. ``was_there``: nobody knows since when they are
         there, as with all that the first look at a repository finds. It does not wait."""
+        ...
+
+    def listed(self, lists: WasListed) -> None:
+        """A repository was listed by another choice than before; what that found was told. It does
+        not wait."""
         ...
 
     def leave(self, image: str, tags: Collection[str]) -> None:
