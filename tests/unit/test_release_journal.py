@@ -13,7 +13,6 @@ from manyfest.release.resume.journal import (
     Journal,
     Made,
     journal_path,
-    open_journal,
     parse_journal,
     read_journal,
 )
@@ -165,10 +164,10 @@ def test_a_line_that_does_not_fit_on_the_disk_is_never_taken_for_written(tmp_pat
 
 def test_the_journal_of_another_image_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     release = with_image(make_release(tmp_path))
-    open_journal(release).note(Held(reference=LATEST, digest=B))
+    release.open_journal().note(Held(reference=LATEST, digest=B))
     other = with_image(make_release(tmp_path), text="another")
     notes = other.progress = Notes()
-    assert open_journal(other).held == {}
+    assert other.open_journal().held == {}
     assert notes.said == [
         f"{tmp_path}/dist/app-2.6.1.journal: the journal is about {release.built.digest}"
         " and left out"
@@ -176,7 +175,7 @@ def test_the_journal_of_another_image_is_left_out_and_that_is_said(tmp_path: Pat
 
 
 def test_it_keeps_itself_out_of_git(tmp_path: Path) -> None:
-    open_journal(with_image(make_release(tmp_path))).note(Held(reference=LATEST, digest=B))
+    with_image(make_release(tmp_path)).open_journal().note(Held(reference=LATEST, digest=B))
     assert (tmp_path / "dist/.gitignore").read_text() == "*\n"
 
 

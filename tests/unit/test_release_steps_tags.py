@@ -13,7 +13,7 @@ from manyfest.copy import copy_graph
 from manyfest.errors import ConnectionFailed, NotFound, RegistryError, ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
-from manyfest.release.resume.journal import journal_path, open_journal
+from manyfest.release.resume.journal import journal_path
 from manyfest.release.steps.step import Release
 from manyfest.release.steps.tags import TAGS
 from manyfest.release.tags.pointing import Pointing
@@ -572,7 +572,7 @@ def test_the_journal_is_written_everywhere_before_a_public_tag_changes(tmp_path:
     kinds = [call.split()[0] for call in stores.trouble.calls]
     assert kinds.index("tag") > max(at for at, kind in enumerate(kinds) if kind == "attach")
     assert stores.trouble.count("attach") == 2
-    assert open_journal(release).held == {
+    assert release.open_journal().held == {
         "one.example/app:2.6": None,
         "two.example/app:2.6": None,
         "one.example/app:latest": former,

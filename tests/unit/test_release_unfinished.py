@@ -10,7 +10,7 @@ import pytest
 from manyfest.copy import copy_graph
 from manyfest.errors import ConnectionFailed, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
-from manyfest.release.resume.journal import journal_path, open_journal, read_journal
+from manyfest.release.resume.journal import journal_path, read_journal
 from manyfest.release.resume.unfinished import moving
 from manyfest.release.run import run
 from manyfest.release.steps.preflight import PREFLIGHT_WITHOUT_BUILD
@@ -217,7 +217,7 @@ def test_another_machine_only_tells_of_it(tmp_path: Path, gone: ConnectionFailed
 def test_a_run_that_is_still_at_it_is_left_in_peace(tmp_path: Path, gone: ConnectionFailed) -> None:
     project = Project(tmp_path, "2.6")
     before = project.pointers(ONE)
-    with moving(open_journal(project.killed).path.parent):
+    with moving(project.killed.open_journal().path.parent):
         project.fails(gone)
     assert project.pointers(ONE) == before
     assert gone.what == "no answer"
@@ -227,7 +227,7 @@ def test_another_image_of_the_version_may_have_been_built_since(tmp_path: Path) 
     project = Project(tmp_path, "2.6")
     other = with_image(make_release(tmp_path, project.stores, to=(ONE, TWO)), "another")
     other.progress = Notes()
-    open_journal(other).note_end("build", "2 platforms")  # this takes the old journal's place
+    other.open_journal().note_end("build", "2 platforms")  # this takes the old journal's place
     with pytest.raises(ReleaseError, match="the tag already holds"):
         list(run(other, ALL))
     assert project.pointers(ONE) == (project.former[ONE], project.former[ONE])

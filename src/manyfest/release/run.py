@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 from manyfest.errors import ManyfestError, ReleaseError
-from manyfest.release.resume.journal import open_journal
 from manyfest.release.resume.unfinished import put_back_unfinished
 from manyfest.release.steps.build import BUILD
 from manyfest.release.steps.check import CHECK
@@ -49,6 +48,6 @@ def _note_end(release: Release, step: Step, what: str) -> None:
     if not release.checked or release.settled:
         return
     try:
-        open_journal(release).note_end(step.name, what)
+        release.open_journal().note_end(step.name, what)
     except ReleaseError as error:
         release.progress.say(f"warning: {error}")

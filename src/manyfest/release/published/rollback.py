@@ -24,7 +24,7 @@ from manyfest.release.project.config import Config
 from manyfest.release.published.holdings import Holding, read_holding, release_tags
 from manyfest.release.published.previous import Aim, Request, aims_found, aims_told, version_told
 from manyfest.release.resume.journal import SUFFIX, Began, Goes, Held, Journal, read_journal
-from manyfest.release.steps.moves import Move
+from manyfest.release.steps.move import Move
 from manyfest.release.tags.plan import PlannedTag
 from manyfest.release.tags.pointing import Former, Pointing, former_of
 from manyfest.release.versions.version import parse_version

@@ -24,7 +24,6 @@ from manyfest.oci.digest import Digest
 from manyfest.stores.files import new_file, read_small
 
 if TYPE_CHECKING:
-    from manyfest.release.steps.step import Release
     from manyfest.release.versions.version import Version
 
 SUFFIX = ".journal"
@@ -170,27 +169,6 @@ class Journal:
         new = [Held(reference=name, digest=held) for name, held in told if name not in known]
         if new:
             self.note(*new)
-
-
-def open_journal(release: Release) -> Journal:
-    """The journal of a release whose image is known; a new one, of which nothing is on the disk
-    yet, if there is none or only that of another image, which is said then."""
-    began = Began(
-        name=release.config.name, version=release.version.text, digest=release.built.digest
-    )
-    if release.journal is None or release.journal.began != began:
-        from manyfest.release.project.building import make_output_folder
-
-        path = journal_path(release.archive, release.version)
-        found = read_journal(path, release.progress.say)
-        if found is not None and found.began != began:
-            release.progress.say(f"{path}: the journal is about {found.began.digest} and left out")
-            release.unfinished = found
-            found = None
-        if found is None:
-            make_output_folder(path.parent)
-        release.journal = found or Journal(path, began)
-    return release.journal
 
 
 def journal_path(archive: Path, version: Version) -> Path:

@@ -21,7 +21,7 @@ from manyfest.graph import read_config, read_graph
 from manyfest.images.selection import entries_of
 from manyfest.oci.reference import Reference
 from manyfest.release.project.config import Config, ConfigFile
-from manyfest.release.resume.journal import SUFFIX, Made, journal_path, open_journal, read_journal
+from manyfest.release.resume.journal import SUFFIX, Made, journal_path, read_journal
 from manyfest.release.steps.moves import moves
 from manyfest.release.steps.step import Image, Release
 from manyfest.release.versions import git
@@ -96,7 +96,7 @@ def note_made(release: Release) -> None:
     is another thing now than when the build began, nobody can tell."""
     if release.inputs and release.inputs == inputs_of(release):
         made = Made(revision=release.version.revision, inputs=release.inputs)
-        open_journal(release).note(made)
+        release.open_journal().note(made)
 
 
 def _taken(release: Release, reference: Reference) -> Image:

@@ -20,7 +20,8 @@ from manyfest.oci.reference import Name
 from manyfest.release.destinations import Destination
 from manyfest.release.resume.journal import Journal, journal_path, read_journal
 from manyfest.release.resume.journal_copies import read_copy
-from manyfest.release.steps.moves import Move, held_by
+from manyfest.release.steps.move import Move
+from manyfest.release.steps.moves import held_by
 from manyfest.release.steps.step import Release
 from manyfest.release.tags.plan import PlannedTag
 from manyfest.release.tags.pointing import Former, Pointing, Standing, former_of, told

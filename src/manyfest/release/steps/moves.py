@@ -14,27 +14,12 @@ from manyfest.oci.manifest import Manifest
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.release.destinations import Destination
+from manyfest.release.steps.move import Move
 from manyfest.release.steps.step import Release
 from manyfest.release.tags.judge import descriptor_held_by, judge
 from manyfest.release.tags.plan import PlannedTag
 from manyfest.stores.base import Store
 from manyfest.threads import workers
-
-
-class Move(Struct, frozen=True):
-    """One tag in one repository: the manifest it is to point at, and the digest of the one it
-    pointed at before, if there was such a tag."""
-
-    name: Name
-    store: Store
-    tag: PlannedTag
-    manifest: Manifest
-    before: Digest | None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether the tag points there already."""
-        return self.before == self.manifest.descriptor.digest
 
 
 class _Found(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
@@ -17,14 +17,12 @@ from manyfest.oci.reference import Reference
 from manyfest.progress import Progress
 from manyfest.release.destinations import Destination
 from manyfest.release.project.config import Config
-from manyfest.release.resume.journal import Journal
+from manyfest.release.resume.journal import Began, Journal, journal_path, read_journal
+from manyfest.release.steps.move import Move
 from manyfest.release.tags.plan import PlannedTag
 from manyfest.release.versions.version import Version
 from manyfest.stores.base import Source
 from manyfest.stores.open import Stores
-
-if TYPE_CHECKING:
-    from manyfest.release.steps.moves import Move
 
 
 class Release(Struct):
@@ -85,6 +83,25 @@ class Release(Struct):
         if self.image is None:
             raise ReleaseError("there is no image yet")
         return self.image
+
+    def open_journal(self) -> Journal:
+        """The journal, once the image is known; a new one, of which nothing is on the disk yet, if
+        there is none or only that of another image, which is said then."""
+        began = Began(name=self.config.name, version=self.version.text, digest=self.built.digest)
+        if self.journal is None or self.journal.began != began:
+            # Loaded once something is to be written down.
+            from manyfest.release.project.building import make_output_folder
+
+            path = journal_path(self.archive, self.version)
+            found = read_journal(path, self.progress.say)
+            if found is not None and found.began != began:
+                self.progress.say(f"{path}: the journal is about {found.began.digest} and left out")
+                self.unfinished = found
+                found = None
+            if found is None:
+                make_output_folder(path.parent)
+            self.journal = found or Journal(path, began)
+        return self.journal
 
     def close(self) -> None:
         """Let go of the image's file. Harmless when repeated."""

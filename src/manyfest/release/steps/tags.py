@@ -24,12 +24,12 @@ from manyfest.release.resume.journal import (
     Held,
     Journal,
     journal_path,
-    open_journal,
     read_journal,
 )
 from manyfest.release.resume.journal_copies import attach_copy, read_copy
 from manyfest.release.resume.unfinished import moving
-from manyfest.release.steps.moves import Move, moves, refuse_taken
+from manyfest.release.steps.move import Move
+from manyfest.release.steps.moves import moves, refuse_taken
 from manyfest.release.steps.step import Release, Step
 from manyfest.release.tags.pointing import Former, Pointing, former_of
 from manyfest.stores.base import Store
@@ -73,7 +73,7 @@ def _run(release: Release) -> str:
         sleep=release.sleep,
     )
     try:
-        with moving(open_journal(release).path.parent):
+        with moving(release.open_journal().path.parent):
             pointing.run()
     finally:
         release.standing = pointing.standing
@@ -84,7 +84,7 @@ def _run(release: Release) -> str:
 def _begun(release: Release, planned: Sequence[Move]) -> list[str]:
     """Moving tags that point at this release already because an earlier run did not come to its
     end. If all that it had to set is set, it came there, and they stay whatever happens now."""
-    journal = open_journal(release)
+    journal = release.open_journal()
     done = [move for move in planned if move.is_done and move.tag.moves]
     if any(str(move.name) not in journal.held for move in done):
         _recall(release, journal, planned)
@@ -113,7 +113,7 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
     public = [move for move in planned if move.tag.moves]
     if not public:
         return {}  # there is nothing that could be put back, and nothing to write down
-    journal = open_journal(release)
+    journal = release.open_journal()
     held = journal.held
     pending = [move for move in public if not move.is_done]
     new: list[Held | Goes] = [
@@ -157,7 +157,7 @@ def _read_formers(
 
 def _leave_copies(release: Release, planned: Sequence[Move]) -> None:
     """Leave copies of the journal in the registries, if it says anything of moving tags."""
-    journal = open_journal(release)
+    journal = release.open_journal()
     if not journal.held or not any(move.tag.moves for move in planned):
         return
     subjects = _subjects(planned)

@@ -21,7 +21,8 @@ from manyfest.copy import JOBS, manifest_content
 from manyfest.errors import ManyfestError, ReleaseError
 from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Name
-from manyfest.release.steps.moves import Move, held_by
+from manyfest.release.steps.move import Move
+from manyfest.release.steps.moves import held_by
 from manyfest.stores.base import Content, Deletes, Settles, read_all
 from manyfest.threads import together, workers
 
