@@ -7,7 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from manyfest.errors import ConnectionFailed
+from manyfest.oci.digest import Digest
+from manyfest.stores.base import Refers
 from manyfest.stores.registry.http import FunctionTransport, Origin, Request, Response
+from manyfest.stores.registry.store import RegistryStore
 from manyfest.watch.poll.network import LONGEST_REQUEST, Measured, Network
 from manyfest.watch.values import Sample
 
@@ -108,6 +111,70 @@ def test_a_request_ends_after_a_while_and_when_the_watch_does(
     now[0] = 100.0
     measured.stopped = True
     assert sent.given_up()
+
+
+class NoReferrersApi:
+    """A network with a registry that does not know what refers to what; nothing is attached."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def send(self, request: Request) -> Response:
+        self.asked.append(request.url.partition("/app/")[2].partition("/")[0])
+        return Response(404)
+
+    def close(self) -> None:
+        """It has nothing open."""
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> NoReferrersApi:
+    network = NoReferrersApi()
+    monkeypatch.setattr("manyfest.stores.registry.connect.CurlTransport", lambda **_: network)
+    return network
+
+
+def look_for_referrers(network: Network, *subjects: str) -> None:
+    """Look what refers to the digests of these."""
+    for each in subjects:
+        source = network.source("hub.example.org/app")
+        assert isinstance(source, Refers)
+        assert source.referrers(Digest.of(each.encode())) == ()
+
+
+def test_that_a_registry_has_no_referrers_api_is_learnt_once(registry: NoReferrersApi) -> None:
+    network = Network(note=lambda _: None, stopped=lambda: False)
+
+    look_for_referrers(network, "1", "2", "3")
+
+    assert registry.asked == ["referrers", "manifests", "manifests", "manifests"]
+
+
+def test_and_again_after_a_while_or_when_all_is_asked_for_once_more(
+    registry: NoReferrersApi,
+) -> None:
+    now = 0.0
+    network = Network(note=lambda _: None, stopped=lambda: False, timer=lambda: now)
+
+    look_for_referrers(network, "1")
+    network.learn_anew("hub.example.org/app")
+    look_for_referrers(network, "2")
+    now = 600.0
+    look_for_referrers(network, "3")
+
+    assert registry.asked == ["referrers", "manifests"] * 3
+
+
+def test_another_way_to_speak_to_registries_begins_anew(registry: NoReferrersApi) -> None:
+    network = Network(note=lambda _: None, stopped=lambda: False)
+    secure = network.source("hub.example.org/app")
+
+    network.allow(["hub.example.org"])
+
+    assert isinstance(secure, RegistryStore)
+    plain = network.source("hub.example.org/app")
+    assert isinstance(plain, RegistryStore)
+    assert (secure.repository.scheme, plain.repository.scheme) == ("https", "http")
 
 
 def test_docker_hub_is_known_by_the_name_that_people_write() -> None:

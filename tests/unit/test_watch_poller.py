@@ -45,9 +45,13 @@ class Repositories:
         self.stores = {place: Asked() for place in places}
         self.rests: dict[str, float] = {}
         self.no_registries: set[str] = set()
+        self.anew: list[str] = []
 
     def source(self, place: str) -> Source:
         return self.stores[place]
+
+    def learn_anew(self, place: str) -> None:
+        self.anew.append(place)
 
     def require_registry(self, registry: str) -> None:
         if registry in self.no_registries:
@@ -556,6 +560,7 @@ def test_a_recheck_asks_for_all_once_more() -> None:
         told.until(lambda: len(told.of("2.6.1")) == 2)
 
     assert Counter(hub.stores[HUB].since())["HEAD child"] == 2
+    assert hub.anew == [HUB]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ class Asker:
 
         Raises :class:`~manyfest.errors.ManyfestError` if the registry cannot tell.
         """
+        if again:
+            self._repositories.learn_anew(look.repository)
         answer = image.places[look.repository].look(look.tag, again=again)
         registry = registry_of(look.repository)
         if registry not in self._proven:

@@ -25,6 +25,10 @@ class Repositories(Protocol):
         """The repository ``host/name``."""
         ...
 
+    def learn_anew(self, place: str) -> None:
+        """Forget what was learnt of how the repository is to be asked."""
+        ...
+
     def require_registry(self, registry: str) -> None:
         """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
         ...

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -19,6 +20,10 @@ from manyfest.stores.registry.pacing import Pacing
 from manyfest.stores.registry.repository import address_of
 from manyfest.stores.registry.retry import RetryPolicy
 from manyfest.watch.values import Sample
+
+LEARNT_FOR = 600.0
+"""Seconds for which is believed what was learnt of how a repository is to be asked: registries
+change, and what stands before them may have answered instead."""
 
 LONGEST_REQUEST = 30.0
 """Seconds after which an answer is not waited for any more."""
@@ -91,6 +96,20 @@ class Measured:
         return error.what
 
 
+class _Known(NamedTuple):
+    """A repository of which something may have been learnt, for as long as that is believed."""
+
+    source: Source
+    until: float
+
+
+class _Reached(NamedTuple):
+    """Registries as they are spoken to at a time, and the repositories in them that are known."""
+
+    registries: Registries
+    known: dict[str, _Known]
+
+
 class Network:
     """Repositories to look at. It is closed by whoever made it.
 
@@ -106,14 +125,16 @@ class Network:
         note: Callable[[Sample], None],
         stopped: Callable[[], bool],
         log: Callable[[str], None] | None = None,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._timer = timer
         self._names: dict[str, str] = {}
         self._ca_file = ca_file
         self._stopped = stopped
         self._note = note
         self._log = log
         self._own = threading.local()
-        self._all: list[Registries] = []
+        self._all: list[_Reached] = []
         self._plain_http: tuple[str, ...] = ()
         self.pacing = Pacing()
         self.allow(plain_http)
@@ -124,29 +145,38 @@ class Network:
         if self._all and names == self._plain_http:
             return
         self._plain_http = names
-        self._all.append(
-            Registries(
-                plain_http=names,
-                ca_file=self._ca_file,
-                log=self._log,
-                pacing=self.pacing,
-                policy=_ONCE,
-                caching=False,
-                around=self._measured,
-            )
+        registries = Registries(
+            plain_http=names,
+            ca_file=self._ca_file,
+            log=self._log,
+            pacing=self.pacing,
+            policy=_ONCE,
+            caching=False,
+            around=self._measured,
         )
+        self._all.append(_Reached(registries, {}))
 
     def source(self, place: str) -> Source:
-        """The repository ``host/name``. May ask the registry on this machine whether it speaks
-        TLS."""
+        """The repository ``host/name``, which knows what was learnt of it: whether it has the
+        referrers API. May ask the registry on this machine whether it speaks TLS."""
+        registries, known = self._all[-1]
+        found = known.get(place)
+        if found is not None and self._timer() < found.until:
+            return found.source
         name = Name.parse(place)
         for scheme in ("https", "http"):
             self._names[str(Origin.of(address_of(name.registry, scheme)))] = name.registry
-        return self._all[-1].repository(name)
+        source = registries.repository(name)
+        known[place] = _Known(source, self._timer() + LEARNT_FOR)
+        return source
+
+    def learn_anew(self, place: str) -> None:
+        """Forget what was learnt of how the repository is to be asked."""
+        self._all[-1].known.pop(place, None)
 
     def require_registry(self, registry: str) -> None:
         """Raises :class:`~manyfest.errors.RegistryError` if what answers there is none."""
-        self._all[-1].require_registry(registry)
+        self._all[-1].registries.require_registry(registry)
 
     def rest(self, registry: str) -> float:
         """Seconds for which the registry wants to be left alone."""
@@ -159,7 +189,7 @@ class Network:
     def close(self) -> None:
         """End all connections."""
         for each in self._all:
-            each.close()
+            each.registries.close()
 
     def _measured(self, network: Transport) -> Transport:
         return Measured(
