@@ -91,6 +91,53 @@ def test_what_nobody_signed_is_asked_about_again_until_it_is_signed() -> None:
     assert store.since() == ["HEAD 1"]
 
 
+def test_a_signature_that_was_removed_is_missed_when_all_is_asked_for_once_more() -> None:
+    store = Asked()
+    digest = release(store, "1", *WANTED)
+    sign(store, "1")
+    seen = seen_in(store)
+    assert seen.look("1").ready
+    store.untag(f"{digest.replace(':', '-')}.sig")
+
+    assert seen.look("1").ready
+    assert states(seen.look("1", again=True)) == [("unsigned", "it is not signed")] * 2
+    assert not seen.look("1").ready
+
+
+def test_and_so_is_one_that_was_removed_while_the_watch_was_down() -> None:
+    store = Asked()
+    digest = release(store, "1", *WANTED)
+    sign(store, "1")
+    before = seen_in(store).look("1")
+    store.untag(f"{digest.replace(':', '-')}.sig")
+    seen = seen_in(store)
+    seen.recall("1", recalled(before, BY))
+
+    assert seen.look("1").ready
+    assert states(seen.look("1", again=True)) == [("unsigned", "it is not signed")] * 2
+
+
+def test_what_lacks_a_platform_can_be_asked_for_once_more() -> None:
+    store = Asked()
+    release(store, "1", WANTED[0])
+    sign(store, "1")
+    seen = seen_in(store)
+
+    assert [each.state for each in seen.look("1", again=True).platforms] == ["ready", "missing"]
+    assert not seen.look("2", again=True).digest
+
+
+def test_one_that_was_added_meanwhile_is_seen_at_the_first_look() -> None:
+    store = Asked()
+    release(store, "1", *WANTED)
+    before = seen_in(store).look("1")
+    sign(store, "1")
+    seen = seen_in(store)
+    seen.recall("1", recalled(before, BY))
+
+    assert seen.look("1").ready
+
+
 def test_a_bundle_is_a_signature_too() -> None:
     store = Asked()
     release(store, "1", *WANTED)
@@ -259,6 +306,21 @@ def test_that_a_key_is_asked_for_from_now_on_is_no_news() -> None:
 def unsigned(state: TagState) -> bool:
     return all(
         each.state == "unsigned" for place in state.places for each in place.platforms.values()
+    )
+
+
+def test_a_signature_that_was_removed_is_told_once_that_has_lasted() -> None:
+    before = follow(BOTH, (0.0, HUB, WHOLE), (0.0, GHCR, WHOLE))[-1].state
+
+    changes = follow(
+        BOTH, (50.0, HUB, WHOLE), (60.0, GHCR, UNSIGNED), (121.0, GHCR, UNSIGNED), state=before
+    )
+    assert kinds(changes) == []
+    changes = follow(BOTH, (122.0, HUB, WHOLE), state=changes[-1].state)
+
+    assert kinds(changes) == ["incomplete"]
+    assert events(changes)[-1].why == (
+        f"in {GHCR} linux/amd64 is unsigned, linux/arm64 is unsigned"
     )
 
 

@@ -34,7 +34,7 @@ class SeenImage:
 
     ``source`` gives the repository ``place``, and ``wanted`` are the platforms, at least one. With
     a key ``signed_by`` there must be a signature in this very place. What was seen to be signed is
-    not asked about again, and what is not is at each look.
+    asked about again with all the rest, and what is not is at each look.
     """
 
     def __init__(
@@ -70,13 +70,14 @@ class SeenImage:
         )
 
     def look(self, tag: str, *, again: bool = False) -> Readiness:
-        """What the tag holds now. With ``again``, whether what was whole is still there is asked
-        once more.
+        """What the tag holds now. With ``again``, whether what was whole is still there, and still
+        signed, is asked once more.
 
         A tag that is not there is an answer. Raises what a registry raises that cannot tell.
         """
         source = self._source()
-        return self._with_signatures(source, self._held(source, tag, again=again))
+        answer = self._held(source, tag, again=again)
+        return self._with_signatures(source, answer, again=again)
 
     def images(self, root: str) -> dict[str, str]:
         """The digests of its images by platform, if ``root`` was whole and a tag meant it when it
@@ -142,9 +143,11 @@ class SeenImage:
             self._glance.settle(root, _images(answer.platforms))
         return answer
 
-    def _with_signatures(self, source: Source, answer: Readiness) -> Readiness:
-        if self._signatures is None or answer.digest in self._signed:
+    def _with_signatures(self, source: Source, answer: Readiness, *, again: bool) -> Readiness:
+        if self._signatures is None or (answer.digest in self._signed and not again):
             return answer
+        if again:  # a signature can be taken away
+            self._forget_signatures(answer.digest, answer.platforms)
         signed = with_signatures(source, answer, self._signatures.why_unsigned)
         if signed.ready:
             self._signed.add(answer.digest)
@@ -172,7 +175,7 @@ class SeenImage:
     def _forget_signatures(self, root: str, states: Sequence[PlatformState]) -> None:
         self._signed.discard(root)
         if self._signatures is not None:
-            for digest in (root, *(each.digest for each in states)):
+            for digest in filter(None, (root, *(each.digest for each in states))):
                 self._signatures.forget(Digest.parse(digest))
 
     def _named(self, tag: str) -> str:
