@@ -186,6 +186,7 @@ def test_prometheus_is_answered_elsewhere(tmp_path: Path) -> None:
         line = b'manyfest_registry_requests_total{endpoint="version",method="GET",status="200"} 1.0'
         assert line in body
         assert ask(address, "GET", "/metrics")[0] == 404
+        assert ask(f"127.0.0.1:{port}", "GET", "/metrics", host="evil.example")[0] == 421
     assert not real.is_listening(port)
 
 

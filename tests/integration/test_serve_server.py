@@ -55,6 +55,21 @@ def test_an_address_of_ipv6(tmp_path: Path) -> None:
         assert ask(address, "GET", "/v2/")[0] == 200
 
 
+def test_another_sites_name_is_refused(tmp_path: Path) -> None:
+    with running(tmp_path) as address:
+        assert ask(address, "GET", "/v2/", host="evil.example")[0] == 421
+        assert ask(address, "GET", "/v2/", host="localhost:5000")[0] == 200
+
+
+@pytest.mark.parametrize("head", ["GET /v2/ HTTP/1.0\r\n\r\n", "GET /v2/ HTTP/1.1\r\n\r\n"])
+def test_a_client_need_not_say_whom_it_asks(tmp_path: Path, head: str) -> None:
+    with running(tmp_path) as address:
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(head.encode())
+            assert connection.recv(100).split()[1] == b"200"
+
+
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with running(tmp_path / "one") as address:
         message = f"{address} is taken by another program; choose another with --listen"

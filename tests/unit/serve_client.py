@@ -52,7 +52,9 @@ class Answer:
 
 class Client:
     """Speaks to a registry in this process, which serves a folder or other ``content``. Paths are
-    given without ``/v2/``. What is in ``fields`` goes along with every request."""
+    given without ``/v2/``. What is in ``fields`` goes along with every request, to ``host``."""
+
+    host = "registry.test"
 
     def __init__(
         self,
@@ -76,9 +78,7 @@ class Client:
         url = path if path.startswith("/") else f"/v2/{path}"
         own = {name.replace("_", "-"): value for name, value in headers.items()}
         fields = Headers({**self.fields, **own})
-        request = Request(
-            method=method, url=f"http://registry.test{url}", headers=fields, body=body
-        )
+        request = Request(method=method, url=f"http://{self.host}{url}", headers=fields, body=body)
         with self._transport.send(request) as response:
             return Answer(response.status, response.headers, response.read_all(10**9))
 

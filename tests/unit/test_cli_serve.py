@@ -61,6 +61,10 @@ def _files(tmp_path: Path) -> None:
             "--trusted-proxy proxy",
             "'proxy' is not an address or a network; write for example 127.0.0.1 or 10.0.0.0/8",
         ),
+        (
+            "--allowed-host http://x.test",
+            "'http://x.test' is not a host's name; write it without scheme and port",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(manyfest: Manyfest, options: str, said: str) -> None:

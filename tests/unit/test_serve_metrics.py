@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from manyfest.serve.metrics import Metrics
+from manyfest.serve.access.places import Places
+from manyfest.serve.metrics import Metrics, checking_host
 from manyfest.serve.policy import Policy
 from tests.unit.serve_client import Client
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
 
 
 @pytest.fixture
@@ -84,3 +90,27 @@ def test_what_is_stored_is_not_counted_at_each_look(client: Client, metrics: Met
     assert values(metrics)["storage_bytes"] == 0
     client.push_blob("app", b"0123456789")
     assert values(metrics)["storage_bytes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"HTTP_HOST": "localhost:9095"}, "200 OK"),
+        ({}, "200 OK"),
+        ({"HTTP_HOST": "evil.example:9095"}, "421 Misdirected Request"),
+    ],
+)
+def test_a_page_that_was_led_here_reads_no_metrics(environ: dict[str, str], expected: str) -> None:
+    answered: list[str] = []
+
+    def app(_environ: object, start: StartResponse) -> list[bytes]:
+        start("200 OK", [])
+        return [b"metrics"]
+
+    def start(status: str, *_: object) -> Callable[[bytes], object]:
+        answered.append(status)
+        return lambda _: None
+
+    body = b"".join(checking_host(app, Places())(environ, start))
+    assert answered == [expected]
+    assert (body == b"metrics") is (expected == "200 OK")

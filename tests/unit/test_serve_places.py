@@ -99,13 +99,52 @@ def test_a_proxy_that_is_no_address_is_refused() -> None:
         ("127.0.0.1", "evil.example:5000", "http://evil.example:5000", True),
         ("127.0.0.1", "evil.example:5000", "", False),
         ("127.0.0.1", "?", "http://evil.example", True),
+        ("127.0.0.1", "evil~.example", "http://evil~.example", True),
+        ("127.0.0.1", "evil~.example", "null", True),
+        ("127.0.0.1", "other.test", "http://other.test", False),
     ],
 )
 def test_a_page_of_another_site_is_told_by_its_origin(
     client: str, host: str, origin: str, *, is_crossing: bool
 ) -> None:
     asked = request(client, host=host, origin=origin)
-    assert Places().is_crossing(asked) is is_crossing
+    assert Places(hosts=["other.test"]).is_crossing(asked) is is_crossing
+
+
+@pytest.mark.parametrize(
+    ("host", "is_own"),
+    [
+        ("localhost:5000", True),
+        ("LOCALHOST.", True),
+        ("registry.localhost", True),
+        ("127.0.0.1:5000", True),
+        ("[::1]:5000", True),
+        ("192.0.2.1", True),
+        ("box.test:5000", True),
+        ("Other.test", True),
+        ("registry.example.org", True),
+        ("", True),
+        ("evil.example:5000", False),
+        ("localhost.evil.example", False),
+        ("other.test.evil.example", False),
+        ("localhost@evil.example", False),
+        ("[evil.example]", False),
+        ("?", False),
+    ],
+)
+def test_which_names_are_the_registrys_own(
+    monkeypatch: pytest.MonkeyPatch, host: str, *, is_own: bool
+) -> None:
+    """No other site can have a page at these: this machine's name, addresses, what was told."""
+    monkeypatch.setattr("socket.gethostname", lambda: "Box.test")
+    places = Places("https://registry.example.org", hosts=["other.test."])
+    assert places.is_own(host) is is_own
+
+
+@pytest.mark.parametrize("host", ["", "http://other.test", "other.test:5000", "other test"])
+def test_a_name_that_is_none_is_refused(host: str) -> None:
+    with pytest.raises(UsageError, match="is not a host's name; write it without scheme and port"):
+        Places(hosts=[host])
 
 
 def test_behind_a_proxy_the_registrys_own_name_is_what_the_proxy_says() -> None:

@@ -40,6 +40,7 @@ class Front(Struct, frozen=True, kw_only=True):
     plain_http_passwords: bool
     public_url: str
     trusted_proxy: tuple[str, ...]
+    allowed_host: tuple[str, ...]
     max_upload: int | None
     max_uploads: int
     max_rate: float
@@ -104,6 +105,12 @@ _OPTIONS: list[Callable[[Callable[..., None]], Callable[..., None]]] = [
         help="Believe this proxy, or network of proxies, when it says who asks. Repeat it.",
     ),
     click.option(
+        "--allowed-host",
+        metavar="NAME",
+        multiple=True,
+        help="A name that clients on this machine use besides localhost. Repeat it.",
+    ),
+    click.option(
         "--max-upload", metavar="SIZE", callback=parse_size, help="Refuse larger blobs: 20GB."
     ),
     click.option(
@@ -163,7 +170,7 @@ def policy_of(session: Session, front: Front) -> Policy:
     from manyfest.serve.metrics import Metrics
     from manyfest.serve.policy import Policy
 
-    places = Places(front.public_url, front.trusted_proxy)
+    places = Places(front.public_url, front.trusted_proxy, front.allowed_host)
     return Policy(
         gate=_gate_of(session, front, places),
         places=places,

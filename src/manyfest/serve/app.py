@@ -70,10 +70,17 @@ class Registry:
         self._read_only = read_only or self.content.read_only
         self._turnstile = Turnstile(self.policy.limits)
         self._observers = self.policy.observers
+        self._checks_hosts = False
         self._numbers = count()
         self._handlers = _HANDLERS | _pages()
         if self.policy.gate is not None:
             self._handlers["token"] = token_service.handlers(self.policy.gate)
+
+    def listens_at(self, host: str, *, secured: bool) -> None:
+        """It is to answer at the address ``host``, ``secured`` by TLS or not. Raises
+        :class:`~manyfest.errors.UsageError` if passwords would come in the clear."""
+        self.policy.check(host, secured=secured)
+        self._checks_hosts = self.policy.checks_hosts(host, secured=secured)
 
     def prepare(self) -> None:
         """Make the content ready before the first request. Raises as
@@ -119,6 +126,8 @@ class Registry:
         return Response(refusal.status, headers, refusal.body())
 
     async def _handle(self, request: Request) -> Response:
+        if self._checks_hosts:
+            self.policy.places.check_host(request.header("host"))
         route = find_route(request.path, request.raw_path)
         meant = request.query().get("ns", "")
         if meant and route.name:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -17,9 +17,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from manyfest.errors import StoreError, UsageError
+from manyfest.listening import is_loopback
+from manyfest.serve.access.places import Places
+from manyfest.serve.errors import Refusal
 from manyfest.serve.observed import Exchange
 
 if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
     from prometheus_client import Metric
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
@@ -159,19 +164,21 @@ class Metrics:
 
 
 class MetricsServer:
-    """Answers Prometheus, from a thread of its own."""
+    """Answers Prometheus, from a thread of its own; on an address that only this machine reaches,
+    by the names alone that ``places`` knows."""
 
-    def __init__(self, metrics: Metrics, host: str, port: int) -> None:
+    def __init__(self, metrics: Metrics, host: str, port: int, places: Places) -> None:
         self._metrics = metrics
         self._host = host
         self._port = port
+        self._places = places
         self._stop: Callable[[], None] = lambda: None
 
     def start(self) -> int:
         """Begin; gives the port. Raises :class:`~manyfest.errors.StoreError` if the address cannot
         be had, and :class:`~manyfest.errors.UsageError` if the client library is missing."""
         try:
-            from prometheus_client import CollectorRegistry, start_http_server
+            from prometheus_client import CollectorRegistry, make_wsgi_app, start_http_server
         except ImportError:
             raise UsageError(
                 "metrics need prometheus-client, which is not installed",
@@ -186,6 +193,8 @@ class MetricsServer:
                 f"the metrics cannot be at {self._host}:{self._port}: {error.strerror}",
                 mend="choose another address with --metrics",
             ) from None
+        if is_loopback(str(server.server_address[0])):
+            server.set_app(checking_host(make_wsgi_app(registry), self._places))
 
         def stop() -> None:
             server.shutdown()
@@ -199,6 +208,21 @@ class MetricsServer:
         """End."""
         self._stop()
         self._stop = lambda: None
+
+
+def checking_host(app: WSGIApplication, places: Places) -> WSGIApplication:
+    """``app``, for requests that :meth:`~manyfest.serve.access.places.Places.check_host` lets
+    through."""
+
+    def checked(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        try:
+            places.check_host(environ.get("HTTP_HOST", ""))
+        except Refusal as refusal:
+            start("421 Misdirected Request", [("Content-Type", "application/json")])
+            return [refusal.body()]
+        return app(environ, start)
+
+    return checked
 
 
 def _add(total: _Sums, sums: _Sums) -> None:

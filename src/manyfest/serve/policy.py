@@ -57,6 +57,12 @@ class Policy(Struct, frozen=True, kw_only=True):
             " TLS, or you trust the network, add --plain-http-passwords",
         )
 
+    def checks_hosts(self, host: str, *, secured: bool) -> bool:
+        """Whether requests must name the registry by a name of its own, at the address ``host``:
+        where that alone keeps others out, from whom this machine's browsers may come. Over TLS a
+        certificate tells names apart, and with users a page has no password to send."""
+        return self.gate is None and not secured and is_loopback(host)
+
     @asynccontextmanager
     async def upheld(self) -> AsyncIterator[None]:
         """While the block runs, files that change are read again, the log is written and metrics
@@ -69,7 +75,7 @@ class Policy(Struct, frozen=True, kw_only=True):
                 self.log.open()
                 stack.push_async_callback(self._close_log, self.log)
             if self.metrics is not None:
-                server = MetricsServer(self.metrics, *self.metrics_at)
+                server = MetricsServer(self.metrics, *self.metrics_at, self.places)
                 logger.info("metrics are at port %s", server.start())
                 stack.push_async_callback(asyncio.to_thread, server.stop)
             if self.notifier is not None:

@@ -136,7 +136,7 @@ async def _serve(
     embedded("serve")
     secured = certificate.checked() if certificate else {}
     with closing(hold(listen)) as held, closing(registry.content):
-        registry.policy.check(held.getsockname()[0], secured=certificate is not None)
+        registry.listens_at(held.getsockname()[0], secured=certificate is not None)
         registry.prepare()  # not before the address is known to be free
         async with (
             registry.policy.upheld(),

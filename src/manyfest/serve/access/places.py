@@ -1,33 +1,48 @@
-"""Where a request comes from, and under which URL it reached the registry, proxies looked
+"""Where a request comes from, and under which name and URL it reached the registry, proxies looked
 through."""
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
+import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from manyfest.errors import UsageError
 from manyfest.serve.asgi import Request
+from manyfest.serve.errors import Refusal
 from manyfest.stores.registry.addresses import Place, place_of
+
+logger = logging.getLogger(__name__)
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+_NAME = r"[A-Za-z0-9._-]{1,253}"
+_HOST = re.compile(rf"(?P<name>{_NAME}|\[[0-9A-Fa-f:.]{{2,45}}\])(:[0-9]{{1,5}})?")
+_REMEMBERED = 64
 
 
 class Places:
     """``public_url`` is how clients reach the registry, if that is not what their requests say;
     ``proxies`` are addresses and networks whose word on who asks is taken (``X-Forwarded-For``,
-    ``X-Forwarded-Proto``, ``X-Forwarded-Host``).
+    ``X-Forwarded-Proto``, ``X-Forwarded-Host``); ``hosts`` are more names of the registry.
 
-    Raises :class:`~manyfest.errors.UsageError` for what is neither.
+    Raises :class:`~manyfest.errors.UsageError` for what is none of these.
     """
 
-    def __init__(self, public_url: str = "", proxies: Iterable[str] = ()) -> None:
+    def __init__(
+        self, public_url: str = "", proxies: Iterable[str] = (), hosts: Iterable[str] = ()
+    ) -> None:
         self._url = _checked(public_url) if public_url else ""
         self._proxies = tuple(map(_network, proxies))
+        self._hosts = {*map(_host, hosts), urlsplit(self._url).hostname}
+        self.is_own = lru_cache(_REMEMBERED)(self._is_own)
+        """Whether the field ``Host`` has a name of this registry or of this machine, or an address;
+        no other site can have a page with one of these for its origin."""
+        self._warn_once = lru_cache(_REMEMBERED)(logger.warning)
 
     def client(self, request: Request) -> str:
         """The address that the request comes from."""
@@ -52,6 +67,18 @@ class Places:
             return ""  # what comes from such a client can be answered, but leads nowhere
         return f"{scheme}://{host}"
 
+    def check_host(self, host: str) -> None:
+        """Raises :class:`~manyfest.serve.errors.Refusal` unless the field ``Host`` has a name of
+        our own. A browser on this machine may have been led here by a site that says of its own
+        name that it is this machine's (DNS rebinding), and lets that site read the answer."""
+        if not self.is_own(host):
+            what = (
+                f"{host[:80]!r} is not known as a name of this registry; if clients are to use it,"
+                " start the registry with --allowed-host NAME"
+            )
+            self._warn_once(what)  # some clients show no more than the status
+            raise Refusal("DENIED", what, status=421)
+
     def is_crossing(self, request: Request) -> bool:
         """Whether a page of another site has a browser send this, which adds a password that it
         knows, and which reaches what its user's machine does. Over http to other machines browsers
@@ -60,16 +87,22 @@ class Places:
         if site or not origin:
             return site in ("cross-site", "same-site")
         host = origin.partition("://")[2]
-        if host == self.url(request).partition("://")[2]:
-            return self._is_rebound(request)
-        return host != request.header("host")
+        own = (self.url(request).partition("://")[2], request.header("host"))
+        return not host or host not in own or self._is_rebound(request, host)
 
-    def _is_rebound(self, request: Request) -> bool:
-        """Whether a browser on this machine was led here by a name of somebody else's, who says of
-        it that it is this machine's: what his page has sent seems to be from a page of ours."""
-        if self._url or self._proxies or place_of(request.client) is not Place.LOOPBACK:
-            return False
-        return place_of(urlsplit(self.url(request)).hostname or "") is not Place.LOOPBACK
+    def _is_rebound(self, request: Request, host: str) -> bool:
+        """Whether a browser on this machine was led here by the name ``host`` of somebody else's:
+        what his page has sent seems to be from a page of ours. See :meth:`check_host`."""
+        is_direct = place_of(request.client) is Place.LOOPBACK and not self._proxies
+        return is_direct and not self.is_own(host)
+
+    def _is_own(self, host: str) -> bool:
+        match = _HOST.fullmatch(host)
+        if match is None:
+            return not host  # no browser leaves it out
+        name = match["name"].strip("[]").lower().rstrip(".")
+        is_told = name in self._hosts or name == socket.gethostname().lower()
+        return is_told or place_of(name) is not None
 
     def _is_proxy(self, address: str) -> bool:
         try:
@@ -94,6 +127,14 @@ def _network(text: str) -> _Network:
             f"{text[:80]!r} is not an address or a network",
             mend="write for example 127.0.0.1 or 10.0.0.0/8",
         ) from None
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(_NAME, text):
+        raise UsageError(
+            f"{text[:80]!r} is not a host's name", mend="write it without scheme and port"
+        )
+    return text.lower().rstrip(".")
 
 
 def _checked(url: str) -> str:
