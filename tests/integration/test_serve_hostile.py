@@ -46,31 +46,36 @@ def send(address: str, *parts: bytes) -> bytes:
 
 
 def test_a_header_bomb_is_cut_off(address: str) -> None:
-    bomb = [b"GET /v2/ HTTP/1.1\r\nHost: x\r\n", *[b"A: " + b"a" * 65536 + b"\r\n"] * 64, b"\r\n"]
+    bomb = [
+        b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n",
+        *[b"A: " + b"a" * 65536 + b"\r\n"] * 64,
+        b"\r\n",
+    ]
     assert b" 200 " not in send(address, *bomb)[:20]
     assert ask(address, "GET", "/v2/")[0] == 200
 
 
 def test_a_header_without_an_end_is_cut_off(address: str) -> None:
-    answer = send(address, b"GET /v2/ HTTP/1.1\r\nHost: x\r\nA: ", *[b"a" * 65536] * 64)
+    answer = send(address, b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nA: ", *[b"a" * 65536] * 64)
     assert b" 200 " not in answer[:20]
     assert ask(address, "GET", "/v2/")[0] == 200
 
 
 def test_many_headers_are_refused(address: str) -> None:
     many = b"".join(b"X-%d: y\r\n" % number for number in range(2000))
-    answer = send(address, b"GET /v2/ HTTP/1.1\r\nHost: x\r\n" + many + b"\r\n")
+    answer = send(address, b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\n" + many + b"\r\n")
     assert answer[:13] == b"HTTP/1.1 431 "
 
 
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /v2/\0 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-        b"PUT /v2/app/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
-        b"POST /v2/app/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n"
+        b"GET /v2/\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"GET /v2/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        b"PUT /v2/app/manifests/v1 HTTP/1.1\r\nHost: localhost\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        b"POST /v2/app/blobs/uploads/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n"
         b"Content-Length: 5\r\n\r\nabcde",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"nonsense\r\n\r\n",
@@ -100,7 +105,7 @@ def test_a_path_leads_out_of_nothing(address: str, path: str, tmp_path: Path) ->
 
 def test_a_manifest_without_an_end_is_refused_at_its_limit(address: str, tmp_path: Path) -> None:
     head = (
-        b"PUT /v2/app/manifests/v1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+        b"PUT /v2/app/manifests/v1 HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
         b"Connection: close\r\n\r\n"
     )
     chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
