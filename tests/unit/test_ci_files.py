@@ -152,7 +152,7 @@ def test_every_input_of_the_action_is_used_and_declared() -> None:
 def test_every_output_of_the_action_is_one_that_a_release_has(tmp_path: Path) -> None:
     outputs = release_outputs(release_report(make_release(tmp_path), [], ReleaseError("no")))
     declared = read(ACTION)["outputs"]
-    assert set(declared) <= set(outputs)
+    assert set(declared) == set(outputs)
     for name, output in declared.items():
         assert output["value"] == f"${{{{ steps.run.outputs.{name} }}}}"
 

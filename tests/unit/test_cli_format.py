@@ -66,7 +66,7 @@ def test_everything_is_json() -> None:
     [
         (
             "{{size}}",
-            "there is no 'size' for 'size'; there is digest, images, annotations, here, attached",
+            "there is no 'size'; there is digest, images, annotations, here, attached",
         ),
         ("{{images.2.size}}", "there is no '2' for 'images.2.size'; there is 0 to 1"),
         ("{{images.x}}", "there is no 'x' for 'images.x'; there is 0 to 1"),

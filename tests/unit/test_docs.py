@@ -58,6 +58,20 @@ def test_every_page_that_is_linked_to_exists(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_heading_that_is_linked_to_exists(path: Path) -> None:
+    links = re.findall(r"\]\(([^):]*)#([^)]+)\)", path.read_text())
+    pages = [(path.parent / page if page else path, heading) for page, heading in links]
+    assert [heading for page, heading in pages if heading not in _headings(page)] == []
+
+
+def _headings(page: Path) -> set[str]:
+    """The names under which the headings of a page are linked to, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
 def test_the_order_of_imports_is_told_as_it_is_checked() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     layers = contracts["contracts"][0]["layers"]

@@ -76,7 +76,8 @@ def _step(value: object, parts: Sequence[str], name: str) -> tuple[int, object]:
 
 
 def _unknown(name: str, part: str, known: str) -> UsageError:
-    return UsageError(f"there is no {part[:80]!r} for {name[:80]!r}", mend=f"there is {known}")
+    of = f" for {name[:80]!r}" if name != part else ""
+    return UsageError(f"there is no {part[:80]!r}{of}", mend=f"there is {known}")
 
 
 def _text(value: object) -> str:
