@@ -24,6 +24,7 @@ def place(here: Upstreams, name: str) -> str | None:
         ("ghcr.io/team", Upstream("ghcr.io", "team")),
         ("ghcr=ghcr.io", Upstream("ghcr.io", "", "ghcr")),
         ("a/b=localhost:5000/c/d", Upstream("localhost:5000", "c/d", "a/b")),
+        ("a=[2001:DB8::1]:5000/b", Upstream("[2001:db8::1]:5000", "b", "a")),
     ],
 )
 def test_how_an_upstream_is_written(text: str, expected: Upstream) -> None:
@@ -36,11 +37,6 @@ def test_how_an_upstream_is_written(text: str, expected: Upstream) -> None:
 def test_what_is_no_upstream(text: str) -> None:
     with pytest.raises(UsageError):
         Upstream.parse(text)
-
-
-def test_a_registry_whose_name_cannot_be_a_folder_s() -> None:
-    with pytest.raises(UsageError, match="name the registry by its host name"):
-        Upstream.parse("[::1]:5000")
 
 
 def test_one_upstream_has_all_names() -> None:
@@ -74,6 +70,8 @@ def test_two_upstreams_for_the_same_names_are_refused() -> None:
         ("quay.io", "team/app", None),
         ("registry.test", "team/app", "own/app"),
         ("registry.test", "other/app", None),
+        ("[2001:db8::1]:5000", "app", "six/app"),
+        ("[2001:db8::1]", "app", None),
         ("169.254.169.254", "latest", None),
         ("no host", "app", None),
     ],
@@ -81,7 +79,7 @@ def test_two_upstreams_for_the_same_names_are_refused() -> None:
 def test_what_a_registry_s_repository_is_called_here(
     registry: str, repository: str, expected: str | None
 ) -> None:
-    here = upstreams("hub=docker.io", "ghcr.io", "own=registry.test/team")
+    here = upstreams("hub=docker.io", "ghcr.io", "own=registry.test/team", "six=[2001:db8::1]:5000")
     assert here.local(registry, repository) == expected
 
 
@@ -92,12 +90,16 @@ def test_a_repository_that_another_prefix_hides_cannot_be_had() -> None:
 def test_storage_does_not_depend_on_prefixes() -> None:
     assert kept_name(Name("docker.io", "library/alpine")) == "docker.io/library/alpine"
     assert kept_name(Name("localhost:5000", "app")) == "localhost_5000/app"
+    address = "ipv6_2001-0db8-0000-0000-0000-0000-0000-0001"
+    assert kept_name(Name("[2001:db8::1]", "app")) == f"{address}/app"
+    assert kept_name(Name("[2001:db8::1]:5000", "app")) == f"{address}_5000/app"
 
 
 def test_what_is_kept_is_shown_under_its_prefix() -> None:
-    here = upstreams("hub=docker.io", "mine=localhost:5000")
+    here = upstreams("hub=docker.io", "mine=localhost:5000", "six=[2001:db8::1]")
     assert here.shown("docker.io/library/alpine") == "hub/library/alpine"
     assert here.shown("localhost_5000/app") == "mine/app"
+    assert here.shown("ipv6_2001-0db8-0000-0000-0000-0000-0000-0001/app") == "six/app"
     assert here.shown("ghcr.io/team/app") is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import IPv6Address
 from typing import Self
 
 from msgspec import Struct
@@ -33,17 +34,7 @@ class Upstream(Struct, frozen=True):
                 f"{text[:300]!r} is not an upstream",
                 mend="write REGISTRY, REGISTRY/PATH or PREFIX=REGISTRY",
             )
-        upstream = cls(check_registry(host), path, prefix)
-        if not is_repository(upstream.folder):
-            raise InvalidReference(
-                f"{host[:260]!r} cannot name a folder", mend="name the registry by its host name"
-            )
-        return upstream
-
-    @property
-    def folder(self) -> str:
-        """What the names of its repositories begin with in storage. No host name has ``_``."""
-        return self.registry.replace(":", "_")
+        return cls(check_registry(host), path, prefix)
 
     @property
     def place(self) -> str:
@@ -131,20 +122,28 @@ class Upstreams:
         """What the repository with this name in storage is called here, if it is still of use."""
         folder, _, repository = kept.partition("/")
         for registry in self.registries:
-            if registry.replace(":", "_") == folder:
+            if _folder(registry) == folder:
                 return self.local(registry, repository)
         return None
 
 
 def kept_name(origin: Name) -> str:
     """The name in storage: it does not change when prefixes do."""
-    return f"{Upstream(origin.registry).folder}/{origin.repository}"
+    return f"{_folder(origin.registry)}/{origin.repository}"
 
 
 def own_name(registry: str, repository: str) -> str:
     """A repository's own name: Docker Hub's images without a user are in ``library``."""
     is_short = registry == DOCKER_HUB and "/" not in repository
     return f"library/{repository}" if is_short else repository
+
+
+def _folder(registry: str) -> str:
+    """What the names of its repositories begin with in storage. No host name has ``_``."""
+    if registry.startswith("["):
+        address, _, port = registry[1:].partition("]")
+        registry = f"ipv6_{IPv6Address(address).exploded.replace(':', '-')}{port}"
+    return registry.replace(":", "_")
 
 
 def _below(folder: str, name: str) -> str:
