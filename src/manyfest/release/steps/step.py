@@ -53,6 +53,8 @@ class Release(Struct):
     """Moving tags that stay where they are, by reference, and why."""
     changed_tags: list[str] = field(default_factory=list)
     """References that were made to point at this release, in order."""
+    moved_on: dict[str, Digest] = field(default_factory=dict)
+    """Moving tags that somebody else has moved on since, by reference, and to what."""
     inputs: str = ""
     """What the image was built from, as a digest; empty if that cannot be told."""
     settled: bool = False
