@@ -152,5 +152,17 @@ def test_a_registry_that_does_not_answer_is_told_besides_what_stands_in_the_othe
     assert TWO in str(error)
 
 
+def test_where_no_registry_answers_each_is_told(project: New) -> None:
+    app = project(ONE, TWO).release("2.6.1")
+    app.stores.trouble.fails = lambda _number, _call: True
+    places = destinations(app.config, map(Name.parse, app.to))
+    status, silent = read_status(app.config, app.stores, places)
+    assert status.tags == ()
+    assert [str(error) for error in silent] == [
+        "one.example/app: the connection broke",
+        "two.example/app: the connection broke",
+    ]
+
+
 def test_where_there_is_no_release_there_are_no_tags(project: New) -> None:
     assert status_of(project()).tags == ()

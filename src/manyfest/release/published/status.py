@@ -65,11 +65,9 @@ def read_status(
     found = faults.of_each(lambda place: _holding(config, stores, place), places)
     holdings = list(found.values())
     tags = _tags(config, holdings, every=every)
-    wanted = [(tag, holding) for tag in tags for holding in holdings]
     with workers(JOBS, "status") as pool:
-        states = list(pool.map(lambda each: _state(each[0], each[1]), wanted))
-    width = len(holdings)
-    rows = [tuple(states[at : at + width]) for at in range(0, len(states), width)]
+        asked = [[pool.submit(_state, tag, holding) for holding in holdings] for tag in tags]
+        rows = [tuple(state.result() for state in row) for row in asked]
     statuses = tuple(
         TagStatus(tag=tag, agree=_agree(holdings, row), repositories=row)
         for tag, row in zip(tags, rows, strict=True)
