@@ -80,6 +80,20 @@ def test_a_hint_at_what_is_being_asked_has_it_asked_once_more() -> None:
     assert ours.wait(3.0) == 300.0
 
 
+def test_what_is_planned_while_it_is_being_asked_is_asked_once_more() -> None:
+    ours = lane()
+    ours.plan(look("1"), 0.0)
+    assert taken(ours, 0.0) == ["1"]
+    ours.drop(look("1"))
+    ours.plan(look("1"), 1.0)
+    assert taken(ours, 1.0) == []
+
+    ours.done(look("1"), "answered", 2.0)
+    ours.plan_again(look("1"), 2.0, 300.0, rank=3)
+
+    assert taken(ours, 2.0) == ["1"]
+
+
 def test_what_a_registry_hints_at_may_be_there_a_moment_later() -> None:
     ours = lane()
     ours.hint(look("1"), 0.0, twice=True)

@@ -549,6 +549,30 @@ def test_what_the_history_knows_waits_for_its_turn_and_is_not_read_again() -> No
     assert told.found[-1] == ("app", frozenset({"2.7.0"}), False)
 
 
+def test_what_was_asked_before_the_image_was_another_one_is_not_told() -> None:
+    hub = Repositories(HUB)
+    release(hub.stores[HUB], "2.6.1", *WANTED)
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> bool:
+        asked.set()
+        return goes_on.wait(PATIENCE)
+
+    with polling(hub, watched(tags=TagChoice(names=("2.6.1",)))) as (poller, told):
+        told.until(lambda: told.of("2.6.1"))
+        hub.stores[HUB].means = slow  # type: ignore[method-assign]
+        assert asked.wait(PATIENCE)
+        told.observed.clear()
+        other = watched(tags=TagChoice(names=("2.6.1",)), every=3600.0)
+        poller.watch([replace(other, rule=replace(other.rule, platforms=("linux/amd64",)))])
+        goes_on.set()
+        told.until(lambda: told.observed)
+
+    (answer,) = told.of("2.6.1")
+    assert answer is not None
+    assert [each.platform for each in answer.platforms] == ["linux/amd64"]
+
+
 def test_a_recheck_asks_for_all_once_more() -> None:
     hub = Repositories(HUB)
     release(hub.stores[HUB], "2.6.1", *WANTED)

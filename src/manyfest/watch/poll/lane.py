@@ -101,7 +101,10 @@ class Lane:
             self._filled_at = now
 
     def plan(self, look: Look, due: float, rank: int = 1) -> None:
-        """Look at it when it is ``due``, and not when it was to be before."""
+        """Look at it when it is ``due``, and not when it was to be before. If it is being looked at,
+        it is once more when that is over."""
+        if look in self._running:
+            self._hinted.add(look)
         self._plans[look] = _Plan(due, rank)
         heapq.heappush(self._coming, (due, next(self._number), look))
 
@@ -124,10 +127,7 @@ class Lane:
         more after :data:`ECHO` seconds."""
         if twice:
             self._echoes.add(look)
-        if look in self._running:
-            self._hinted.add(look)
-        else:
-            self.plan(look, now, rank=0)
+        self.plan(look, now, rank=0)
 
     def drop(self, look: Look) -> None:
         """Do not look at it any more."""

@@ -222,7 +222,7 @@ class Poller:
         try:
             answer = self._asker.held(image, look, again=again)
         except ManyfestError as error:
-            if self._stopped:
+            if self._stopped or not self._is_watched(image):
                 return "refused", every, _DOUBTFUL
             self._observe(image, look, None, str(error))
             outcome = outcome_of(error)
@@ -230,11 +230,17 @@ class Poller:
         if again:
             image.checked[look] = self._timer()
         with self._lock:
+            if not self._is_watched(image):
+                return "answered", every, _SETTLED
             is_there = bool(answer.digest)
             image.tags.see(look.repository, look.tag, is_there=is_there, at=self._timer())
             self._want_facts(image, look, answer.digest)
         self._observe(image, look, answer)
         return "answered", every, _SETTLED if answer.ready else _UNFINISHED
+
+    def _is_watched(self, image: PolledImage) -> bool:
+        """Whether it is so still, and in the same way."""
+        return self._images.get(image.asked.name) is image
 
     def _want_facts(self, image: PolledImage, look: Look, root: str) -> None:
         """Plan to read what a version consists of, once it is whole."""
@@ -289,7 +295,7 @@ class Poller:
                 image.note_fault(look.repository, error, is_refused=outcome == "refused")
             return outcome, every, _DOUBTFUL
         with self._changed:
-            if self._images.get(look.image) is image:
+            if self._is_watched(image):
                 self._follow(image, image.tags.list(look.repository, tags))
                 image.note_list(look.repository, tags)
                 self._note_choice(image, look.repository)
