@@ -217,6 +217,15 @@ def test_it_is_read_once_more_when_it_has_soaked_or_an_hour_after(
     assert reading.want(asked, GHCR, ROOT, is_new=True, is_signed=True, now=99.0) is None
 
 
+def test_a_clock_that_was_put_back_does_not_put_it_off_for_longer() -> None:
+    reading = Reading()
+    reading.recall([WasRead(ROOT, 1_000_000.0, is_last=False)])
+
+    assert reading.want(BOTH, GHCR, ROOT, is_new=False, is_signed=True, now=0.0) == Planned(
+        of(GHCR), 3600.0, LATER
+    )
+
+
 def test_what_is_to_be_signed_is_read_once_more_when_it_is() -> None:
     reading = Reading()
     reading.want(BOTH, GHCR, ROOT, is_new=True, is_signed=False, now=0.0)

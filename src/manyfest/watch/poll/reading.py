@@ -86,7 +86,8 @@ class Reading:
             return None
         self._planned[root] = look
         if read is not None:
-            return Planned(look, max(read.at + _again(asked) - now, 0.0), LATER, planned)
+            again = _again(asked)
+            return Planned(look, min(max(read.at + again - now, 0.0), again), LATER, planned)
         others = (place.repository for place in asked.rule.places)
         may_be_elsewhere = _is_counted(look) and not all(map(counts_reads, others))
         rank = SPARE if is_new else LATER
