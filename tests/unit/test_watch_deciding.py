@@ -264,6 +264,21 @@ def test_of_a_version_that_is_not_watched_any_more_nothing_is_due(tmp_path: Path
         assert part.asked.rechecks == [("app", "2")]
 
 
+def test_how_registries_did_is_bounded_while_it_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyfest.watch.deciding.MOST_SAMPLES", 3)
+    with History.open(str(tmp_path / "watch.db")) as history:
+        part = Part(history)
+        for number in range(5):
+            part.decider.note(Sample(registry="hub", at=float(number), seconds=0.1))
+        part.decider.stop()
+        part.decider.run()
+
+        (state,) = history.registry_states()
+        assert (state.began, state.answers) == (2.0, 3)
+
+
 class Away(History):
     """A history that is away for a while."""
 

@@ -42,6 +42,9 @@ Finding: TypeAlias = Found | Left | Learned | WasListed | Observation
 MOST_WAITING = 2000
 """Observations; who has one more waits."""
 
+MOST_SAMPLES = 50_000
+"""Of those that wait to be written: the last ones, if the history is away for long."""
+
 _AT_ONCE = 500
 """Observations in one transaction."""
 
@@ -103,7 +106,7 @@ class Decider:
         self._clock = clock
         self._changed = threading.Condition()
         self._found: deque[Finding] = deque()
-        self._samples: list[Sample] = []
+        self._samples: deque[Sample] = deque(maxlen=MOST_SAMPLES)
         self._samples_since = 0.0
         self._audience = Audience({}, (), {})
         self._has_new_audience = False
@@ -184,7 +187,9 @@ class Decider:
             begun = time.monotonic()
             self._work(found, samples)
             self._stopping.wait(begun + _BATCH_EVERY - time.monotonic())
-        self._work([], self._samples)
+        with self._changed:
+            samples = list(self._samples)
+        self._work([], samples)
 
     def stop(self) -> None:
         """Let :meth:`run` end soon; what it has not decided yet is seen again by the next watch."""
@@ -210,7 +215,8 @@ class Decider:
             found = [self._found.popleft() for _ in range(count)]
             samples: list[Sample] = []
             if self._samples and time.monotonic() - self._samples_since >= _SAMPLES_EVERY:
-                samples, self._samples = self._samples, []
+                samples = list(self._samples)
+                self._samples.clear()
             self._changed.notify_all()
             return found, samples
 
