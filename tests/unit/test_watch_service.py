@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from manyfest.errors import ConfigError, NotFound, UsageError
 from manyfest.watch.config.load import load
+from manyfest.watch.config.values import WatchConfig
 from manyfest.watch.history.history import History
 from manyfest.watch.service import Watch
 
@@ -158,6 +160,45 @@ def test_what_was_added_and_is_not_understood_any_more_is_a_trouble(
     assert watch.troubles() == (
         "cli is not watched: 'notify[0]': nobody is called 'us'; there is none",
     )
+
+
+def test_what_is_not_understood_can_be_removed(folder: Path, history: History) -> None:
+    watch = watch_of(folder, history)
+    watch.add({**ADDED, "notify": ["us"]})
+    (folder / "watch.yaml").write_text(FILE.partition("notify")[0])
+    watch.reload()
+
+    watch.remove("cli")
+
+    assert watch.troubles() == ()
+    assert history.images.all() == []
+
+
+def test_of_two_who_have_the_file_read_again_the_later_one_counts(
+    folder: Path, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = watch_of(folder, history)
+    reads, goes_on = threading.Event(), threading.Event()
+
+    def slow(path: Path) -> WatchConfig:
+        config = load(path)
+        reads.set()
+        assert goes_on.wait(20)
+        return config
+
+    monkeypatch.setattr("manyfest.watch.service.load", slow)
+    first, later = (threading.Thread(target=watch.reload) for _ in range(2))
+    first.start()
+    assert reads.wait(20)
+    (folder / "watch.yaml").write_text(FILE + "title: Another\n")
+    monkeypatch.setattr("manyfest.watch.service.load", load)
+    later.start()
+    later.join(0.2)
+    goes_on.set()
+    for each in (first, later):
+        each.join(20)
+
+    assert watch.config.title == "Another"
 
 
 def test_a_part_that_ends_early_is_a_failure_of_the_watch(

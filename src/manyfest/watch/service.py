@@ -63,6 +63,7 @@ class Watch:
         self._changing = threading.Lock()
         self._kept: dict[str, KeptImage] = {}
         self._shown = config.images
+        self._fault = ""
         self._faults: dict[str, str] = {}
         self._threads: list[threading.Thread] = []
         self._deliverer = Deliverer(history.notices, lambda: self._config, clock=clock)
@@ -136,6 +137,7 @@ class Watch:
         """See :class:`~manyfest.watch.service_api.Service`."""
         parts = (
             self._decider.trouble,
+            self._fault,
             *self._faults.values(),
             *self._poller.troubles(),
             *self._deliverer.troubles(),
@@ -151,14 +153,14 @@ class Watch:
         if self._config.path is None:
             logger.warning("there is no file to be read again")
             return
-        try:
-            config = load(self._config.path)
-        except ConfigError as error:
-            logger.error("the watch goes on as it was: %s", error)  # noqa: TRY400 - a line says all
-            self._faults["file"] = f"watch.yaml was changed and is not used: {error}"
-            return
-        self._faults.pop("file", None)
-        with self._changing:
+        with self._changing:  # whoever comes later reads what is later
+            try:
+                config = load(self._config.path)
+            except ConfigError as error:
+                logger.error("the watch goes on as it was: %s", error)  # noqa: TRY400 - one line
+                self._fault = f"watch.yaml was changed and is not used: {error}"
+                return
+            self._fault = ""
             if config.database != self._config.database:
                 logger.warning("another history is used once the watch is started anew")
             self._config = config
@@ -189,7 +191,8 @@ class Watch:
     def remove(self, image: str) -> None:
         """See :class:`~manyfest.watch.service_api.Service`."""
         with self._changing:
-            if self._find(image).origin == "file":
+            # One that is not understood any more is no image, and can be removed too.
+            if image not in self._faults and self._find(image).origin == "file":
                 raise UsageError(
                     f"{image} stands in watch.yaml", mend="take it out there, or pause it"
                 )
@@ -247,15 +250,16 @@ class Watch:
     def _images(self) -> tuple[WatchedImage, ...]:
         """What the file has, and what was added, unless the file has that by now."""
         by_name = {image.name: self._as_kept(image) for image in self._config.images}
+        faults: dict[str, str] = {}
         for kept in self._kept.values():
             if kept.origin == "page" and kept.name not in by_name:
                 try:
                     image = self._read(json.loads(kept.rule, "what was added"))
                 except ManyfestError as error:
-                    self._faults[kept.name] = f"{kept.name} is not watched: {error}"
+                    faults[kept.name] = f"{kept.name} is not watched: {error}"
                     continue
-                self._faults.pop(kept.name, None)
                 by_name[kept.name] = replace(image, paused_at=kept.paused_at)
+        self._faults = faults
         return tuple(by_name.values())
 
     def _as_kept(self, image: WatchedImage) -> WatchedImage:

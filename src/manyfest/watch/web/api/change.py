@@ -78,7 +78,7 @@ def _add(call: Call) -> Reply:
 
 
 def _remove(call: Call) -> Reply:
-    call.service.remove(call.image().name)
+    call.service.remove(call.path["image"])
     return Reply(body=b"", status=204)
 
 
