@@ -260,12 +260,20 @@ def test_a_service_that_breaks_is_a_failure_without_its_words() -> None:
 
 def test_a_week_later_it_is_given_up_and_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
     old = event("complete", at=NOW - 7 * 86400 - 1)
-    notices = Notices(notice(1, what=old))
+    notices = Notices(replace(notice(1, what=old), tries=9))
     with delivering(notices, Told(Answer(fault="it answered 401"))):
         wait_until(lambda: not notices.open, "it to be given up")
     assert notices.log == [("attempt", 1), ("gave up", 1, "it answered 401")]
     (record,) = (each for each in caplog.records if each.levelno == logging.ERROR)
     assert record.getMessage() == "gave up to tell ops of 1 event: it answered 401"
+
+
+def test_but_not_what_was_hardly_tried() -> None:
+    old = event("complete", at=NOW - 7 * 86400 - 1)
+    notices = Notices(replace(notice(1, what=old), tries=8))
+    with delivering(notices, Told(Answer(fault="it answered 401"))):
+        wait_until(lambda: len(notices.log) == 2, "the failure to be noted")
+    assert notices.open[1].fault == "it answered 401"
 
 
 def test_who_is_not_told_for_a_while_is_a_trouble_until_it_is() -> None:

@@ -23,7 +23,10 @@ LONGEST_REQUEST = 86400.0
 """Seconds for which a service may ask to be left alone."""
 
 GIVE_UP_AFTER = 7 * 86400.0
-"""Seconds after the last thing in it happened that a message is tried no longer."""
+"""Seconds after the last thing in it happened that a message is tried no longer,"""
+
+FEWEST_TRIES = 10
+"""unless it was hardly tried: the watch was down all the time, or the clock jumped."""
 
 
 class Parcel(Struct, frozen=True, kw_only=True):
@@ -75,7 +78,8 @@ def next_attempt(
 ) -> float | None:
     """When what was not taken is to be sent again, in seconds since 1970 as ``now``; ``None`` if it
     has been tried for long enough."""
-    if now - max(event.at for event in parcel.events) > GIVE_UP_AFTER:
+    age = now - max(event.at for event in parcel.events)
+    if age > GIVE_UP_AFTER and parcel.tries + 1 >= FEWEST_TRIES:
         return None
     pauses = growing_pauses(FIRST_PAUSE, LONGEST_PAUSE, jitter)
     pause = next(islice(pauses, min(parcel.tries, 100), None))
