@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import signal
+import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -267,6 +268,26 @@ def test_the_configuration_is_read_again_and_a_broken_one_is_not_used(
         push(ghcr, "2.6.2", (AMD64, ARM64))
         watch.until_complete("2.6.2")
         assert watch.stop() == 0
+
+
+def test_one_that_waits_for_its_history_reads_the_configuration_again_when_it_is_there(
+    tmp_path: Path, docker_registry: str
+) -> None:
+    place = f"{docker_registry}/gotify/server"
+    blocked = tmp_path / "blocked"
+    blocked.write_bytes(b"")
+    watch = WatchProcess(tmp_path, config_of(place) + "history: {database: blocked}\n")
+    with closing(sqlite3.connect(blocked)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        watch.start()
+        try:
+            watch.until(lambda: "the history is waited for" in watch.logged(), "it does not wait")
+            watch.signal(signal.SIGHUP)
+            other.rollback()
+            watch.until(lambda: "read watch.yaml again" in watch.logged(), "it does not read it")
+            assert watch.stop() == 0
+        finally:
+            watch.kill()
 
 
 def test_what_was_seen_survives_a_stop_and_is_told_once(

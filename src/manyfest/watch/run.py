@@ -106,10 +106,13 @@ class _Run:
         self._on_ready = on_ready
         self._stopping = asyncio.Event()
         self._has_failed = False
+        self._reload: Callable[[], None] | None = None
+        self._is_outdated = False
 
     async def whole(self) -> int:
         """All of it; the exit code."""
         on_signals(self._stopping.set)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._read_again)
         history = await self._open()
         if history is None:
             return 0
@@ -119,6 +122,13 @@ class _Run:
             await asyncio.to_thread(history.close)
         logger.info("stopped")
         return 1 if self._has_failed else 0
+
+    def _read_again(self) -> None:
+        """Have the configuration read again, once there is a watch."""
+        if self._reload is None:
+            self._is_outdated = True
+        else:
+            threading.Thread(target=self._reload, name="reload", daemon=True).start()
 
     async def _open(self) -> History | None:
         """The history, once it is there; ``None`` if the watch is stopped before."""
@@ -160,7 +170,9 @@ class _Run:
         app = create_app(watch)
         async with serving(app, self._held, threads=_THREADS, extra="watch") as server:
             await self._waited_for(watch.start)
-            loop.add_signal_handler(signal.SIGHUP, lambda: _in_thread(watch.reload))
+            self._reload = watch.reload
+            if self._is_outdated:
+                self._read_again()
             count = len(watch.images())
             images = "an image" if count == 1 else f"{count} images"
             logger.info("watching %s; pages at %s", images, server.address)
@@ -178,7 +190,3 @@ class _Run:
             await asyncio.to_thread(watch.stop)  # ends what open pages wait for
             server.stop()
             await server.ended
-
-
-def _in_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="reload", daemon=True).start()
