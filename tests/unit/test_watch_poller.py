@@ -560,7 +560,7 @@ def test_what_was_asked_before_the_image_was_another_one_is_not_told() -> None:
 
     with polling(hub, watched(tags=TagChoice(names=("2.6.1",)))) as (poller, told):
         told.until(lambda: told.of("2.6.1"))
-        hub.stores[HUB].means = slow  # type: ignore[method-assign]
+        hub.stores[HUB].means = slow  # type: ignore[assignment,method-assign]
         assert asked.wait(PATIENCE)
         told.observed.clear()
         other = watched(tags=TagChoice(names=("2.6.1",)), every=3600.0)
