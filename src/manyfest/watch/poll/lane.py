@@ -101,8 +101,8 @@ class Lane:
             self._filled_at = now
 
     def plan(self, look: Look, due: float, rank: int = 1) -> None:
-        """Look at it when it is ``due``, and not when it was to be before. What is being looked at is
-        so once more when that is over."""
+        """Look at it when it is ``due``, and not when it was to be before. If it is being looked at
+        just now, that is done once more."""
         if look in self._running:
             self._hinted.add(look)
         self._plans[look] = _Plan(due, rank)
