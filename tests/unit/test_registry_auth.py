@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from manyfest.errors import (
     AccessDenied,
@@ -14,6 +15,7 @@ from manyfest.errors import (
     RateLimited,
     RegistryError,
 )
+from manyfest.stores.registry.addresses import Place
 from manyfest.stores.registry.auth import tokens
 from manyfest.stores.registry.auth.authenticator import Authenticator, AuthTransport
 from manyfest.stores.registry.auth.secret import Credential, Secret
@@ -303,6 +305,14 @@ def test_a_401_from_where_a_redirect_led_gets_no_credentials() -> None:
     stranger = bearer("https://evil.example/token", url="https://evil.example/blob")
     assert len(run(Authenticator(keyring), request(), stranger)) == 1
     assert keyring.asked == []
+
+
+def test_a_request_to_where_the_registry_led_gets_no_credentials_though_they_are_known() -> None:
+    authenticator = Authenticator(Keyring(JANE))
+    challenge = Response(401, headers=Headers({"WWW-Authenticate": "Basic"}), url=URL)
+    run(authenticator, request(), challenge, ok())
+    led = replace(request(), places=frozenset({Place.PUBLIC}))
+    assert run(authenticator, led, challenge) == [led]
 
 
 def test_a_request_for_a_token_is_never_redirected_and_never_queued() -> None:

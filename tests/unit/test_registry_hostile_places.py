@@ -112,6 +112,18 @@ def test_an_upload_at_another_host_gets_the_bytes_and_no_credentials(registry: B
     assert credulous.seen == [(PUBLIC, ""), (PUBLIC, "Basic"), ("storage.example", "")]
 
 
+def test_an_upload_at_another_host_gets_no_credentials_even_if_it_asks(registry: Between) -> None:
+    """CVE-2026-50151: its login for that host is the user's, and no business of the registry."""
+    credulous = Credulous(upload="https://storage.example/again?sig=1")
+    registry.quirk = credulous
+    client = registry.client(host=PUBLIC, over=registry.everything(Keys()))
+    with pytest.raises(RegistryError, match="401"):
+        client.put(content(b"layer"))
+    client.require_push()
+    assert ("storage.example", "") in credulous.seen
+    assert ("storage.example", "Basic") not in credulous.seen
+
+
 def test_a_download_at_another_host_gets_no_credentials_even_if_it_asks(registry: Between) -> None:
     """GHSA-vh4v-2xq2-g5cg."""
     credulous = Credulous(download="https://storage.example/again?sig=1")

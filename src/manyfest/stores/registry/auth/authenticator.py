@@ -2,7 +2,8 @@
 
 A registry says what it wants with a 401 (:mod:`.challenge`). For Bearer, a token is got from the
 service that it names (:mod:`.token_requests`) and kept for all requests that it allows
-(:mod:`.tokens`). Credentials go to the registry that they are for, and to its token service.
+(:mod:`.tokens`). Credentials go to the registry that they are for, and to its token service; to
+another host, where an answer leads, none are sent.
 """
 
 from __future__ import annotations
@@ -84,7 +85,9 @@ class Authenticator:
         :class:`RegistryError` if the registry's challenge breaks the rules, and
         :class:`~manyfest.errors.ConfigError` from the credentials.
         """
-        if "Authorization" in request.headers:
+        # Where an answer led, as an upload's Location does, may be another registry: that a user
+        # is known there is no reason to act in his name (CVE-2026-50151).
+        if "Authorization" in request.headers or request.places is not None:
             yield request
             return
         used = self._known(request)
