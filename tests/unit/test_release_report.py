@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from manyfest.errors import ConfigError, ReleaseError
 from manyfest.oci import json
+from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Reference
 from manyfest.release.project.config import Build
 from manyfest.release.reporting.report import PlanReport, ReleaseReport, plan_report, release_report
@@ -162,6 +163,25 @@ def test_a_reference_that_held_the_release_before_is_not_changed(tmp_path: Path)
     report = release_report(release, [])
     assert report.changed == ()
     assert as_json(report)["destinations"][1]["references"] == held(TWO, changed=False)  # type: ignore[index]
+
+
+def test_a_tag_that_somebody_else_has_moved_on_is_not_said_to_hold_the_release(
+    tmp_path: Path,
+) -> None:
+    release = small(tmp_path)
+    PUBLISH.run(release)
+    TAGS.run(release)
+    release.moved_on = {"one.example/app:latest": Digest("sha256", "ab" * 32)}
+    report = release_report(release, [])
+    one, two = report.destinations
+    assert one.tags == ("2.6.1", "2.6.1-armv7")
+    assert [each.reference for each in one.references] == [f"{ONE}:2.6.1", f"{ONE}:2.6.1-armv7"]
+    assert [(each.tag, each.reason) for each in one.kept] == [
+        ("latest", f"somebody else has moved it on to sha256:{'ab' * 32}")
+    ]
+    assert (two.tags, two.kept) == (("2.6.1", "2.6.1-armv7", "latest"), ())
+    assert "one.example/app:latest" not in report.changed
+    assert "two.example/app:latest" in report.changed
 
 
 def test_a_release_that_failed_at_a_tag_says_where_each_stands(tmp_path: Path) -> None:

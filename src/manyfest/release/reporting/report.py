@@ -50,7 +50,8 @@ class ReferenceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeptReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A moving tag that is ahead of the release in one repository and stays there, and why."""
+    """A moving tag that does not hold the release in one repository, and why: it is ahead of it, or
+    somebody else has moved it on since."""
 
     tag: str
     reason: str
@@ -99,7 +100,7 @@ class StandingReport(msgspec.Struct, frozen=True, kw_only=True):
 class ReleaseReport(msgspec.Struct, frozen=True, kw_only=True):
     """A release, and how it ended. ``archive`` is the one that was built, or ``taken_from`` names
     the image that was released instead; the other is empty. ``changed`` are the references that did
-    not point at this release before.
+    not point at this release before and do now.
 
     If it failed, ``error`` says why and ``standing`` where the tags are. What was not found out by
     then is empty: ``digest`` before there is an image, ``platforms`` before it is checked. No
@@ -160,7 +161,7 @@ def release_report(
         destinations=tuple(
             _destination(release, name, complete=error is None) for name in release.destinations
         ),
-        changed=tuple(release.changed_tags),
+        changed=tuple(name for name in release.changed_tags if name not in release.moved_on),
         standing=tuple(
             StandingReport(reference=reference, standing=standing)
             for reference, standing in release.standing.items()
@@ -208,7 +209,7 @@ def _error(error: ManyfestError) -> ErrorReport:
 def _destination(release: Release, name: Destination, *, complete: bool) -> DestinationReport:
     """``complete``: every tag was set."""
     taken = [tag for tag in release.tags if complete and not tag.skipped and name.takes(tag)]
-    kept = {tag.tag: release.kept.get(str(name.with_tag(tag.tag))) for tag in taken}
+    kept = {tag.tag: _kept(release, str(name.with_tag(tag.tag))) for tag in taken}
     set_here = [tag for tag in taken if kept[tag.tag] is None]
     references = []
     for tag in set_here:
@@ -229,6 +230,14 @@ def _destination(release: Release, name: Destination, *, complete: bool) -> Dest
         references=tuple(references),
         kept=tuple(KeptReport(tag=tag, reason=why) for tag, why in kept.items() if why),
     )
+
+
+def _kept(release: Release, reference: str) -> str | None:
+    """Why a tag does not hold the release; ``None`` if it does."""
+    theirs = release.moved_on.get(reference)
+    if theirs is not None:
+        return f"somebody else has moved it on to {theirs}"
+    return release.kept.get(reference)
 
 
 def _held(release: Release, platform: Platform | None) -> Digest:
