@@ -718,6 +718,25 @@ def test_a_moving_tag_that_somebody_moves_meanwhile_ends_the_release(tmp_path: P
     assert stores.at(ONE).pointers["latest"] == theirs.digest
 
 
+def test_a_tag_that_somebody_overwrites_while_others_are_set_ends_the_release(
+    tmp_path: Path,
+) -> None:
+    stores = FakeStores()
+    release = published(make_release(tmp_path, stores))
+    former = hold_former_release(stores.at(ONE), "2.6", "latest")
+    other = images.platforms(stores.at(ONE), ["linux/amd64"], text="another").descriptor
+
+    def fails(_number: int, call: str) -> bool:
+        if call == f"tag {ONE} latest":
+            stores.at(ONE).names["2.6.1"] = other
+        return False
+
+    stores.trouble.fails = fails
+    with pytest.raises(ReleaseError, match=f"came in between: the tag holds {other.digest}"):
+        TAGS.run(release)
+    assert stores.at(ONE).pointers["latest"] == former
+
+
 def test_a_moving_tag_that_is_moved_on_afterwards_is_no_fault(tmp_path: Path) -> None:
     class Busy(FakeRegistry):
         def tag(self, name: str, manifest: Content) -> None:

@@ -254,6 +254,16 @@ class Settles(Protocol):
 
 
 @runtime_checkable
+class Repeats(Protocol):
+    """A store that sends again what failed, after pauses in which somebody else may set a tag."""
+
+    def tag_guarded(self, name: str, manifest: Content, before_repeat: Callable[[], None]) -> None:
+        """As :meth:`Target.tag`; ``before_repeat`` is called each time just before the manifest is
+        sent again, and what it raises ends this."""
+        ...
+
+
+@runtime_checkable
 class Admits(Protocol):
     """A store that can tell whether it would take anything, before there is anything to take."""
 

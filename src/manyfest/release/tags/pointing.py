@@ -3,7 +3,9 @@
 Tags that name one release for good come first. The first of them decides which of two releases of
 the same version goes on: it is looked at, set, and looked at again once whoever set it at the same
 time must have done so (Fischer's mutual exclusion, with a tag as its one variable). Moving tags
-follow, and at the end those are looked at once more.
+follow, and at the end those and the one that decided are looked at once more.
+
+Between two attempts to set a tag minutes may pass: it is looked at before each of them.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.reference import Name
 from manyfest.release.steps.move import Move
 from manyfest.release.steps.moves import held_by
-from manyfest.stores.base import Content, Deletes, Settles, read_all
+from manyfest.stores.base import Content, Deletes, Repeats, Settles, read_all
 from manyfest.threads import together, workers
 
 Standing = Literal[
     "put back", "taken away", "as before", "set and left", "changed by others", "not known"
 ]
+
+_OURS: frozenset[Standing] = frozenset(["set and left", "not known"])
+"""Where a tag is, or may be, where we have set it."""
 
 Former = Content | None
 """What a tag goes back to; ``None``: it goes away again."""
@@ -77,6 +82,8 @@ class Pointing:
         self._at = moves[0]
         self.standing: dict[str, str] = {}
         """Where the tags stand that were tried, once it failed."""
+        self.moved_on: dict[str, Digest] = {}
+        """Moving tags that somebody has moved on meanwhile, and what they hold now."""
 
     def run(self) -> None:
         """Set every tag that is not done.
@@ -90,9 +97,11 @@ class Pointing:
             self._claim(fixed)
             self._set_fixed(fixed)
             self._look_again(fixed)
-            moving = [move for move in self._moves if move.tag.moves]
-            self._set_rows(moving)
-            self._look_again(moving)
+            self._set_rows([move for move in self._moves if move.tag.moves])
+            deciding = {move.tag.tag for move in fixed[:1]}
+            self._look_again(
+                [move for move in self._moves if move.tag.moves or move.tag.tag in deciding]
+            )
         except ManyfestError as error:
             raise _stopped(self._at, error, self._put_all_back()) from error
         except BaseException as error:  # Ctrl-C
@@ -146,14 +155,18 @@ class Pointing:
             task.result()
 
     def _set(self, move: Move) -> None:
-        held = held_by(move.store, move.tag.tag)
-        if held == move.manifest.descriptor.digest:
-            return
-        if held != move.before:
-            raise _came_between(move, held)
-        move.store.tag(move.tag.tag, manifest_content(move.manifest))
-        if move.tag.moves:
-            _settle(move, move.manifest.descriptor.digest)
+        def look() -> None:
+            held = held_by(move.store, move.tag.tag)
+            if held == move.manifest.descriptor.digest:
+                raise _NoMore
+            if held != move.before:
+                raise _came_between(move, held)
+
+        with suppress(_NoMore):
+            look()
+            _tag(move, manifest_content(move.manifest), before_repeat=look)
+            if move.tag.moves:
+                _settle(move, move.manifest.descriptor.digest)
 
     def _look_again(self, moves: Sequence[Move]) -> None:
         """These tags are seen where they belong. What a registry shows a little late is waited for;
@@ -173,6 +186,7 @@ class Pointing:
             return
         if held is None or not move.tag.moves:
             raise _came_between(move, held)
+        self.moved_on[str(move.name)] = held
         self._say(f"{move.name}: somebody else has moved it on to {held}")
 
     def _put_all_back(self) -> str:
@@ -207,12 +221,17 @@ class Pointing:
         names this release alone stays: it points at a complete image, and people may use it.
         """
         found = self._standing(move)
-        if str(move.name) not in self._formers or found not in {"set and left", "not known"}:
+        if str(move.name) not in self._formers or found not in _OURS:
             return found
         former = self._formers[str(move.name)]
+
+        def look() -> None:
+            if self._standing(move) not in _OURS:
+                raise _NoMore
+
         with suppress(ManyfestError):
             if former is not None:
-                move.store.tag(move.tag.tag, former)
+                _tag(move, former, before_repeat=look)
                 _settle(move, former.descriptor.digest)
             elif found == "set and left" and isinstance(move.store, Deletes):
                 move.store.untag(move.tag.tag)
@@ -257,6 +276,20 @@ def _apart(moves: Iterable[Move]) -> list[list[Move]]:
         rows[met[key]].append(move)
         met[key] += 1
     return rows
+
+
+class _NoMore(ManyfestError):
+    """A tag is not sent again: what failed was done all the same, or is not ours to do any more."""
+
+    def __init__(self) -> None:
+        super().__init__("it is not sent again")
+
+
+def _tag(move: Move, manifest: Content, *, before_repeat: Callable[[], None]) -> None:
+    if isinstance(move.store, Repeats):
+        move.store.tag_guarded(move.tag.tag, manifest, before_repeat)
+    else:
+        move.store.tag(move.tag.tag, manifest)
 
 
 def _settle(move: Move, digest: Digest) -> None:

@@ -127,8 +127,11 @@ class Manifests:
             response, descriptor.size, lambda raw: cache.put(self._where, descriptor, raw)
         )
 
-    def put(self, name: str, content: Content) -> Headers:
-        """Put it under a tag or its digest; the header fields of the answer."""
+    def put(
+        self, name: str, content: Content, before_repeat: Callable[[], None] | None = None
+    ) -> Headers:
+        """Put it under a tag or its digest; the header fields of the answer. ``before_repeat`` is
+        called each time before it is sent again, and what it raises ends this."""
         # The registry takes anything under a tag: what is not the manifest must not get there.
         reader = VerifyingReader(content.open(), content.descriptor, where=self._where)
         with closing(reader):
@@ -137,13 +140,23 @@ class Manifests:
             # These bytes have their digest. What docker-registry finds wrong may be the link to
             # something below them, which somebody else is just writing.
             with suppress(DigestMismatch):
-                return self._put(name, content.descriptor, raw)
+                return self._put(name, content.descriptor, raw, before_repeat)
             self._sleep(pause)
-        return self._put(name, content.descriptor, raw)
+            if before_repeat is not None:
+                before_repeat()
+        return self._put(name, content.descriptor, raw, before_repeat)
 
-    def _put(self, name: str, descriptor: Descriptor, raw: bytes) -> Headers:
+    def _put(
+        self,
+        name: str,
+        descriptor: Descriptor,
+        raw: bytes,
+        before_repeat: Callable[[], None] | None,
+    ) -> Headers:
         kind = (("Content-Type", descriptor.media_type),)
-        response = self._repository.send("PUT", f"manifests/{name}", kind, body=raw, actions=PUSH)
+        response = self._repository.send(
+            "PUT", f"manifests/{name}", kind, body=raw, actions=PUSH, before_repeat=before_repeat
+        )
         doing = f"the manifest {name}"
         with expect_taken(response, descriptor.digest, doing=doing, where=self._where):
             check_stated(response, descriptor.digest, where=self._where)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from manyfest.oci.reference import DOCKER_HUB
@@ -62,22 +64,30 @@ class Repository(Struct, frozen=True, kw_only=True):
         *,
         body: bytes | None = None,
         actions: tuple[str, ...] = (),
+        before_repeat: Callable[[], None] | None = None,
     ) -> Response:
         """The answer to a request for ``path`` below :attr:`url`, whatever its status."""
-        return self._send(method, f"{self.url}/{path}", fields, body, actions)
+        return self._send(method, f"{self.url}/{path}", fields, body, actions, before_repeat)
 
     def get(self, url: str, fields: Fields = ()) -> Response:
         """The answer to a GET for a whole address, as the registry gave it."""
-        return self._send("GET", url, fields, None, ())
+        return self._send("GET", url, fields)
 
     def _send(
-        self, method: str, url: str, fields: Fields, body: bytes | None, actions: tuple[str, ...]
+        self,
+        method: str,
+        url: str,
+        fields: Fields,
+        body: bytes | None = None,
+        actions: tuple[str, ...] = (),
+        before_repeat: Callable[[], None] | None = None,
     ) -> Response:
         request = Request(
             method=method,
             url=url,
             headers=Headers(fields),
             body=body,
+            before_repeat=before_repeat,
             scopes=(self.scope(*actions),),
         )
         return self.transport.send(request)

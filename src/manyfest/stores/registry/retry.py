@@ -129,6 +129,8 @@ class RetryTransport:
             if self._on_wait is not None:
                 self._on_wait(request, outcome, delay)
             self._sleep(delay)
+            if request.before_repeat is not None:
+                request.before_repeat()
             attempt += 1
         if isinstance(outcome, ConnectionFailed):
             raise outcome

@@ -143,6 +143,10 @@ class RegistryStore:
     def tag(self, name: str, manifest: Content) -> None:
         self._referrers.note_put(self._manifests.put(name, manifest))
 
+    def tag_guarded(self, name: str, manifest: Content, before_repeat: Callable[[], None]) -> None:
+        """See :class:`~manyfest.stores.base.Repeats`."""
+        self._referrers.note_put(self._manifests.put(name, manifest, before_repeat))
+
     def settle(self, name: str, digest: Digest) -> None:
         """See :class:`~manyfest.stores.base.Settles`: about 15 seconds are waited."""
         settle(lambda: self.resolve(name).digest, name, digest, where=self.label, sleep=self._sleep)
