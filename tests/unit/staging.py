@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
 from manyfest.copy import copy_graph
+from manyfest.errors import AccessDenied
 from manyfest.graph import read_graph, read_manifest
 from manyfest.oci.config import RunConfig
 from manyfest.oci.descriptor import Descriptor
@@ -23,7 +24,15 @@ from manyfest.stores.archives.writer import ArchiveWriter
 from tests import images
 from tests.unit import check_images
 from tests.unit.check_images import Images, elf
-from tests.unit.releases import ONE, VERSION, FakeStores, Notes, make_config, make_release
+from tests.unit.releases import (
+    ONE,
+    VERSION,
+    FakeRegistry,
+    FakeStores,
+    Notes,
+    make_config,
+    make_release,
+)
 
 AMD64, ARM64 = Platform.parse("linux/amd64"), Platform.parse("linux/arm64")
 
@@ -51,6 +60,31 @@ class Clock:
             sleep=self.sleep,
             jitter=lambda: 1.0,
         )
+
+
+class Denied(FakeRegistry):
+    """A repository of which nothing is said."""
+
+    def resolve(self, name: str) -> Descriptor:
+        raise self._denied
+
+    def has(self, descriptor: Descriptor) -> bool:
+        raise self._denied
+
+    def tags(self) -> Iterator[str]:
+        raise self._denied
+
+    @property
+    def _denied(self) -> AccessDenied:
+        return AccessDenied("authentication required", where=self.label, status=401)
+
+
+class DenyingStores(FakeStores):
+    """As at Docker Hub, a repository that is yet to be made is there for who may push alone."""
+
+    def registry(self, name: Name, *, writing: bool = False) -> FakeRegistry:
+        found = super().registry(name)
+        return found if writing or found.blobs else Denied(name.place, self.trouble)
 
 
 def staging(

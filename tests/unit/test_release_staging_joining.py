@@ -29,6 +29,7 @@ from tests.unit.releases import (
 from tests.unit.staging import (
     AMD64,
     ARM64,
+    DenyingStores,
     archive,
     how,
     publish,
@@ -216,6 +217,16 @@ def test_two_at_once_publish_the_same(project: Path) -> None:
     publish(second)
     assert first.built.digest == second.built.digest
     assert stores.at(ONE).pointers["latest"] == first.built.digest
+
+
+def test_what_is_staged_in_one_repository_comes_to_one_that_is_yet_to_be_made(
+    project: Path,
+) -> None:
+    stores = DenyingStores()
+    stage_both(project, stores, TWO)
+    release = publishing(project, stores, to=(ONE, TWO))
+    publish(release)
+    assert stores.at(ONE).pointers["latest"] == release.built.digest
 
 
 def test_nothing_is_asked_of_a_repository_for_one_platform(project: Path) -> None:

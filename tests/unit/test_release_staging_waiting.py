@@ -10,6 +10,7 @@ from manyfest.copy import copy_graphs
 from manyfest.errors import AnswerIsNo, ConnectionFailed, RegistryError, ReleaseError
 from manyfest.graph import read_graph
 from manyfest.oci.descriptor import Descriptor
+from manyfest.oci.reference import Name
 from manyfest.release.origin import Origin, record_of
 from manyfest.release.rendezvous.waiting import Patience, Waiting
 from manyfest.release.steps.step import Release
@@ -17,7 +18,7 @@ from manyfest.release.versions.version import Version
 from tests import images
 from tests.unit.check_images import Images
 from tests.unit.releases import ONE, TWO, VERSION, FakeStores, Notes, Trouble
-from tests.unit.staging import AMD64, ARM64, Clock, publishing, runnable
+from tests.unit.staging import AMD64, ARM64, Clock, DenyingStores, publishing, runnable
 
 OTHER = "fedcba9876543210fedcba9876543210fedcba98"
 OURS = {
@@ -39,7 +40,7 @@ def put(
     made = Images()
     platform = AMD64 if tag.endswith("amd64") else ARM64
     image = read_graph(made, runnable(made, platform, OURS if labels is None else labels)).root
-    registry = stores.at(place)
+    registry = stores.registry(Name.parse(place), writing=True)
     registry.blobs.update(made.blobs)
     registry.names[tag] = image.descriptor
     if record is not None:
@@ -82,6 +83,13 @@ def test_a_late_platform_is_waited_for_and_named(tmp_path: Path) -> None:
     assert said(release) == [
         "waiting for linux/arm64: 1 of 2 platforms are there, 1 min left",
     ]
+
+
+def test_a_repository_that_is_yet_to_be_made_is_waited_for(tmp_path: Path) -> None:
+    stores, clock = DenyingStores(), Clock()
+    clock.at[1] = lambda: put_both(stores)
+    waiting = waited(publishing(tmp_path, stores), clock.patience())
+    assert list(waiting.found) == [AMD64, ARM64]
 
 
 def test_who_is_still_late_is_named_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from manyfest.amounts import counted
 from manyfest.build.assemble import PlatformImage, write_index
 from manyfest.errors import ReleaseError
 from manyfest.graph import read_graph
-from manyfest.release.rendezvous.staged import Staged, look_for, one_digest, shared
+from manyfest.release.rendezvous.staged import Staged, look_for, one_digest, opened, shared
 from manyfest.release.rendezvous.staging import staging_tag
 from manyfest.release.rendezvous.waiting import Patience, Waiting
 from manyfest.release.steps.check import CHECK
@@ -60,7 +60,7 @@ class _Rendezvous:
         index = write_index(
             [PlatformImage(each.platform, each.manifest, each.config) for each in staged], made
         )
-        places: list[Source] = [release.stores.registry(name) for name in shared(release)]
+        places: list[Source] = [opened(release, name) for name in shared(release)]
         known = [
             replace(each.manifest, descriptor=entry)
             for each, entry in zip(staged, index.index.manifests, strict=True)

@@ -25,6 +25,7 @@ from manyfest.release.origin import Origin, revisions_of, said_by
 from manyfest.release.rendezvous.staging import staging_tag
 from manyfest.release.steps.moves import held_by
 from manyfest.release.steps.step import Release
+from manyfest.stores.base import Store
 from manyfest.stores.overlay import Overlay
 from manyfest.threads import workers
 
@@ -44,6 +45,12 @@ class Staged(Struct, frozen=True):
 def shared(release: Release) -> tuple[Destination, ...]:
     """The repositories for all platforms: images are staged in these."""
     return tuple(each for each in release.destinations if each.platform is None)
+
+
+def opened(release: Release, name: Name) -> Store:
+    """The repository, to read what was staged; it is asked as one who may push, since some
+    registries deny a repository that is yet to be made to everybody else."""
+    return release.stores.registry(name, writing=True)
 
 
 def look_for(release: Release, platforms: Sequence[Platform]) -> dict[Platform, dict[Name, Held]]:
@@ -94,7 +101,7 @@ def require_one_commit(release: Release, staged: Iterable[Staged]) -> None:
 
 def _held(release: Release, platform: Platform, name: Name) -> Held:
     """What may pass is an answer too: a registry that is down for a minute ends no waiting."""
-    store = release.stores.registry(name)
+    store = opened(release, name)
     try:
         return held_by(store, staging_tag(release.version, platform))
     except StoreError as error:
@@ -110,7 +117,7 @@ def examined(release: Release, platform: Platform, held: Mapping[Name, Held]) ->
     """
     holding = {name: each for name, each in held.items() if isinstance(each, Digest)}
     where = str(next(iter(holding)).with_tag(staging_tag(release.version, platform)))
-    stores = [release.stores.registry(name) for name in holding]
+    stores = [opened(release, name) for name in holding]
     source = Overlay(stores)
     manifest = read_manifest(source, source.resolve(str(next(iter(holding.values())))))
     if not manifest.is_runnable:
