@@ -7,6 +7,7 @@ import pytest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Image, Index, Manifest
+from manyfest.stores.files import FolderLock
 from tests.unit.serve_client import OCI_INDEX, OCI_MANIFEST, Client, digest_of, index_of
 
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
@@ -255,6 +256,24 @@ def test_a_manifest_is_deleted_with_its_tags(client: Client) -> None:
     assert client.call("DELETE", path).status == 404
     assert client.call("GET", path).status == 404
     assert client.call("GET", "app/tags/list").json() == {"name": "app", "tags": ["other"]}
+
+
+def test_nobody_tags_a_manifest_while_it_goes(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the tag of whoever pushes it again at that moment would mean what is not there."""
+    image = client.push_image("app", "v1")
+    layout = client.storage.repository("app").layout.path
+    might_tag: list[bool] = []
+
+    def unlink(path: str) -> None:
+        with FolderLock(layout) as lock:
+            might_tag.append(lock.try_alone())
+
+    with monkeypatch.context() as patch:
+        patch.setattr("manyfest.serve.repository.os.unlink", unlink)
+        client.call("DELETE", f"app/manifests/{image.descriptor.digest}")
+    assert set(might_tag) == {False}
 
 
 def test_a_manifest_is_not_deleted_as_a_blob(client: Client) -> None:

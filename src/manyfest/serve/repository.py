@@ -192,8 +192,7 @@ class Repository:
     def remove_manifest(self, digest: Digest) -> None:
         """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
         manifest = self.manifest(digest)
-        self.tags.remove_manifest(digest)
-        self._unlink(manifest)
+        self.tags.remove_manifest(digest, then=lambda: self._unlink(manifest))
 
     def _unlink(self, manifest: Manifest) -> None:
         digest = manifest.descriptor.digest

@@ -15,10 +15,11 @@ from manyfest.serve.errors import Refusal
 
 class TagChange(Struct):
     """Tags to set, ``refused`` if there would be more than a layout may have; or what to remove,
-    told by its tag and its digest."""
+    told by its tag and its digest, and what to do ``then``, before anybody sets a tag again."""
 
     tags: Mapping[str, Descriptor] = {}
     removes: Callable[[str, Digest], bool] | None = None
+    then: Callable[[], None] = lambda: None
     refused: bool = False
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Protocol
@@ -75,17 +75,13 @@ class Tags:
         known = self.known()
         return known if known is not None else await asyncio.to_thread(self.read)
 
-    def point(self, tags: Sequence[str], manifest: Descriptor) -> None:
-        """Make all of ``tags`` mean this manifest, at the same moment."""
-        self._change(TagChange.pointing(tags, manifest))
-
     def remove(self, tag: str) -> None:
         """Forget ``tag``."""
-        self._change(TagChange(removes=lambda name, _: name == tag))
+        self._changes.do(TagChange(removes=lambda name, _: name == tag))
 
-    def remove_manifest(self, digest: Digest) -> None:
-        """Forget every name of a manifest."""
-        self._change(TagChange(removes=lambda _, meant: meant == digest))
+    def remove_manifest(self, digest: Digest, then: Callable[[], None]) -> None:
+        """Forget every name of a manifest, and ``then`` the manifest: nobody names it meanwhile."""
+        self._changes.do(TagChange(removes=lambda _, meant: meant == digest, then=then))
 
     def _current(self) -> _Written | None:
         """What this process wrote, if it is still there."""
@@ -98,10 +94,6 @@ class Tags:
         if last is None or last.top is not top:
             last = self._last = _Parsed(top)
         return last
-
-    def _change(self, change: TagChange) -> None:
-        self._changes.do(change)
-        change.check()
 
     def _make(self, changes: Sequence[TagChange]) -> None:
         with self.changed(changes) as new:
@@ -121,14 +113,19 @@ class Tags:
                 raw = None if table == before else table.written()
             if raw is None:
                 yield None
-                return
-            with self._layout.replacing(raw) as new:
-                yield new
-                new.put_in_place()
-            if table is not None and new.identity is not None:
-                self._written = _Written(new.identity, table)
-                self._last = None  # thousands of tags need not be kept twice
-                self._layout.top.forget()
+            else:
+                with self._layout.replacing(raw) as new:
+                    yield new
+                    new.put_in_place()
+                self._remember(new.identity, table)
+            for change in changes:
+                change.then()
+
+    def _remember(self, identity: Identity | None, table: TagTable | None) -> None:
+        if table is not None and identity is not None:
+            self._written = _Written(identity, table)
+            self._last = None  # thousands of tags need not be kept twice
+            self._layout.top.forget()
 
     def _table(self) -> TagTable | None:
         """The table of the tags as they are; ``None`` if other entries are among them."""
