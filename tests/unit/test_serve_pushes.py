@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from manyfest.errors import InvalidManifest
 from manyfest.oci.manifest import Manifest
 from manyfest.serve.errors import Refusal
 from manyfest.serve.pushes import Push
+from manyfest.stores.files import FolderLock
 from tests.unit.serve_client import Client, index_of
 
 
@@ -55,3 +57,23 @@ def test_no_file_of_a_round_is_left(client: Client) -> None:
     image = client.image("app")
     client.storage.repository("app").pushes._do_all([Push(lambda: image), Push(refused)])
     assert [name for name in client.files() if name.startswith("uploads/")] == []
+
+
+@pytest.mark.parametrize("tags", [[], ["v1"]])
+def test_nothing_is_deleted_while_a_manifest_gets_its_names(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tags: list[str]
+) -> None:
+    """Or the names of what is deleted and pushed again at that moment would lead to nothing."""
+    image = client.image("app")
+    repository = client.storage.repository("app")
+    link = os.link
+    might_delete: list[bool] = []
+
+    def linked(source: str, target: str) -> None:
+        with FolderLock(repository.layout.path) as lock:
+            might_delete.append(lock.try_alone())
+        link(source, target)
+
+    monkeypatch.setattr("manyfest.serve.pool.os.link", linked)
+    repository.pushes.do(Push(lambda: image, tags))
+    assert set(might_delete) == {False}

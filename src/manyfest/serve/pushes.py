@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -109,9 +109,10 @@ class Pushes:
         return _Entry(push, manifest, file, TagChange.pointing(push.tags, manifest.descriptor))
 
     def _enter_all(self, entries: Sequence[_Entry]) -> None:
-        """First all content is synced, then all names are."""
+        """First all content is synced, then all names are. Nothing is deleted meanwhile."""
         tagged = [entry.change for entry in entries if entry.change.tags]
-        with self._repository.tags.changed(tagged) if tagged else nullcontext() as new_top:
+        tags, layout = self._repository.tags, self._repository.layout
+        with tags.changed(tagged) if tagged else layout.changing() as new_top:
             files = [entry.file.descriptor for entry in entries]
             sync_files([*files, *new_top.to_sync] if new_top else files)
             folders = {folder: None for entry in entries for folder in self._enter(entry)}
