@@ -18,11 +18,14 @@ from manyfest.errors import (
     Unsupported,
     UsageError,
 )
+from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.reference import Reference
 from manyfest.release.project.config import Build, Layers, Sign
 from manyfest.release.run import run
 from manyfest.release.steps.check import CHECK
-from manyfest.release.steps.preflight import PREFLIGHT
+from manyfest.release.steps.preflight import PREFLIGHT, PREFLIGHT_WITHOUT_BUILD
+from manyfest.release.steps.step import Release
+from manyfest.release.tags.rule import TagRule
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.unit.releases import (
@@ -37,6 +40,7 @@ from tests.unit.releases import (
     make_project,
     make_release,
     parsed,
+    with_image,
 )
 
 THREE = "three.example/app"
@@ -178,6 +182,69 @@ def test_all_that_stands_in_the_way_is_told_at_once(tmp_path: Path) -> None:
     assert told[1] == "2) two.example/app: the connection broke"
     assert told[2].startswith(f"3) {tmp_path}/manyfest.yaml: the shell cannot read 'build.before'")
     assert told[3] == "4) base.example/gone: '1' is not in it"
+
+
+def test_of_an_image_that_is_known_all_is_told_at_once_too(tmp_path: Path) -> None:
+    broken = {f"list {ONE}", f"admit {TWO}", f"admit {THREE}"}
+    stores = FakeStores(Trouble(lambda _number, call: call in broken))
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO, THREE)))
+    with pytest.raises(ReleaseError) as refused:
+        PREFLIGHT_WITHOUT_BUILD.run(release)
+    assert str(refused.value) == (
+        "3 things stand in the way, and nothing was changed:"
+        " (1) one.example/app: the connection broke; (2) two.example/app: the connection broke;"
+        " (3) three.example/app: the connection broke"
+    )
+
+
+class Denies(FakeRegistry):
+    """A repository that takes what is pushed, and says of no tag that it is not there."""
+
+    def resolve(self, name: str) -> Descriptor:
+        try:
+            return super().resolve(name)
+        except NotFound:
+            raise AccessDenied("the registry refuses the manifest", where=self.label) from None
+
+
+def of_one_tag(folder: Path, registry: type[FakeRegistry]) -> Release:
+    """A release whose one tag names it alone, to such a registry."""
+    make_project(folder)
+    stores = FakeStores()
+    stores.fakes[ONE] = registry(ONE, stores.trouble)
+    config = make_config(folder, tags=(TagRule.parse("{{version}}"),), arch_tags=False)
+    return make_release(folder, stores, config=config)
+
+
+def test_where_nobody_may_see_what_a_tag_holds_that_is_told_before_anything_is_built(
+    tmp_path: Path,
+) -> None:
+    class Silent(Denies):
+        def tags(self) -> Iterator[str]:
+            raise AccessDenied("the registry refuses a list", where=self.label)
+
+    with pytest.raises(ReleaseError) as refused:
+        PREFLIGHT.run(of_one_tag(tmp_path, Silent))
+    assert str(refused.value) == (
+        "one.example/app:2.6.1: whether the tag is there, which must not be overwritten, cannot be"
+        " told: the registry refuses the manifest; use a login that may read, and list tags"
+    )
+
+
+def test_a_list_of_tags_tells_that_a_denied_one_is_not_there(tmp_path: Path) -> None:
+    assert PREFLIGHT.run(of_one_tag(tmp_path, Denies)) == "one.example/app in reach"
+
+
+def test_who_may_do_nothing_is_told_that_alone(tmp_path: Path) -> None:
+    class Shut(Denies):
+        def tags(self) -> Iterator[str]:
+            raise AccessDenied("the registry refuses a list", where=self.label)
+
+        def require_push(self) -> None:
+            raise denied(self.label)
+
+    with pytest.raises(AccessDenied, match=r"^one.example/app: the registry refuses an upload"):
+        PREFLIGHT.run(of_one_tag(tmp_path, Shut))
 
 
 def test_what_only_the_configuration_has_wrong_is_wrong_usage(tmp_path: Path) -> None:

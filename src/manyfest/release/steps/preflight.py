@@ -6,7 +6,7 @@ to learn of the third registry's wrong password after the other two got the imag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from manyfest.copy import meaning
@@ -15,6 +15,7 @@ from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
 from manyfest.release.resume.reuse import find_image, find_settled
+from manyfest.release.steps.moves import held_by
 from manyfest.release.steps.step import Release, Step
 from manyfest.release.tags.judge import judge_at
 from manyfest.release.versions.git import changed_files
@@ -57,26 +58,39 @@ def _look_ahead(release: Release, *, builds: bool) -> str:
     with faults.noted():
         if builds or release.taken_from is not None:
             find_image(release)
-    in_reach = _look(release, faults)
+    in_reach, denied = _look(release, faults)
+    settled = False
     with faults.noted():
-        if faults.found or not find_settled(release):
-            open_ = _require_push(release, in_reach, faults)
-            if release.looked is None:
-                _require_verdicts(release, open_, faults)
-            if builds and release.image is None:
-                _require_build(release, faults)
+        settled = not faults.found and not denied and find_settled(release)
+    if not settled:
+        open_ = _require_push(release, in_reach, denied, faults)
+        if release.looked is None:
+            _require_verdicts(release, open_, faults)
+        if builds and release.image is None:
+            _require_build(release, faults)
     faults.raise_all()
     return f"{', '.join(name.place for name in release.destinations)} in reach"
 
 
-def _look(release: Release, faults: Faults) -> list[Destination]:
-    """The repositories that answer. What they hold under this version must be one image."""
-    fixed = (tag.tag for tag in release.tags if not tag.skipped and not tag.moves)
-    tag = next(fixed, release.version.text)
+def _look(
+    release: Release, faults: Faults
+) -> tuple[list[Destination], dict[Destination, ReleaseError]]:
+    """The repositories that answer; what they hold under this version must be one image. And what
+    stands in the way of those that do not let us see whether they hold a tag that must not be
+    overwritten."""
+    fixed = next((tag for tag in release.tags if not tag.skipped and not tag.moves), None)
+    tag = fixed.tag if fixed else release.version.text
+    denied: dict[Destination, ReleaseError] = {}
 
     def look(place: Destination) -> Digest | None:
-        # A registry that says nothing of it may still take it; pushing will tell.
-        return meaning(release.stores.registry(place, writing=True), tag)
+        store = release.stores.registry(place, writing=True)
+        if fixed is None or not place.takes(fixed):
+            return meaning(store, tag)  # it is not set there
+        try:
+            return held_by(store, tag)
+        except AccessDenied as error:  # perhaps nothing is allowed there: pushing tells more
+            denied[place] = _denied(place, tag, error)
+            return None
 
     held = faults.of_each(look, release.destinations)
     whole = [(place, digest) for place, digest in held.items() if digest and not place.platform]
@@ -85,18 +99,23 @@ def _look(release: Release, faults: Faults) -> list[Destination]:
         if digest != whole[0][1]:
             with faults.noted():
                 raise _two_images(place, tag, digest, whole[0])
-    return list(held)
+    return list(held), denied
 
 
 def _require_push(
-    release: Release, places: Sequence[Destination], faults: Faults
+    release: Release,
+    places: Sequence[Destination],
+    denied: Mapping[Destination, ReleaseError],
+    faults: Faults,
 ) -> list[Destination]:
-    """Those that take what is pushed."""
+    """Those that take what is pushed, and let us see what that would overwrite."""
 
     def ask(place: Destination) -> None:
         store = release.stores.registry(place, writing=True)
         if isinstance(store, Admits):
             store.require_push()
+        if place in denied:
+            raise denied[place]
 
     return list(faults.of_each(ask, places))
 
@@ -156,6 +175,14 @@ def _refuse_dirty(release: Release) -> None:
             where=str(release.config.root),
             mend="commit or stash the changes, or release them with --allow-dirty",
         )
+
+
+def _denied(place: Destination, tag: str, error: AccessDenied) -> ReleaseError:
+    return ReleaseError(
+        f"whether the tag is there, which must not be overwritten, cannot be told: {error.what}",
+        where=str(place.with_tag(tag)),
+        mend=error.mend or "use a login that may read, and list tags",
+    )
 
 
 def _two_images(
