@@ -87,6 +87,7 @@ def test_a_rollback_as_json(manyfest: Manyfest, registry: Between) -> None:
             {"reference": f"{HERE}:latest", "before": str(new), "digest": str(old)},
         ],
         "left": [],
+        "moved_on": [],
     }
 
 

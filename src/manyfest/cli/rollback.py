@@ -67,8 +67,10 @@ def _text(done: RollbackReport, *, dry_run: bool) -> str:
 
     verb = "would go" if dry_run else "is"
     head = f"{done.name} {verb} back from {done.version or 'elsewhere'} to {done.target}"
-    if not done.changed:
+    if not (done.changed or done.left or done.moved_on):
         return f"{done.name} is at {done.target}: every tag is there already"
+    if not done.changed:
+        return head
     rows = [("TAG", "WAS", "NOW")]
     rows += [(each.reference, _shown(each.before), _shown(each.digest)) for each in done.changed]
     return f"{head}\n{table(rows)}"

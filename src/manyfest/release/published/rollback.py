@@ -2,13 +2,15 @@
 
 Which release that is, each repository says for itself, by the release's journal or else by the
 versions that are there; only what they all say is done. Nothing that names a version for good is
-touched, and nothing is deleted but tags that the release itself made and that move.
+touched, and nothing is deleted but tags that the release itself made and that move. What somebody
+else moves on meanwhile is theirs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -25,12 +27,16 @@ from manyfest.release.published.holdings import Holding, read_holding, release_t
 from manyfest.release.published.previous import Aim, Request, aims_found, aims_told, version_told
 from manyfest.release.resume.journal import SUFFIX, Began, Goes, Held, Journal, read_journal
 from manyfest.release.steps.move import Move
+from manyfest.release.steps.moves import held_by
 from manyfest.release.tags.plan import PlannedTag
 from manyfest.release.tags.pointing import Former, Pointing, former_of
 from manyfest.release.versions.version import parse_version
 from manyfest.stores.base import Admits, Deletes, Store
 
 Say = Callable[[str], None]
+
+Leaves = Literal["gone", "stays", "moved on"]
+"""What became of a tag that was to be taken away."""
 
 _ENDED = "rollback"
 
@@ -44,6 +50,11 @@ class Leaving(Struct, frozen=True):
     @property
     def reference(self) -> str:
         return str(self.holding.place.with_tag(self.tag))
+
+    @property
+    def before(self) -> Digest | None:
+        """What it held when the rollback was planned."""
+        return self.holding.digest_at(self.tag)
 
 
 class Rollback(Struct, frozen=True):
@@ -74,7 +85,7 @@ class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``version`` was out before, or empty if that cannot be told; ``target`` is out now, and
     ``digest`` is its image in the first repository. ``left`` are tags that could not be taken
-    away."""
+    away, and ``moved_on`` those that somebody else has moved on meanwhile."""
 
     name: str
     version: str
@@ -82,6 +93,7 @@ class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
     changed: tuple[TagChange, ...]
     left: tuple[str, ...]
+    moved_on: tuple[str, ...]
 
 
 def plan_rollback(request: Request) -> Rollback:
@@ -116,18 +128,23 @@ def run_rollback(plan: Rollback, say: Say) -> RollbackReport:
     Raises :class:`~manyfest.errors.ReleaseError` if a tag cannot be set; then all are back where
     they were, as far as the registries let us, and the message says where they are.
     """
+    moved_on: list[str] = []
     if not all(move.is_done for move in plan.moves):
         _note(plan)
-        formers = _formers(plan)
-        Pointing(plan.moves, formers, begun=plan.begun, say=say).run()
-    left = [each.reference for each in plan.leaving if not _take_away(each, say)]
-    if plan.journal.held:
-        plan.journal.note_end(_ENDED, f"{plan.target} is out again")
-    return report(plan, left)
+        pointing = Pointing(plan.moves, _formers(plan), begun=plan.begun, say=say)
+        pointing.run()
+        moved_on += pointing.moved_on
+    leaves = {each.reference: _take_away(each, say) for each in plan.leaving}
+    moved_on += [reference for reference, what in leaves.items() if what == "moved on"]
+    _note_end(plan, say)
+    left = [reference for reference, what in leaves.items() if what == "stays"]
+    return report(plan, left, moved_on)
 
 
-def report(plan: Rollback, left: Sequence[str] = ()) -> RollbackReport:
-    """What the plan changes, apart from what was ``left``."""
+def report(
+    plan: Rollback, left: Collection[str] = (), moved_on: Collection[str] = ()
+) -> RollbackReport:
+    """What the plan changes, apart from what was ``left`` or has ``moved_on``."""
     moved = [
         TagChange(
             reference=str(move.name),
@@ -138,21 +155,17 @@ def report(plan: Rollback, left: Sequence[str] = ()) -> RollbackReport:
         if not move.is_done
     ]
     gone = [
-        TagChange(
-            reference=each.reference,
-            before=str(each.holding.digest_at(each.tag)),
-            digest=None,
-        )
+        TagChange(reference=each.reference, before=str(each.before), digest=None)
         for each in plan.leaving
-        if each.reference not in left
     ]
     return RollbackReport(
         name=plan.config.name,
         version=plan.current,
         target=plan.target,
         digest=str(plan.digest),
-        changed=(*moved, *gone),
+        changed=tuple(each for each in (*moved, *gone) if each.reference not in {*left, *moved_on}),
         left=tuple(left),
+        moved_on=tuple(moved_on),
     )
 
 
@@ -311,7 +324,7 @@ def _note(plan: Rollback) -> None:
         for move in plan.moves
         if not move.is_done
     ]
-    tags += [(each.reference, each.holding.digest_at(each.tag), None) for each in plan.leaving]
+    tags += [(each.reference, each.before, None) for each in plan.leaving]
     held = plan.journal.held
     lines: list[Held | Goes] = []
     for reference, before, goal in tags:
@@ -328,16 +341,39 @@ def _formers(plan: Rollback) -> dict[str, Former]:
     return {str(move.name): former_of(move, held[str(move.name)]) for move in known}
 
 
-def _take_away(leaving: Leaving, say: Say) -> bool:
-    """Whether the tag is gone."""
-    store = leaving.holding.store
+def _note_end(plan: Rollback, say: Say) -> None:
+    """Write down that all is done. It is, whether that can be written or not."""
+    if not plan.journal.held:
+        return
     try:
-        if isinstance(store, Deletes):
-            store.untag(leaving.tag)
-            return True
+        plan.journal.note_end(_ENDED, f"{plan.target} is out again")
+    except ReleaseError as error:
+        say(f"warning: {error}")
+
+
+def _take_away(leaving: Leaving, say: Say) -> Leaves:
+    """Take a tag away that still holds what it held, and look where it stands: what a registry
+    answered to a request that failed says little about what it did."""
+    store, tag, reference = leaving.holding.store, leaving.tag, leaving.reference
+    why = "the registry takes no tag away"
+    try:
+        if isinstance(store, Deletes) and held_by(store, tag) == leaving.before:
+            store.untag(tag)
+            why = "it was taken away, and the registry still shows it"
     except ManyfestError as error:
-        say(f"{leaving.reference} was new and stays: {error.what}")
-    return False
+        why = error.what
+    try:
+        held = held_by(store, tag)
+    except ManyfestError as error:
+        say(f"{reference} was new, and whether it is gone is not known: {error.what}")
+        return "stays"
+    if held is None:
+        return "gone"
+    if held != leaving.before:
+        say(f"{reference}: somebody else has moved it on to {held}")
+        return "moved on"
+    say(f"{reference} was new and stays: {why}")
+    return "stays"
 
 
 def _one(answers: Sequence[str]) -> str:
