@@ -64,6 +64,20 @@ def test_a_read_only_registry_changes_nothing(client: Client, method: str, path:
     assert client.files() == before
 
 
+def test_what_is_wrong_with_the_folder_is_for_its_owner_to_know(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.push_image("app", "v1")
+    index = client.root / "repositories/app/_oci/index.json"
+    index.unlink()
+    index.write_text("[")
+    answer = client.call("GET", "app/tags/list")
+    assert (answer.status, answer.code) == (500, "UNKNOWN")
+    assert answer.message.startswith("the registry's storage failed: the index is not JSON")
+    assert str(client.root) not in answer.message
+    assert caplog.messages[0].startswith(f"GET /v2/app/tags/list failed: {index}: ")
+
+
 @pytest.mark.parametrize(
     "path",
     [

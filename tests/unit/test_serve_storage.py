@@ -247,3 +247,10 @@ def test_memory_keeps_nothing_that_is_larger_than_it() -> None:
     memory.put("app", index)
     assert memory.get("app", index.descriptor.digest) is None
     assert digest_of(index.raw) == str(index.descriptor.digest)
+
+
+def test_a_folder_that_is_only_read_need_have_no_place_for_uploads(tmp_path: Path) -> None:
+    storage = Storage(tmp_path)
+    storage.prepare(read_only=True)
+    storage.tidy()
+    assert list(tmp_path.iterdir()) == []

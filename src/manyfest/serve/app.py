@@ -28,6 +28,7 @@ from manyfest.serve.storage import Storage
 
 logger = logging.getLogger(__name__)
 
+_SERVER_ERRORS = 500
 _READING = frozenset({"GET", "HEAD"})
 _UPLOADS = frozenset[Endpoint]({"uploads", "upload"})
 _SENDING = frozenset({"POST", "PUT", "PATCH"})
@@ -116,6 +117,8 @@ class Registry:
             return await self._handle(request)
         except ManyfestError as error:
             refusal = refusal_of(error)
+            if refusal is not error and refusal.status >= _SERVER_ERRORS:
+                logger.error("%s %s failed: %s", request.method, request.path, error)  # noqa: TRY400
         except OSError as error:
             logger.exception("%s %s failed", request.method, request.path)
             refusal = storage_refusal(error)

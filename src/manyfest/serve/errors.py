@@ -68,7 +68,8 @@ def unknown_manifest(reference: str, repository: str) -> Refusal:
 
 
 def refusal_of(error: ManyfestError) -> Refusal:
-    """The answer for an error that was not raised as one."""
+    """The answer for an error, which may be one already. Paths of the server stay in its own
+    log."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, InvalidManifest):
@@ -76,8 +77,8 @@ def refusal_of(error: ManyfestError) -> Refusal:
     if isinstance(error, InvalidDigest):
         return Refusal("DIGEST_INVALID", str(error))
     if isinstance(error, DigestMismatch):
-        return Refusal("UNKNOWN", f"the registry's own copy is damaged: {error}")
-    return Refusal("UNKNOWN", str(error))
+        return Refusal("UNKNOWN", f"the registry's own copy is damaged: {error.what}")
+    return Refusal("UNKNOWN", f"the registry's storage failed: {error.what}")
 
 
 def storage_refusal(error: OSError) -> Refusal:

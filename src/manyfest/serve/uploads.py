@@ -149,7 +149,7 @@ class Uploads:
     def remove_stale(self, *, older_than: float = STALE_AFTER) -> None:
         """Remove what nobody has written to for so many seconds."""
         limit = time.time() - older_than
-        for path in self.folder.iterdir():
+        for path in self.folder.glob("*"):  # of none, where the folder is not there
             with suppress(FileNotFoundError):
                 if path.stat().st_mtime < limit:
                     path.unlink()
