@@ -20,8 +20,7 @@ from manyfest.watch.history.read import (
     registries,
     versions,
 )
-from manyfest.watch.history.read.api import About
-from manyfest.watch.history.read.events import Filter, Mark
+from manyfest.watch.history.read.events import About, Mark
 from tests.histories import asked_of, state
 
 _MARK = Mark(5.0, 7)
@@ -35,16 +34,16 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "counts": versions.counts,
     "counts of an image": lambda it: versions.counts_of(it, "app"),
     "versions for programs": lambda it: api.versions(it, "app", 10, below="1"),
-    "all events": lambda it: events.recorded(it, Filter(), 10),
-    "all events, on": lambda it: events.recorded(it, Filter(), 10, _MARK),
-    "events of an image": lambda it: events.recorded(it, Filter(image="app"), 10, _MARK),
-    "events of a tag": lambda it: events.recorded(it, Filter(image="app", tag="1"), 10, _MARK),
-    "events of a kind": lambda it: events.recorded(it, Filter(kind="late"), 10, _MARK),
-    "an image's of a kind": lambda it: events.recorded(it, Filter(image="a", kind="late"), 10),
-    "events of a registry": lambda it: events.recorded(it, Filter(registry="hub"), 10, _MARK),
-    "happened": lambda it: api.happened(it, About(), 10, _MARK),
-    "happened since": lambda it: api.happened(it, About(since=1.0, until=9.0), 10),
-    "happened to an image": lambda it: api.happened(it, About(image="app", since=1.0), 10),
+    "all events": lambda it: events.happened(it, About(), 10),
+    "all events, on": lambda it: events.happened(it, About(), 10, _MARK),
+    "events of an image": lambda it: events.happened(it, About(image="app"), 10, _MARK),
+    "events of a tag": lambda it: events.happened(it, About(image="app", tag="1"), 10, _MARK),
+    "events of a kind": lambda it: events.happened(it, About(kinds=("late",)), 10, _MARK),
+    "an image's of a kind": lambda it: events.happened(it, About(image="a", kinds=("late",)), 10),
+    "events of a registry": lambda it: events.happened(it, About(registry="hub"), 10, _MARK),
+    "happened": lambda it: events.happened(it, About(), 10, _MARK),
+    "happened since": lambda it: events.happened(it, About(since=1.0, until=9.0), 10),
+    "happened to an image": lambda it: events.happened(it, About(image="app", since=1.0), 10),
     "answers of a tag": lambda it: held.held(it, "app", "1.0.0", 10),
     "lags": lambda it: lags.lags_of(it, "app"),
     "incidents that last": lambda it: incidents.ongoing(it, 10),
@@ -52,9 +51,9 @@ QUESTIONS: dict[str, Callable[[Connection], Any]] = {
     "incidents that are over": lambda it: incidents.past(it, 10),
     "incidents of a tag": lambda it: incidents.of_tag(it, "app", "1.0.0", 10),
     "incidents of a registry": lambda it: incidents.of_registry(it, "hub", 10),
-    "one incident": lambda it: api.incident(it, 7),
-    "what was wrong": lambda it: api.wrong(it, 10, before=_MARK),
-    "what is wrong": lambda it: api.wrong(it, 10, is_open=True),
+    "one incident": lambda it: incidents.one(it, 7),
+    "what was wrong": lambda it: incidents.wrong(it, 10, before=_MARK),
+    "what is wrong": lambda it: incidents.wrong(it, 10, is_open=True),
     "notices that wait": api.waiting,
     "how a registry does": lambda it: registries.standing(it, "hub", 1e9),
     "how long it takes": lambda it: registries.latencies(it, "hub", 1e9),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 from sqlalchemy import Connection, Integer, bindparam, func, select
 
+from manyfest.watch.history.read.events import Mark, earlier, equal
 from manyfest.watch.history.tables import incidents
 from manyfest.watch.values import Incident, Kind
 
@@ -64,6 +65,33 @@ def of_registry(connection: Connection, host: str, most: int) -> list[Known]:
     """Those of one registry, the latest first."""
     rows = connection.execute(_OF_REGISTRY, {"host": host, "most": most})
     return [_known(row) for row in rows]
+
+
+def wrong(
+    connection: Connection,
+    most: int,
+    *,
+    is_open: bool | None = None,
+    image: str = "",
+    registry: str = "",
+    before: Mark | None = None,
+) -> list[Known]:
+    """At most so many, the latest first, from right after ``before`` on; with ``is_open`` those
+    alone that have not ended, or that have."""
+    found = select(incidents).where(*equal(incidents, {"image": image, "registry": registry}))
+    if is_open is not None:
+        ended = incidents.c.ended
+        found = found.where(ended.is_(None) if is_open else ended.is_not(None))
+    if before is not None:
+        found = found.where(earlier(incidents, "began", before))
+    found = found.order_by(incidents.c.began.desc(), incidents.c.id.desc()).limit(most)
+    return [_known(row) for row in connection.execute(found)]
+
+
+def one(connection: Connection, number: int) -> Known | None:
+    """The one with that number in the history."""
+    row = connection.execute(select(incidents).where(incidents.c.id == number)).first()
+    return None if row is None else _known(row)
 
 
 def _known(row: Any) -> Known:

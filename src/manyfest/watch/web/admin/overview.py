@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from manyfest.watch.addresses import with_query
-from manyfest.watch.history.read import api
+from manyfest.watch.history.read import api, incidents
 from manyfest.watch.web.admin import forms, rendering
 from manyfest.watch.web.admin.context import service_of
 
@@ -64,7 +64,7 @@ def _shown(
 ) -> Response:
     service = service_of(request)
     with service.history.reading() as connection:
-        ongoing = api.wrong(connection, _MOST_INCIDENTS, is_open=True)
+        ongoing = incidents.wrong(connection, _MOST_INCIDENTS, is_open=True)
         waiting = api.waiting(connection)
     return rendering.page(
         request,

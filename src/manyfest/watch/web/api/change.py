@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from manyfest.oci.reference import is_tag
 from manyfest.watch.access.accounts import Bearer
 from manyfest.watch.config.schema import schema
-from manyfest.watch.history.read import api, versions
+from manyfest.watch.history.read import api, incidents, versions
 from manyfest.watch.history.read.incidents import Known
 from manyfest.watch.service_api import Service
 from manyfest.watch.web.api import made
@@ -62,7 +62,7 @@ def acknowledged(service: Service, number: str, by: str) -> Known:
     known = number.isdecimal() and number.isascii() and len(number) < 19
     if known and service.history.acknowledge(int(number), by, service.clock()):
         with service.history.reading() as connection:
-            found = api.incident(connection, int(number))
+            found = incidents.one(connection, int(number))
         if found is not None:
             return found
     raise Fault(404, "there is no such incident")

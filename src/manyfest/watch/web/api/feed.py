@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, SubElement, register_namespace, tostr
 from msgspec import Meta, Struct
 
 from manyfest.watch import addresses
-from manyfest.watch.history.read import api
+from manyfest.watch.history.read import events
 from manyfest.watch.history.read.events import Recorded
 from manyfest.watch.values import Event, Kind
 from manyfest.watch.web.api.moments import written
@@ -54,9 +54,9 @@ def _of_image(call: Call) -> Reply:
 
 def _feed(call: Call, image: str) -> Reply:
     query = cast("FeedQuery", call.query)
-    about = api.About(image=image, kinds=query.kind or _USUAL)
+    about = events.About(image=image, kinds=query.kind or _USUAL)
     with call.service.history.reading() as connection:
-        found = api.happened(connection, about, _ENTRIES)
+        found = events.happened(connection, about, _ENTRIES)
     path = f"/feed/{quote(image)}.atom" if image else "/feed.atom"
     asked = urlencode([("kind", kind) for kind in query.kind])
     title = call.service.config.title

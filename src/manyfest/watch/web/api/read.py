@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
 from manyfest.watch.history.rank import Standing
-from manyfest.watch.history.read import api, versions
+from manyfest.watch.history.read import api, events, incidents, versions
 from manyfest.watch.history.read.events import Mark
 from manyfest.watch.history.read.facts import facts_of
 from manyfest.watch.history.read.incidents import Known
@@ -159,7 +159,7 @@ def _events(call: Call) -> Reply:
     for name in ("tag", "place", "platform"):
         if getattr(query, name) and not query.image:
             raise Fault(400, f"{name} is only asked for together with image")
-    about = api.About(
+    about = events.About(
         image=query.image,
         tag=query.tag,
         place=query.place,
@@ -171,7 +171,7 @@ def _events(call: Call) -> Reply:
     )
     before = cursors.mark(query.after)
     with call.service.history.reading() as connection:
-        found = api.happened(connection, about, query.limit + 1, before)
+        found = events.happened(connection, about, query.limit + 1, before)
     shown = found[: query.limit]
     more = cursors.of_mark(shown[-1].mark) if len(found) > len(shown) else ""
     return document(Events(events=tuple(map(made.happened, shown)), next=more))
@@ -185,7 +185,7 @@ def _incidents(call: Call) -> Reply:
     query = cast("PageOfIncidents", call.query)
     before = cursors.mark(query.after)
     with call.service.history.reading() as connection:
-        found = api.wrong(
+        found = incidents.wrong(
             connection,
             query.limit + 1,
             is_open=query.open,

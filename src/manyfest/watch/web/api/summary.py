@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from manyfest.watch import addresses
 from manyfest.watch.config.values import WatchedImage
-from manyfest.watch.history.read import api, versions
+from manyfest.watch.history.read import api, events, incidents, versions
 from manyfest.watch.history.read.events import Recorded
 from manyfest.watch.history.read.incidents import Known
 from manyfest.watch.history.read.registries import Standing as RegistryStanding
@@ -126,9 +126,9 @@ class Summary(Struct, frozen=True, kw_only=True):
 def _summary(call: Call) -> Reply:
     service = call.service
     with service.history.reading() as connection:
-        ongoing = api.wrong(connection, _MOST_INCIDENTS, is_open=True)
+        ongoing = incidents.wrong(connection, _MOST_INCIDENTS, is_open=True)
         newest_of = api.newest(connection)
-        latest = api.happened(connection, api.About(), 1)
+        latest = events.happened(connection, events.About(), 1)
     updated = _latest(latest, ongoing, newest_of.values())
     images = _images(service.images(), newest_of, updated)
     hosts = _hosts(registries.standings(service), updated)

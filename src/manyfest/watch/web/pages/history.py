@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from manyfest.watch import addresses
 from manyfest.watch.history.read import events, registries
-from manyfest.watch.history.read.events import Filter, Mark
+from manyfest.watch.history.read.events import About, Mark
 from manyfest.watch.web.pages.page import Page
 from manyfest.watch.web.pages.view import NoSuchPage, View
 from manyfest.watch.web.pages.words import KINDS
@@ -18,17 +18,18 @@ _MOST_NAMES = 1000
 def history(view: View) -> Page:
     """The page at ``/history``. The query names what is asked for: ``image``, ``tag``, ``kind`` and
     ``registry``; ``before`` is where the page before it ended."""
-    wanted = Filter(
+    kind = view.query.get("kind", "")
+    if kind and kind not in KINDS:
+        raise NoSuchPage("The history knows no such kind of event.")
+    wanted = About(
         image=view.query.get("image", "").strip(),
         tag=view.query.get("tag", "").strip(),
-        kind=view.query.get("kind", ""),
+        kinds=(kind,) if kind else (),
         registry=view.query.get("registry", ""),
     )
-    if wanted.kind and wanted.kind not in KINDS:
-        raise NoSuchPage("The history knows no such kind of event.")
-    is_filtered = wanted != Filter()
+    is_filtered = wanted != About()
     before = _mark(view.query.get("before", ""))
-    found = events.recorded(view.connection, wanted, EVENTS + 1, before)
+    found = events.happened(view.connection, wanted, EVENTS + 1, before)
     shown = found[:EVENTS]
     return Page(
         title="History",
@@ -59,12 +60,12 @@ def history(view: View) -> Page:
     )
 
 
-def _address(wanted: Filter, mark: Mark | None = None) -> str:
+def _address(wanted: About, mark: Mark | None = None) -> str:
     return addresses.with_query(
         "/history",
         image=wanted.image,
         tag=wanted.tag,
-        kind=wanted.kind,
+        kind="".join(wanted.kinds),
         registry=wanted.registry,
         before=f"{mark.at!r}-{mark.number}" if mark else "",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from manyfest.watch import addresses
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.history.read import events, facts, held, incidents
-from manyfest.watch.history.read.events import Filter
+from manyfest.watch.history.read.events import About
 from manyfest.watch.history.read.versions import Version
 from manyfest.watch.values import TagState
 from manyfest.watch.web.pages.grid import Grid, grid
@@ -104,8 +104,8 @@ def _in_words(picture: Timeline | None) -> str:
 
 
 def _history(view: View, state: TagState) -> Fragment:
-    named = Filter(image=state.image, tag=state.tag)
-    found = events.recorded(view.connection, named, _EVENTS + 1)
+    named = About(image=state.image, tag=state.tag)
+    found = events.happened(view.connection, named, _EVENTS + 1)
     more = addresses.with_query("/history", image=state.image, tag=state.tag)
     return fragment(
         "history",
