@@ -1,193 +1,137 @@
+"""Which of two commits is the newer one. A late job's clone was made before the newer was pushed,
+so it lacks it."""
+
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
+import msgspec
 import pytest
 
-from manyfest.release.versions.commits import Bump, Change, changes, read_change
-from manyfest.release.versions.git import Commit
+from manyfest.errors import ReleaseError
+from manyfest.oci.manifest import Image, Manifest
+from manyfest.oci.mediatypes import OCI_CONFIG
+from manyfest.release.tags.judge import CREATED, REVISION, created_of
+from manyfest.release.versions import git
+from manyfest.stores.memory import MemoryStore
+from tests import images
+from tests.unit.releases import ONE, FakeStores
+from tests.unit.test_release_moves import History, of_branch, to_set
+
+ELSEWHERE = "f" * 40
+BEFORE, SAME, AFTER = "2023-11-14T22:13:19Z", "2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z"
 
 
-def commit(message: str, number: int = 1, *parents: int) -> Commit:
-    """A commit whose digest is its number, forty digits long."""
-    return Commit(
-        revision=digest(number), message=message, parents=tuple(digest(each) for each in parents)
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    folder = tmp_path / "history"
+    folder.mkdir()
+    return History(folder)
+
+
+def clone(history: History, folder: Path, *commits: str) -> Path:
+    """A clone that has nothing but these commits, each without what is before it."""
+    fetch = ("-C", str(folder), "fetch", "-q", "--depth=1", f"file://{history.folder}")
+    for arguments in (("init", "-q", str(folder)), *((*fetch, commit) for commit in commits)):
+        subprocess.run(["git", *arguments], check=True, capture_output=True)
+    return folder
+
+
+def made_at(store: MemoryStore, told: str = "", configured: str = "", commit: str = "") -> Manifest:
+    """An index of one image: when it was made, as an annotation and as the configuration say."""
+    config = images.put(
+        store,
+        b'{"architecture":"amd64","os":"linux","created":"%s",'
+        b'"rootfs":{"type":"layers","diff_ids":[]}}' % configured.encode(),
+        OCI_CONFIG,
+    )
+    image = Manifest.of_image(Image(schema_version=2, config=config, layers=()))
+    entry = images.entry(images.put_manifest(store, image), "linux/amd64")
+    said = {CREATED: told, REVISION: commit}
+    annotations = {key: value for key, value in said.items() if value}
+    index = msgspec.structs.replace(images.index(store, [entry]).index, annotations=annotations)
+    return images.put_manifest(store, Manifest.of_index(index))
+
+
+def holding(told: str) -> FakeStores:
+    """``edge`` is at a commit that is in no clone, of an image that was made at this time."""
+    stores = FakeStores()
+    index = made_at(stores.at(ONE), told, commit=ELSEWHERE)
+    stores.at(ONE).names["edge"] = index.descriptor
+    return stores
+
+
+def test_edge_does_not_go_back_where_the_clone_lacks_the_newer_commit(history: History) -> None:
+    release = of_branch(history, holding(AFTER), history.newer)
+    assert to_set(release) == []
+    assert release.kept == {
+        "one.example/app:edge": f"skipped: it is at commit fffffff, which is after"
+        f" {history.newer[:7]}"
+    }
+
+
+def test_edge_moves_on_from_a_commit_that_is_gone_and_was_before(history: History) -> None:
+    assert to_set(of_branch(history, holding(BEFORE), history.newer)) == ["one.example/app:edge"]
+
+
+@pytest.mark.parametrize("told", ["", SAME, "0001-01-01T00:00:00Z"])
+def test_where_no_time_tells_it_either_it_is_an_error(history: History, told: str) -> None:
+    with pytest.raises(ReleaseError) as refused:
+        to_set(of_branch(history, holding(told), history.newer))
+    assert str(refused.value) == (
+        "one.example/app: edge is at commit fffffff, which may be after"
+        f" {history.newer[:7]}: it is not in this clone, and the images do not tell which was made"
+        " first; fetch the whole history, or have the tag moved whatever is there, by"
+        " {tag: 'edge', forward: false}"
     )
 
 
-def digest(number: int) -> str:
-    return f"{number:x}".rjust(7, "a").ljust(40, "0")
-
-
-def read(message: str) -> Change:
-    return read_change(commit(message))
-
-
-def texts(*commits: Commit) -> list[str]:
-    return [change.subject for change in changes(commits)]
-
-
 @pytest.mark.parametrize(
-    ("subject", "type_", "scope", "text"),
+    ("told", "configured", "seconds"),
     [
-        ("feat: list the clients", "feat", "", "list the clients"),
-        ("fix(api): answer 404", "fix", "api", "answer 404"),
-        ("feat(api)!: drop v1", "feat", "api", "drop v1"),
-        ("FEAT: list the clients", "feat", "", "list the clients"),
-        ("build(deps): bump x: from 1 to 2", "build", "deps", "bump x: from 1 to 2"),
-        ("fix():  twice spaced", "fix", "", "twice spaced"),
+        (SAME, AFTER, 1_700_000_000.0),
+        ("", AFTER, 1_700_000_001.0),
+        ("2023-11-15T00:13:20.5+02:00", "", 1_700_000_000.5),
+        ("", "2023-11-14T22:13:20.123456789Z", 1_700_000_000.123457),
+        ("", "1970-01-01T00:00:00Z", 0.0),
+        ("", "0001-01-01T00:00:00Z", 0.0),
+        ("2023-11-14T22:13:20", "", 0.0),
+        ("yesterday", "", 0.0),
+        ("", "", 0.0),
     ],
 )
-def test_a_conventional_subject(subject: str, type_: str, scope: str, text: str) -> None:
-    change = read(subject)
-    assert (change.type, change.scope, change.text) == (type_, scope, text)
-    assert change.subject == subject
+def test_when_an_image_was_made(told: str, configured: str, seconds: float) -> None:
+    store = MemoryStore()
+    assert created_of(store, made_at(store, told, configured).descriptor) == seconds
 
 
-@pytest.mark.parametrize(
-    "subject",
-    [
-        "List the clients",
-        "fix:no space",
-        "fix :a space before",
-        "fix: ",
-        "two words: more",
-        'Revert "feat: list the clients"',
-        "fixup! feat: list the clients",
-        "net/http: close the body",
-        "",
-    ],
-)
-def test_other_subjects_are_their_own_text(subject: str) -> None:
-    change = read(subject)
-    assert (change.type, change.scope, change.text) == ("", "", subject.strip())
+def test_what_is_damaged_tells_no_time() -> None:
+    store = MemoryStore()
+    index = made_at(store, SAME)
+    store.blobs[index.descriptor.digest] = b"?"
+    assert created_of(store, index.descriptor) == 0.0
 
 
-@pytest.mark.parametrize(
-    ("message", "warning"),
-    [
-        ("feat!: drop v1", ""),
-        ("chore(api)!: drop v1", ""),
-        ("feat: new\n\nBREAKING CHANGE: v1 is gone", "v1 is gone"),
-        ("feat: new\n\nBREAKING-CHANGE: v1 is gone", "v1 is gone"),
-        ("feat: new\n\nBREAKING CHANGE #v1 is gone", "v1 is gone"),
-        ("New\r\n\r\nBREAKING CHANGE: v1\r\nis gone\r\n\r\nMore", "v1 is gone"),
-        (
-            "fix: x\n\nWhy.\n\nRefs: #1\nBREAKING CHANGE:\n  v1 is gone\nReviewed-by: Z",
-            "v1 is gone",
-        ),
-        ("feat!: new\n\nBREAKING CHANGE: v1 is gone\nCloses #2", "v1 is gone"),
-    ],
-)
-def test_a_mark_or_a_footer_says_that_something_breaks(message: str, warning: str) -> None:
-    change = read(message)
-    assert (change.breaking, change.warning, change.bump) == (True, warning, Bump.MAJOR)
+def test_git_knows_which_commit_is_before_which(history: History) -> None:
+    assert git.is_ancestor(history.folder, history.older, history.newer) is True
+    assert git.is_ancestor(history.folder, history.newer, history.older) is False
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "feat: no BREAKING CHANGE: at all",
-        "feat: new\n\nbreaking change: in lower case",
-        "feat: new\n\nThis is no BREAKING CHANGE: really",
-        "feat: new\n\nBREAKING CHANGES: two",
-    ],
-)
-def test_other_words_break_nothing(message: str) -> None:
-    assert not read(message).breaking
+def test_what_is_not_in_the_clone_is_not_known(history: History, tmp_path: Path) -> None:
+    assert git.is_ancestor(history.folder, history.newer, ELSEWHERE) is None
+    assert git.is_ancestor(history.folder, ELSEWHERE, history.newer) is None
+    late = clone(history, tmp_path / "late", history.older)
+    assert git.is_ancestor(late, history.older, history.newer) is None
 
 
-@pytest.mark.parametrize(
-    ("subject", "bump"),
-    [
-        ("feat: x", Bump.MINOR),
-        ("fix: x", Bump.PATCH),
-        ("perf: x", Bump.PATCH),
-        ("revert: x", Bump.PATCH),
-        ("security: x", Bump.PATCH),
-        ("Make it faster", Bump.PATCH),
-        *((f"{kind}: x", Bump.NONE) for kind in ("build", "chore", "ci", "docs")),
-        *((f"{kind}: x", Bump.NONE) for kind in ("refactor", "style", "test")),
-    ],
-)
-def test_what_a_change_asks_of_the_next_version(subject: str, bump: Bump) -> None:
-    assert read(subject).bump is bump
+def test_what_lies_between_may_be_missing_in_a_shallow_clone(
+    history: History, tmp_path: Path
+) -> None:
+    newest = history._commit("three")
+    both = clone(history, tmp_path / "both", newest, history.older)
+    assert git.is_ancestor(both, history.older, newest) is None
 
 
-def test_a_merge_counts_only_if_somebody_wrote_what_it_is() -> None:
-    assert texts(
-        commit("feat(engine): merge the new engine", 5, 3, 4),
-        commit("Merge branch 'fixes' into 'main'\n\nfix: as a body\n\nSee !5", 4, 2, 3),
-        commit("fix: a crash", 3, 2),
-    ) == ["feat(engine): merge the new engine", "fix: a crash"]
-
-
-def test_a_merge_that_breaks_something_counts() -> None:
-    merge = commit("Merge branch 'v2' into 'main'\n\nBREAKING CHANGE: v1 is gone", 4, 2, 3)
-    assert [(each.subject, each.bump) for each in changes([merge])] == [
-        ("Merge branch 'v2' into 'main'", Bump.MAJOR)
-    ]
-
-
-def test_what_is_said_twice_counts_once() -> None:
-    found = changes(
-        [
-            commit("feat(api): list the clients (#12)", 4, 2, 3),
-            commit("feat(api)!: list the clients", 3, 2),
-            commit("feat(ui): list the clients", 2, 1),
-            commit("feat(api): list the clients (!13)", 1),
-        ]
-    )
-    assert [(each.scope, each.breaking) for each in found] == [("api", True), ("ui", False)]
-
-
-def test_a_reverted_commit_and_its_revert_leave_no_trace() -> None:
-    assert texts(
-        commit(f'Revert "feat: x"\n\nThis reverts commit {digest(2)}.', 3),
-        commit("feat: x", 2),
-        commit("fix: y", 1),
-    ) == ["fix: y"]
-
-
-def test_a_revert_of_a_revert_brings_the_commit_back() -> None:
-    assert texts(
-        commit(f'Reapply "feat: x"\n\nThis reverts commit {digest(3)}.', 4),
-        commit(f'Revert "feat: x"\n\nThis reverts commit {digest(2)}.', 3),
-        commit("feat: x", 2),
-    ) == ["feat: x"]
-
-
-def test_a_conventional_revert_names_commits_in_a_footer() -> None:
-    short = digest(2)[:7], digest(1)[:7]
-    message = f"revert(api): let us forget it\n\nRefs: {short[0]}, {short[1]}"
-    assert texts(commit(message, 3), commit("feat: x", 2), commit("fix: y", 1)) == []
-
-
-def test_what_was_released_before_is_reverted_by_a_change_that_users_see() -> None:
-    revert = commit(f'Revert "feat: x"\n\nThis reverts commit {digest(9)}.', 3)
-    assert [each.bump for each in changes([revert])] == [Bump.PATCH]
-    both = commit(f"revert: x and y\n\nRefs: {digest(9)}, {digest(1)}", 3)
-    assert texts(both, commit("fix: y", 1)) == ["revert: x and y"]
-
-
-def test_a_change_that_also_reverts_one_stands() -> None:
-    message = f"fix: y in another way\n\nThis reverts commit {digest(1)}."
-    assert texts(commit(message, 2), commit("fix: y", 1)) == ["fix: y in another way"]
-
-
-def test_a_reverted_merge_takes_along_all_that_it_brought() -> None:
-    message = (
-        f"Revert \"Merge branch 'next'\"\n\nThis reverts commit {digest(5)}, reversing\n"
-        f"changes made to {digest(3)}."
-    )
-    assert texts(
-        commit(message, 6, 5),
-        commit("Merge branch 'next'", 5, 3, 4),
-        commit("feat: on the branch", 4, 2),
-        commit("fix: on main", 3, 1),
-        commit("feat: also on the branch", 2, 1),
-        commit("fix: before both", 1),
-    ) == ["fix: on main", "fix: before both"]
-
-
-def test_references_take_no_time_whatever_they_are() -> None:
-    endless = commit(f"revert: x\n\nRefs: {'a' * 20000}!", 2)
-    assert texts(endless) == ["revert: x"]
+def test_outside_a_repository_nothing_is_known(tmp_path: Path) -> None:
+    assert git.is_ancestor(tmp_path, "e" * 40, ELSEWHERE) is None

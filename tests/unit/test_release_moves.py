@@ -25,7 +25,6 @@ from manyfest.release.steps.tags import TAGS
 from manyfest.release.tags.judge import REVISION, revision_of
 from manyfest.release.tags.plan import plan_tags
 from manyfest.release.tags.rule import TagRule
-from manyfest.release.versions import git
 from manyfest.release.versions.occasion import Occasion
 from manyfest.release.versions.version import Version
 from manyfest.stores.memory import MemoryStore
@@ -299,10 +298,10 @@ def test_the_late_job_of_an_older_commit_does_not_move_edge_back(history: Histor
     assert stores.trouble.count("list") == 0
 
 
-@pytest.mark.parametrize("there", ["older", "unknown", "none", "nonsense"])
+@pytest.mark.parametrize("there", ["older", "none", "nonsense"])
 def test_edge_moves_on_from_what_is_not_known_to_be_newer(history: History, there: str) -> None:
     stores = FakeStores()
-    told = {"older": history.older, "unknown": "f" * 40, "none": "", "nonsense": "--all"}
+    told = {"older": history.older, "none": "", "nonsense": "--all"}
     hold(stores.at(ONE), told[there])
     release = of_branch(history, stores, history.newer)
     assert to_set(release) == ["one.example/app:edge"]
@@ -312,16 +311,6 @@ def test_edge_moves_on_from_what_is_not_known_to_be_newer(history: History, ther
 def test_a_tag_that_is_not_there_yet_is_set(history: History) -> None:
     release = of_branch(history, FakeStores(), history.older)
     assert to_set(release) == ["one.example/app:edge"]
-
-
-def test_git_knows_which_commit_is_before_which(history: History) -> None:
-    assert git.is_ancestor(history.folder, history.older, history.newer)
-    assert not git.is_ancestor(history.folder, history.newer, history.older)
-    assert not git.is_ancestor(history.folder, "f" * 40, history.newer)
-
-
-def test_outside_a_repository_no_commit_is_before_another(tmp_path: Path) -> None:
-    assert not git.is_ancestor(tmp_path, "e" * 40, "f" * 40)
 
 
 def labelled(store: MemoryStore, labels: str) -> Manifest:

@@ -121,11 +121,20 @@ def count_since(folder: Path, tag: str) -> int:
     return int(_ask(folder, "rev-list", "--count", f"refs/tags/{tag}..HEAD"))
 
 
-def is_ancestor(folder: Path, commit: str, later: str) -> bool:
-    """Whether ``later`` builds on ``commit``, as far as the clone knows: not if it lacks either."""
+def is_ancestor(folder: Path, commit: str, later: str) -> bool | None:
+    """Whether ``later`` builds on ``commit``; ``None`` if the clone cannot tell: it lacks one of
+    them, or perhaps what is between them."""
     if not is_repository(folder):
-        return False
-    return _run(folder, "merge-base", "--is-ancestor", commit, later).returncode == 0
+        return None
+    builds_on = _builds_on(folder, commit, later)
+    if builds_on is False and is_shallow(folder) and not _builds_on(folder, later, commit):
+        return None
+    return builds_on
+
+
+def _builds_on(folder: Path, commit: str, later: str) -> bool | None:
+    done = _run(folder, "merge-base", "--is-ancestor", commit, later)
+    return {0: True, 1: False}.get(done.returncode)
 
 
 def commits_since(folder: Path, tag: str, within: Sequence[Path] = ()) -> tuple[Commit, ...]:
