@@ -11,7 +11,7 @@ from manyfest.errors import ReleaseError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.release.resume.journal import Journal
 from tests import images
-from tests.unit.releases import ONE
+from tests.unit.releases import ONE, FakeRegistry
 from tests.unit.test_release_rollback import Project
 
 MADE = "one.example/app:3"
@@ -103,6 +103,33 @@ def test_what_a_registry_takes_away_and_shows_still_is_said(
     assert done.left == ("one.example/app:3.0", MADE)
     assert app.said[1] == (
         "one.example/app:3 was new and stays: it was taken away, and the registry still shows it"
+    )
+
+
+class Unverified(FakeRegistry):
+    """A repository that does not look at a manifest when it is asked for its digest."""
+
+    def resolve(self, name: str) -> Descriptor:
+        known = {str(each.digest): each for each in self.names.values()}
+        return known[name] if name in known else super().resolve(name)
+
+
+@pytest.mark.parametrize(("lost", "fault"), [(True, "is gone from"), (False, "is damaged in")])
+def test_an_image_that_is_no_longer_good_can_be_gone_back_from(
+    tmp_path: Path, lost: bool, fault: str
+) -> None:
+    app = Project(tmp_path)
+    app.stores.fakes[ONE] = Unverified(ONE, app.stores.trouble)
+    app.release("2.6.0", "2.6.1")
+    out, blobs = app.at(ONE).pointers["2.6.1"], app.at(ONE).blobs
+    blobs[out] = blobs[out].replace(b"arm64", b"arm65")
+    if lost:
+        del blobs[out]
+    assert app.rollback().target == "2.6.0"
+    assert app.versions() == {"2.6": "2.6.0", "2": "2.6.0", "latest": "2.6.0"}
+    assert app.said[-1] == (
+        f"one.example/app:latest: what it held, {out}, {fault} the registry; should this"
+        " rollback fail, it cannot be put back"
     )
 
 

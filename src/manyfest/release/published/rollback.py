@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from manyfest.copy import missing
-from manyfest.errors import ManyfestError, NotFound, ReleaseError
+from manyfest.errors import ContentError, ManyfestError, NotFound, ReleaseError
 from manyfest.graph import read_graph, read_manifest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
@@ -131,7 +131,7 @@ def run_rollback(plan: Rollback, say: Say) -> RollbackReport:
     moved_on: list[str] = []
     if not all(move.is_done for move in plan.moves):
         _note(plan)
-        pointing = Pointing(plan.moves, _formers(plan), begun=plan.begun, say=say)
+        pointing = Pointing(plan.moves, _formers(plan, say), begun=plan.begun, say=say)
         pointing.run()
         moved_on += pointing.moved_on
     leaves = {each.reference: _take_away(each, say) for each in plan.leaving}
@@ -335,10 +335,24 @@ def _note(plan: Rollback) -> None:
     plan.journal.note(*lines)
 
 
-def _formers(plan: Rollback) -> dict[str, Former]:
+def _formers(plan: Rollback, say: Say) -> dict[str, Former]:
+    """What the tags go back to if one cannot be set. An image that is no longer there, or damaged,
+    may be why somebody rolls back: it is told of, and stands in nobody's way."""
     held = plan.journal.held
-    known = [move for move in plan.moves if str(move.name) in held]
-    return {str(move.name): former_of(move, held[str(move.name)]) for move in known}
+    formers: dict[str, Former] = {}
+    for move in plan.moves:
+        reference = str(move.name)
+        if reference not in held:
+            continue
+        try:
+            formers[reference] = former_of(move, held[reference])
+        except (NotFound, ContentError) as error:
+            fault = "is gone from" if isinstance(error, NotFound) else "is damaged in"
+            say(
+                f"{reference}: what it held, {held[reference]}, {fault} the registry; should this"
+                " rollback fail, it cannot be put back"
+            )
+    return formers
 
 
 def _note_end(plan: Rollback, say: Say) -> None:
