@@ -19,6 +19,7 @@ from manyfest.listening import embedded, hold, is_loopback, on_signals, run_in_l
 if TYPE_CHECKING:
     from manyfest.watch.config.values import WatchConfig
     from manyfest.watch.history.history import History
+    from manyfest.watch.service import Watch
 
 T = TypeVar("T")
 
@@ -169,24 +170,31 @@ class _Run:
         )
         app = create_app(watch)
         async with serving(app, self._held, threads=_THREADS, extra="watch") as server:
-            await self._waited_for(watch.start)
-            self._reload = watch.reload
-            if self._is_outdated:
-                self._read_again()
-            count = len(watch.images())
-            images = "an image" if count == 1 else f"{count} images"
-            logger.info("watching %s; pages at %s", images, server.address)
-            host = self._held.getsockname()[0]
-            if await self._waited_for(
-                lambda: sends_passwords_in_the_clear(self._config.url, host, history)
-            ):
-                logger.warning(
-                    "passwords come over plain http, where others can read them: put TLS in front,"
-                    " and say in 'url' where people reach it"
-                )
-            self._on_ready(server.address)
-            await self._stopping.wait()
-            logger.info("stopping")
-            await asyncio.to_thread(watch.stop)  # ends what open pages wait for
-            server.stop()
-            await server.ended
+            try:
+                await self._waited_for(watch.start)
+                if not self._stopping.is_set():
+                    await self._begun(watch, server.address)
+                    await self._stopping.wait()
+                logger.info("stopping")
+            finally:
+                await asyncio.to_thread(watch.stop)  # ends what open pages wait for
+                server.stop()
+                await server.ended
+
+    async def _begun(self, watch: Watch, address: str) -> None:
+        """Say what is watched, and what people should know."""
+        self._reload = watch.reload
+        if self._is_outdated:
+            self._read_again()
+        count = len(watch.images())
+        images = "an image" if count == 1 else f"{count} images"
+        logger.info("watching %s; pages at %s", images, address)
+        host = self._held.getsockname()[0]
+        if await self._waited_for(
+            lambda: sends_passwords_in_the_clear(self._config.url, host, watch.history)
+        ):
+            logger.warning(
+                "passwords come over plain http, where others can read them: put TLS in front,"
+                " and say in 'url' where people reach it"
+            )
+        self._on_ready(address)

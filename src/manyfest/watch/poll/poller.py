@@ -356,6 +356,7 @@ class Poller:
             if tags:
                 self._told.find(image.asked.name, tags, was_there=was_there)
         left = image.followed - watched
+        image.new -= left
         if left:
             self._told.leave(image.asked.name, left)
         for tag in left:
