@@ -309,6 +309,19 @@ def test_a_damaged_manifest_is_never_handed_out(client: Client) -> None:
     assert Client(client.root).call("GET", "app/manifests/v1").status == 500
 
 
+def test_a_damaged_manifest_is_deleted_and_pushed_anew(client: Client) -> None:
+    subject = client.push_image("app", "v1").descriptor
+    image = client.image("app", subject=subject)
+    client.push_manifest("app", "v2", image)
+    (client.root / "blobs/sha256" / image.descriptor.digest.hex).write_bytes(b"{}")
+    again = Client(client.root)
+    path = f"app/manifests/{image.descriptor.digest}"
+    assert again.call("DELETE", path).status == 202
+    assert again.call("GET", "app/tags/list").json() == {"name": "app", "tags": ["v1"]}
+    assert again.push_manifest("app", "v2", image).status == 201
+    assert Client(client.root).call("GET", path).body == image.raw
+
+
 def test_a_subject_that_is_not_here_yet_is_warned_of(client: Client) -> None:
     subject = client.image("app", text="later")
     referrer = client.image("app", subject=subject.descriptor)

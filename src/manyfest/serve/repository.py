@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from manyfest.errors import DigestMismatch, ManyfestError, StoreError
+from manyfest.errors import ContentError, DigestMismatch, ManyfestError, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.limits import MAX_GRAPH_NODES, MAX_MANIFEST_SIZE
@@ -191,12 +191,20 @@ class Repository:
 
     def remove_manifest(self, digest: Digest) -> None:
         """Remove it with all its tags. Raises :class:`Refusal` if it is not here."""
-        manifest = self.manifest(digest)
-        self.tags.remove_manifest(digest, then=lambda: self._unlink(manifest))
+        names = self._names_to_remove(digest)
+        self.tags.remove_manifest(digest, then=lambda: self._unlink(digest, names))
 
-    def _unlink(self, manifest: Manifest) -> None:
-        digest = manifest.descriptor.digest
-        for name in (*reversed(self.names(manifest)), self.blob_name(digest)):
+    def _names_to_remove(self, digest: Digest) -> list[str]:
+        """All names of a manifest, the one that decides first."""
+        try:
+            marks = self.names(self.manifest(digest))
+        except ContentError:  # one that is damaged does not tell what it refers to
+            found = self.layout.path.glob(f"referrers/*/*/{_file_name(digest)}")
+            marks = [*map(str, found), self._marker(digest)]
+        return [*reversed(marks), self.blob_name(digest)]
+
+    def _unlink(self, digest: Digest, names: Sequence[str]) -> None:
+        for name in names:
             with suppress(FileNotFoundError):
                 os.unlink(name)
         self._memory.forget(self.name, digest)
@@ -261,7 +269,7 @@ class Repository:
         if not self._is_old(digest, limit):
             return False
         with suppress(Refusal):  # it was deleted at this moment
-            self._unlink(self.manifest(digest))
+            self._unlink(digest, self._names_to_remove(digest))
         return True
 
     def forget(self, digest: Digest, limit: float) -> None:
