@@ -54,6 +54,23 @@ def test_the_first_bytes_are_sent_before_the_last_arrive(cache: Cache) -> None:
     wait_for(lambda: cache.kept.is_held(DIGEST))
 
 
+def test_nobody_waits_for_a_download_that_could_not_be_started(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def started(thread: threading.Thread) -> None:
+        if thread.name == "download":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", started)
+        assert cache.call("GET", PATH).status == 500
+    assert cache.content._shared.downloads.find(DIGEST) is None
+    assert cache.call("GET", PATH).body == DATA
+
+
 def test_a_download_goes_on_when_its_client_has_gone_away(cache: Cache) -> None:
     gate = cache.hub.reader = Gate()
     cache.call("GET", PATH, range="bytes=0-0")

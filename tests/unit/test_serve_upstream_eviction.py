@@ -7,6 +7,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
 from msgspec.structs import replace
 
 from manyfest.errors import ConnectionFailed
@@ -89,6 +90,34 @@ def test_a_tag_goes_with_its_manifest(tmp_path: Path) -> None:
     assert "v1" not in tags
     assert tags
     assert all(repository.is_manifest(digest) for digest in tags.values())
+
+
+def test_a_damaged_manifest_goes_too(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, quota=QUOTA)
+    pull(cache, 1)
+    image = cache.kept.repository("docker.io/library/app").tags.read().by_name["v1"]
+    (cache.root / "blobs/sha256" / image.hex).write_bytes(b"damaged")
+    again = Cache(tmp_path, quota=QUOTA)
+    for number in (2, 3):
+        age(again, 100)
+        pull(again, number)
+    assert not again.kept.is_held(image)
+
+
+def test_what_has_to_stay_makes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("manyfest.serve.repository._TRIES", 1)
+    cache = Cache(tmp_path, quota=QUOTA)
+    pull(cache, 1)
+    age(cache, 200)
+    cache.origins["docker.io/team/other"].push("v2", layer(2))
+    cache.call("GET", f"team/other/blobs/{digest_of(2)}")
+    wait_for(partial(cache.kept.is_held, digest_of(2)))
+    age(cache, 100)
+    with cache.kept.repository("docker.io/library/app").adding():
+        cache.origins["docker.io/team/third"].push("v3", layer(3))
+        answer = cache.call("GET", f"team/third/blobs/{digest_of(3)}")
+    assert answer.body == layer(3)
+    assert kept(cache, 1, 2) == [1]
 
 
 def test_what_was_just_of_use_stays_and_the_new_is_refused(tmp_path: Path) -> None:

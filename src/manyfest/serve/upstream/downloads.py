@@ -170,11 +170,12 @@ class Downloads:
                 return running
             if len(self._running) >= MOST:
                 raise too_many()
-            download = self._running[blob.digest] = Download(blob.size, holder)
-        work = threading.Thread(
-            target=self._run, args=(download, blob, origin), name="download", daemon=True
-        )
-        work.start()
+            download = Download(blob.size, holder)
+            work = threading.Thread(
+                target=self._run, args=(download, blob, origin), name="download", daemon=True
+            )
+            work.start()
+            self._running[blob.digest] = download  # if it was started, or all would wait for ever
         return download
 
     def give_up(self) -> None:

@@ -57,7 +57,8 @@ class Eviction:
             if wanted <= 0:
                 return
             self._take_away(digest, repositories, limit)
-            wanted -= size
+            if not self._storage.is_held(digest):
+                wanted -= size
 
     def _take_away(self, digest: Digest, holders: Sequence[Repository], limit: float) -> None:
         """Take the content from all repositories. One that is pushed to keeps it."""
