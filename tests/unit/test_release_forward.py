@@ -130,6 +130,11 @@ def test_what_one_version_s_tag_says_more_is_a_variant_of_it() -> None:
     assert among("2.7.0-rc.1", "2.7.0-rc.1-alpine", "2.7.0-rc.2") == ["2.7.0-rc.1", "2.7.0-rc.2"]
 
 
+@pytest.mark.parametrize("tag", [f"{'9' * 125}.0.0", "3.0.0\n", "3.0.0-é", f"3.0.0-{'-' * 123}"])
+def test_what_no_registry_takes_for_a_tag_is_no_version(tag: str) -> None:
+    assert among(tag, "2.6.1") == ["2.6.1"]
+
+
 @pytest.mark.parametrize(
     ("template", "tags", "versions"),
     [
@@ -226,6 +231,13 @@ def test_whatever_the_order_of_releases_each_tag_ends_at_the_highest(order: list
 
 def highest_of(texts: list[str]) -> str:
     return max(texts, key=version_order, default="")
+
+
+@given(st.lists(st.text("ab0.-", max_size=6).map("1.0.0-{}".format)))
+def test_of_versions_those_stay_of_which_no_beginning_is_one(tags: list[str]) -> None:
+    found = [tag for tag in dict.fromkeys(tags) if parse_version(tag)]
+    parts = {tag: [tag[:end] for end in range(len(tag)) if tag[end] == "-"] for tag in found}
+    assert among(*tags) == [tag for tag in found if not set(parts[tag]) & set(found)]
 
 
 @given(st.text("0123456789.-abcrvx", max_size=40), st.sampled_from(["{{version}}", "v{{version}}"]))

@@ -8,6 +8,7 @@ import pytest
 from manyfest.errors import ConnectionFailed
 from manyfest.oci.reference import Name
 from manyfest.release.destinations import destinations
+from manyfest.release.published.holdings import read_holding
 from manyfest.release.published.status import Status, read_status
 from tests.unit.releases import ONE, TWO, hold_former_release
 from tests.unit.test_release_rollback import Project
@@ -152,6 +153,23 @@ def test_a_registry_that_does_not_answer_is_told_besides_what_stands_in_the_othe
     assert TWO in str(error)
 
 
+@pytest.mark.parametrize("tag", ["latest", "2.6"])
+def test_one_that_ceases_to_answer_is_told_besides_what_stands_in_the_others(
+    project: New, tag: str
+) -> None:
+    app = project(ONE, TWO).release("2.6.1")
+    app.stores.trouble.fails = lambda _number, call: call == f"resolve {ONE} {tag}"
+    places = destinations(app.config, map(Name.parse, app.to))
+    status, silent = read_status(app.config, app.stores, places)
+    assert told(status) == {
+        "latest": ["2.6.1"],
+        "2": ["2.6.1"],
+        "2.6": ["2.6.1"],
+        "2.6.1": ["2.6.1"],
+    }
+    assert [str(error) for error in silent] == ["one.example/app: the connection broke"]
+
+
 def test_where_no_registry_answers_each_is_told(project: New) -> None:
     app = project(ONE, TWO).release("2.6.1")
     app.stores.trouble.fails = lambda _number, _call: True
@@ -166,3 +184,14 @@ def test_where_no_registry_answers_each_is_told(project: New) -> None:
 
 def test_where_there_is_no_release_there_are_no_tags(project: New) -> None:
     assert status_of(project()).tags == ()
+
+
+def test_what_a_registry_lists_and_no_tag_can_be_is_none(project: New) -> None:
+    app = project().release("2.6.1")
+    too_long = "9" * 125 + ".0.0"
+    app.at(ONE).names[too_long] = app.at(ONE).names["2.6.1"]
+    (place,) = destinations(app.config, [Name.parse(ONE)])
+    holding = read_holding(app.config, app.stores, place)
+    assert [str(version) for version in holding.versions] == ["2.6.1"]
+    assert "2.6.1" in holding.tags
+    assert too_long not in holding.tags

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from manyfest.copy import JOBS
 from manyfest.errors import Unsupported
 from manyfest.oci.digest import Digest
+from manyfest.oci.reference import is_tag
 from manyfest.release.destinations import Destination
 from manyfest.release.steps.moves import held_by
 from manyfest.release.tags.forward import PLAIN, versions_among
@@ -130,8 +131,8 @@ def read_holding(config: Config, stores: Stores, place: Destination) -> Holding:
     store = stores.registry(place, writing=True)
     if not isinstance(store, Lists):
         raise Unsupported("it gives no list of its tags", where=place.place)
-    tags = list(store.tags())
-    return Holding(place, store, config, frozenset(tags), _versions(config, tags))
+    tags = frozenset(filter(is_tag, store.tags()))
+    return Holding(place, store, config, tags, _versions(config, tags))
 
 
 def _versions(config: Config, tags: Iterable[str]) -> tuple[Version, ...]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from manyfest.errors import ReleaseError
 from manyfest.oci.platform import ARCHITECTURES, SYSTEMS
+from manyfest.oci.reference import is_tag
 from manyfest.release.project.template import TagTemplate, Template
 from manyfest.release.versions.version import Version, parse_version
 
@@ -95,16 +96,18 @@ def versions_among(
     release's ``name``, can have made.
 
     A snapshot is none, and neither is what is one version's and says more: ``2.6.1-arm64`` names
-    a platform's image, and where ``2.7.0-rc.1`` is, ``2.7.0-rc.1-alpine`` is a variant of it.
+    a platform's image, and where ``2.7.0-rc.1`` is, ``2.7.0-rc.1-alpine`` is a variant of it. What
+    is no tag, whatever a registry lists, is passed over.
     """
     patterns = [_pattern(template, name) for template in templates]
     found: dict[str, semver.Version] = {}
-    for tag in tags:
+    for tag in filter(is_tag, tags):
         for match in filter(None, (pattern.fullmatch(tag) for pattern in patterns)):
             version = _version_in(match)
             if version is not None:
                 found[str(version)] = version
-    return [version for text, version in found.items() if not _says_more(text, found)]
+    more = _that_say_more(found)
+    return [version for text, version in found.items() if text not in more]
 
 
 def _version_in(match: re.Match[str]) -> semver.Version | None:
@@ -118,10 +121,17 @@ def _version_in(match: re.Match[str]) -> semver.Version | None:
     return version
 
 
-def _says_more(text: str, found: dict[str, semver.Version]) -> bool:
-    """Whether a part of it, up to a ``-``, is a version that is there as well."""
-    ends = (at for at, character in enumerate(text) if character == "-")
-    return any(text[:end] in found for end in ends)
+def _that_say_more(versions: Iterable[str]) -> set[str]:
+    """Those of which a part, up to a ``-``, is among them as well."""
+    more: set[str] = set()
+    bare = None
+    # As no character of a tag is sorted before '-', what goes on with one follows at once.
+    for version in sorted(versions):
+        if bare is not None and version.startswith(f"{bare}-"):
+            more.add(version)
+        else:
+            bare = version
+    return more
 
 
 def _pattern(template: Template, name: str) -> re.Pattern[str]:

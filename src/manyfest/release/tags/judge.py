@@ -159,17 +159,13 @@ def _is_before(
 
 
 def _versions(store: Store, tag: PlannedTag, config: Config) -> list[semver.Version]:
-    """The versions there, by the templates that spell one out."""
-    templates = [rule.tag for rule in config.tags if rule.names_version] or [PLAIN]
-    return versions_among(_tags(store, tag), templates, config.name)
-
-
-def _tags(store: Store, tag: PlannedTag) -> list[str]:
-    """The tags there; none of a repository that is yet to be made."""
+    """The versions there, by the templates that spell one out; none of a repository that is yet to
+    be made."""
     if not isinstance(store, Lists):
         raise _not_known(store, tag, "it gives no list of them")
+    templates = [rule.tag for rule in config.tags if rule.names_version] or [PLAIN]
     try:
-        return list(store.tags())
+        return versions_among(store.tags(), templates, config.name)
     except NotFound:
         return []
     except (AccessDenied, Unsupported) as error:
