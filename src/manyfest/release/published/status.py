@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import Struct
 
 from manyfest.build.metadata import PREFIX
 from manyfest.check.readiness import PlatformState, readiness
@@ -16,6 +17,7 @@ from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
 from manyfest.release.project.config import Config
 from manyfest.release.published.holdings import Holding, read_holding, release_tags
+from manyfest.release.versions.version import Version
 from manyfest.stores.open import Stores
 from manyfest.threads import workers
 
@@ -59,24 +61,39 @@ def read_status(
     newer, or of ``every`` version.
 
     Gives what stands in the repositories that can be asked, and for each of the others what it
-    raised: that is neither yes nor no. Raises what a registry raises that ceases to answer later.
+    raised: that is neither yes nor no.
     """
     faults = Faults()
-    found = faults.of_each(lambda place: _holding(config, stores, place), places)
-    holdings = list(found.values())
-    tags = _tags(config, holdings, every=every)
-    with workers(JOBS, "status") as pool:
-        asked = [[pool.submit(_state, tag, holding) for holding in holdings] for tag in tags]
-        rows = [tuple(state.result() for state in row) for row in asked]
+    found = faults.of_each(lambda place: _found(config, stores, place, every=every), places)
+    tags = _tags(config, list(found.values()))
+    columns = _columns([each.holding for each in found.values()], tags, faults)
+    holdings = [holding for holding, _ in columns]
+    rows = zip(*(states for _, states in columns), strict=True)
     statuses = tuple(
         TagStatus(tag=tag, agree=_agree(holdings, row), repositories=row)
-        for tag, row in zip(tags, rows, strict=True)
+        for tag, row in zip(tags, rows, strict=False)  # no rows, if nobody answers
     )
     good = all(
         each.agree and all(state.complete for state in each.repositories if state.digest)
         for each in statuses
     )
     return Status(name=config.name, good=good, tags=statuses), faults.found
+
+
+class _Found(Struct, frozen=True):
+    """A repository, and those of its versions that count."""
+
+    holding: Holding
+    versions: tuple[Version, ...]
+
+
+def _found(config: Config, stores: Stores, place: Destination, *, every: bool) -> _Found:
+    holding = _holding(config, stores, place)
+    if every:
+        return _Found(holding, holding.versions)
+    # The newest one of all may be a pre-release.
+    shown = (holding.current(), *holding.finals[:1], *holding.versions[:1])
+    return _Found(holding, tuple(filter(None, shown)))
 
 
 def _holding(config: Config, stores: Stores, place: Destination) -> Holding:
@@ -87,20 +104,37 @@ def _holding(config: Config, stores: Stores, place: Destination) -> Holding:
         return Holding(place, stores.registry(place), config, frozenset(), ())
 
 
-def _tags(config: Config, holdings: Sequence[Holding], *, every: bool) -> list[str]:
+def _tags(config: Config, found: Sequence[_Found]) -> list[str]:
     """The tags of the releases that count, those that name a version after those that move."""
     moving: dict[str, None] = {}
     fixed: dict[str, None] = {}
-    for holding in holdings:
-        newest = (*holding.finals[:1], *holding.versions[:1])  # the latter may be a pre-release
-        versions = holding.versions if every else (holding.current(), *newest)
-        for version in filter(None, versions):
-            tags = release_tags(config, version)
-            moving.update(dict.fromkeys(reversed(tags.moving)))
-            fixed.update(dict.fromkeys(tags.fixed))
+    for version in (version for each in found for version in each.versions):
+        tags = release_tags(config, version)
+        moving.update(dict.fromkeys(reversed(tags.moving)))
+        fixed.update(dict.fromkeys(tags.fixed))
     always = (rule.tag.text for rule in config.tags if not rule.tag.variables)
-    present = [tag for tag in always if any(tag in holding.tags for holding in holdings)]
+    present = [tag for tag in always if any(tag in each.holding.tags for each in found)]
     return [*dict.fromkeys((*reversed(present), *moving)), *fixed]
+
+
+def _columns(
+    holdings: Sequence[Holding], tags: Sequence[str], faults: Faults
+) -> list[tuple[Holding, list[TagState]]]:
+    """The states of all tags in each repository; without one that ceases to answer, which is noted
+    and not asked for the rest."""
+    columns = []
+    with workers(JOBS, "status") as pool:
+        asked = [
+            (holding, [pool.submit(_state, tag, holding) for tag in tags]) for holding in holdings
+        ]
+        for holding, states in asked:
+            with faults.noted():
+                try:
+                    columns.append((holding, [state.result() for state in states]))
+                finally:
+                    for state in states:
+                        state.cancel()
+    return columns
 
 
 def _state(tag: str, holding: Holding) -> TagState:
