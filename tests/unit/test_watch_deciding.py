@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -197,6 +198,20 @@ def test_a_soak_that_is_over_is_confirmed_before_it_is_told(tmp_path: Path) -> N
         part.see("1")
         part.until(lambda: part.kinds()[-1] == "soaked")
         assert part.asked.rechecks.count(("app", "1")) == 1
+
+
+def test_a_clock_that_is_set_ahead_is_noticed_though_nothing_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyfest.watch.deciding._LONGEST_WAIT", 0.05)
+    with running(tmp_path / "watch.db", image(soak=86400.0)) as part:
+        part.decider.find("app", ["1"], was_there=False)
+        part.see("1")
+        part.until(lambda: "complete" in part.kinds())
+        times = chain([part.now], repeat(part.now + 86400))  # it is set while nothing is to be done
+        part.decider._clock = lambda: next(times)
+
+        part.until(lambda: part.asked.rechecks == [("app", "1")])
 
 
 def test_how_registries_do_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

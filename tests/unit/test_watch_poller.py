@@ -573,6 +573,15 @@ def test_what_was_asked_before_the_image_was_another_one_is_not_told() -> None:
     assert [each.platform for each in answer.platforms] == ["linux/amd64"]
 
 
+def test_what_is_asked_once_in_centuries_is_waited_for() -> None:
+    hub = Repositories(HUB)
+
+    with polling(hub, watched(tags=TagChoice(names=("2.6.1",)), every=9.3e9)) as (poller, told):
+        told.until(lambda: told.of("2.6.1"))
+        poller.recheck("app", "2.6.1")
+        told.until(lambda: len(told.of("2.6.1")) == 2)
+
+
 def test_a_recheck_asks_for_all_once_more() -> None:
     hub = Repositories(HUB)
     release(hub.stores[HUB], "2.6.1", *WANTED)

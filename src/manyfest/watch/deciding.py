@@ -58,6 +58,9 @@ _SAMPLES_EVERY = 5.0
 _CONFIRM_EVERY = 30.0
 """Seconds after which is asked again what must be confirmed and was not answered."""
 
+_LONGEST_WAIT = 60.0
+"""Seconds until the clock is looked at again: it may be set, and a machine may sleep."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 """Seconds between attempts to write to a history that is away."""
 
@@ -207,7 +210,7 @@ class Decider:
         with self._changed:
             while not (self._found or self._has_new_audience or self._stopping.is_set()):
                 wait = self._wait()
-                if wait is not None and wait <= 0:
+                if wait <= 0:
                     break
                 self._changed.wait(wait)
             self._has_new_audience = False
@@ -220,13 +223,13 @@ class Decider:
             self._changed.notify_all()
             return found, samples
 
-    def _wait(self) -> float | None:
-        waits = []
+    def _wait(self) -> float:
+        waits = [_LONGEST_WAIT]
         if self._dues:
             waits.append(self._dues[0][0] - self._clock())
         if self._samples:
             waits.append(self._samples_since + _SAMPLES_EVERY - time.monotonic())
-        return min(waits, default=None)
+        return min(waits)
 
     def _work(self, found: Sequence[Finding], samples: list[Sample]) -> None:
         """Decide what follows, keep it, and tell it."""

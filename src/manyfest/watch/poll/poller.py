@@ -38,7 +38,8 @@ _SOON = 30.0
 """Seconds after which a tag is looked at again whose place could not tell, at most."""
 
 _LONG = 3600.0
-"""Seconds until something is tried again that failed for a fault of our own."""
+"""Seconds until something is tried again that failed for a fault of our own; and until it is
+thought over what is to be asked, at most: no thread can wait for centuries."""
 
 _UNFINISHED, _LIST, _SETTLED, _DOUBTFUL = 1, 2, 3, 4
 """Ranks of looks, behind those at what is hinted: what is not complete, what may be new, the rest,
@@ -168,10 +169,10 @@ class Poller:
                 self._threads.add(thread)
                 thread.start()
 
-    def _wait(self) -> float | None:
+    def _wait(self) -> float:
         now = self._timer()
         waits = [lane.wait(now) for lane in self._lanes.values()]
-        return min((max(wait, 0.0) for wait in waits if wait is not None), default=None)
+        return min([_LONG, *(max(wait, 0.0) for wait in waits if wait is not None)])
 
     def _work(self, registry: str, lane: Lane, look: Look) -> None:
         """Make looks at one registry, as long as there are some to be made at once."""
