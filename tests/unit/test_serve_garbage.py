@@ -205,7 +205,7 @@ def test_with_a_manifest_that_cannot_be_read_nothing_goes(client: Client) -> Non
 def test_a_repository_that_is_pushed_to_without_a_pause(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("manyfest.serve.repository._TRIES", 2)
+    monkeypatch.setattr("manyfest.serve.holdings._TRIES", 2)
     client.push_blob("app", DATA)
     repository = client.storage.existing("app")
     said = "app: something is pushed to it"

@@ -105,7 +105,7 @@ def test_a_damaged_manifest_goes_too(tmp_path: Path) -> None:
 
 
 def test_what_has_to_stay_makes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("manyfest.serve.repository._TRIES", 1)
+    monkeypatch.setattr("manyfest.serve.holdings._TRIES", 1)
     cache = Cache(tmp_path, quota=QUOTA)
     pull(cache, 1)
     age(cache, 200)

@@ -9,18 +9,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
 from msgspec import Struct
 
 from manyfest.oci.manifest import Manifest
 from manyfest.serve.batches import Batches
+from manyfest.serve.holdings import Holdings
 from manyfest.serve.pool import BlobPool, NewFile
 from manyfest.serve.syncs import sync_files, sync_folders
 from manyfest.serve.tag_change import TagChange
-
-if TYPE_CHECKING:
-    from manyfest.serve.repository import Repository
 
 T = TypeVar("T")
 
@@ -62,7 +60,7 @@ class _Entry(Struct):
 class Pushes:
     """All pushes of manifests to one repository."""
 
-    def __init__(self, repository: Repository, pool: BlobPool) -> None:
+    def __init__(self, repository: Holdings, pool: BlobPool) -> None:
         self._repository = repository
         self._pool = pool
         self._rounds: Batches[Push] = Batches(self._do_all, pool.rounds)

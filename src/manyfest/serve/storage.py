@@ -18,9 +18,10 @@ from pathlib import Path
 from manyfest.errors import StoreError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.serve.errors import unknown_repository
+from manyfest.serve.holdings import LAYOUT
 from manyfest.serve.memory import ManifestMemory
 from manyfest.serve.pool import BlobPool
-from manyfest.serve.repository import LAYOUT, Repository
+from manyfest.serve.repository import Repository
 from manyfest.serve.room import Room
 from manyfest.serve.rounds import Rounds
 from manyfest.serve.uploads import Uploads
