@@ -184,7 +184,9 @@ def test_a_registry_keeps_a_copy_that_is_found_from_the_image(tmp_path: Path) ->
     root = images.platforms(store)
     attach_copy(store, root.descriptor, make_journal(tmp_path))
     said: list[str] = []
-    found = read_copy(store, root.descriptor.digest, tmp_path / "elsewhere", said.append)
+    found = read_copy(
+        store, root.descriptor.digest, BEGAN.version, tmp_path / "elsewhere", said.append
+    )
     assert found is not None
     assert (found.began, found.held) == (BEGAN, {LATEST: B, MINOR: None})
     assert said == []
@@ -216,7 +218,9 @@ def test_of_several_copies_the_longest_is_the_newest(tmp_path: Path) -> None:
     attach_copy(store, root.descriptor, journal)
     journal.note(Held(reference=MINOR, digest=B))
     attach_copy(store, root.descriptor, journal)
-    found = read_copy(store, root.descriptor.digest, tmp_path / "elsewhere", lambda _: None)
+    found = read_copy(
+        store, root.descriptor.digest, BEGAN.version, tmp_path / "elsewhere", lambda _: None
+    )
     assert found is not None
     assert found.held == {LATEST: B, MINOR: B}
 
@@ -228,7 +232,9 @@ def test_a_damaged_copy_is_left_out_and_that_is_said(tmp_path: Path) -> None:
     attach_copy(store, root.descriptor, journal)
     store.blobs[Digest.of(journal.copy)] = b"something else"
     said: list[str] = []
-    assert read_copy(store, root.descriptor.digest, tmp_path / "x", said.append) is None
+    assert (
+        read_copy(store, root.descriptor.digest, BEGAN.version, tmp_path / "x", said.append) is None
+    )
     assert said[0].startswith("memory@sha256:")
     assert "a copy of the journal is damaged and left out" in said[0]
 
@@ -239,7 +245,9 @@ def test_a_copy_larger_than_any_is_left_out(tmp_path: Path) -> None:
     many = [Held(reference=f"one.example/app:{number:060}", digest=B) for number in range(6000)]
     attach_copy(store, root.descriptor, Journal(tmp_path / "app.journal", BEGAN, many))
     said: list[str] = []
-    assert read_copy(store, root.descriptor.digest, tmp_path / "x", said.append) is None
+    assert (
+        read_copy(store, root.descriptor.digest, BEGAN.version, tmp_path / "x", said.append) is None
+    )
     assert "a copy of the journal is damaged and left out" in said[0]
 
 
@@ -250,12 +258,33 @@ def test_of_very_many_copies_some_are_looked_at(tmp_path: Path) -> None:
         held = [Held(reference=f"one.example/app:{number}", digest=B)]
         attach_copy(store, root.descriptor, Journal(tmp_path / "app.journal", BEGAN, held))
     said: list[str] = []
-    assert read_copy(store, root.descriptor.digest, tmp_path / "x", said.append) is not None
+    assert (
+        read_copy(store, root.descriptor.digest, BEGAN.version, tmp_path / "x", said.append)
+        is not None
+    )
     assert said == [f"memory@{root.descriptor.digest}: of 66 journals 64 are looked at"]
 
 
 def test_other_copies_add_what_is_not_known(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "mine.journal", BEGAN)
     journal.note(Held(reference=LATEST, digest=A))
-    journal.learn(make_journal(tmp_path))
+    journal.learn(make_journal(tmp_path), "one.example/app")
     assert journal.held == {LATEST: A, MINOR: None}
+
+
+def test_what_a_copy_says_of_other_repositories_is_theirs_to_say(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "mine.journal", BEGAN)
+    journal.learn(make_journal(tmp_path), "two.example/app")
+    assert journal.held == {}
+
+
+def test_an_image_that_was_another_version_first_has_a_journal_of_each(tmp_path: Path) -> None:
+    store = MemoryStore()
+    root = images.platforms(store)
+    candidate = Began(name="app", version="2.6.1-rc.1", digest=A)
+    held = [Held(reference=f"one.example/app:next-{number}", digest=B) for number in range(9)]
+    attach_copy(store, root.descriptor, Journal(tmp_path / "rc.journal", candidate, held))
+    attach_copy(store, root.descriptor, make_journal(tmp_path))
+    found = read_copy(store, root.descriptor.digest, "2.6.1", tmp_path / "x", lambda _: None)
+    assert found is not None
+    assert found.held == {LATEST: B, MINOR: None}

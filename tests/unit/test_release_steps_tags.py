@@ -10,7 +10,13 @@ import msgspec
 import pytest
 
 from manyfest.copy import copy_graph
-from manyfest.errors import ConnectionFailed, NotFound, RegistryError, ReleaseError
+from manyfest.errors import (
+    ConnectionFailed,
+    InvalidManifest,
+    NotFound,
+    RegistryError,
+    ReleaseError,
+)
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.release.resume.journal import journal_path
@@ -446,6 +452,28 @@ def test_a_tag_whose_former_image_is_gone_is_said_to_stay(tmp_path: Path) -> Non
     assert release.standing[f"{ONE}:latest"] == "as before"
 
 
+def test_a_former_image_that_is_damaged_does_not_keep_a_release_from_going_on(
+    tmp_path: Path,
+) -> None:
+    class Damaged(FakeRegistry):
+        def resolve(self, name: str) -> Descriptor:
+            if name == str(former):
+                raise InvalidManifest("it came with another digest", where=ONE)
+            return super().resolve(name)
+
+    stores = FakeStores()
+    stores.fakes[ONE] = Damaged(ONE, stores.trouble)
+    release = published(make_release(tmp_path, stores))
+    release.progress = Notes()
+    former = hold_former_release(stores.at(ONE), "latest")
+    TAGS.run(release)
+    assert stores.at(ONE).pointers["latest"] == release.built.digest
+    assert release.progress.said == [
+        f"one.example/app:latest: what it held, {former}, is damaged in the registry; should this"
+        " release fail, it cannot be put back"
+    ]
+
+
 def killed_at(release: Release, reference: str) -> None:
     """Run it, and let it die when it sets this tag: nothing is put back."""
 
@@ -751,6 +779,7 @@ def test_a_moving_tag_that_is_moved_on_afterwards_is_no_fault(tmp_path: Path) ->
     notes = release.progress = Notes()
     TAGS.run(release)
     assert notes.said == [f"one.example/app:2.6: somebody else has moved it on to {theirs.digest}"]
+    assert release.moved_on == {"one.example/app:2.6": theirs.digest}
 
 
 def test_where_tags_stand_is_kept_for_the_report(tmp_path: Path) -> None:

@@ -126,6 +126,26 @@ def test_whoever_goes_on_afterwards_gets_it_whole(tmp_path: Path, gone: Connecti
         assert project.stores.at(place).pointers == digests(release)
 
 
+def test_a_first_run_that_loses_a_registry_before_the_tags_speaks_of_no_other_run(
+    tmp_path: Path,
+) -> None:
+    stores = FakeStores()
+    for place in (ONE, TWO):
+        hold_former_release(stores.at(place), "2.6", "latest")
+    gone: list[str] = []
+
+    def fails(_number: int, call: str) -> bool:
+        if call.startswith(f"attach {TWO}"):
+            gone.append(TWO)
+        return call.split()[1] in gone
+
+    release = with_image(make_release(tmp_path, stores, to=(ONE, TWO)))
+    stores.trouble.fails = fails
+    with pytest.raises(ConnectionFailed) as failed:
+        list(run(release, ALL))
+    assert str(failed.value) == "two.example/app: the connection broke"
+
+
 def test_ctrl_c_before_the_tags_puts_them_back_too(tmp_path: Path) -> None:
     project = Project(tmp_path)
     interruption = KeyboardInterrupt()

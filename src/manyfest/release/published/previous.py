@@ -176,10 +176,9 @@ def _held(holding: Holding, current: Version, request: Request) -> dict[str, Dig
     path = _beside(request, current)
     journal = read_journal(path, request.say) if path else None
     if journal is None or journal.began.version != current.text:
-        journal = read_copy(holding.store, digest, path or request.folder, request.say)
-    if journal is None or journal.began.version != current.text:
-        return {}
-    return holding.own(journal.held)
+        path = path or request.folder
+        journal = read_copy(holding.store, digest, current.text, path, request.say)
+    return holding.own(journal.held) if journal is not None else {}
 
 
 def _beside(request: Request, version: Version) -> Path | None:

@@ -162,11 +162,15 @@ class Journal:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self.note(Ended(step=step, what=what, at=now.replace("+00:00", "Z")))
 
-    def learn(self, other: Journal) -> None:
-        """Take over what another copy knows of tags that this one knows nothing of."""
+    def learn(self, other: Journal, place: str) -> None:
+        """Take over what the copy in the repository ``place`` knows of the tags there that this
+        one knows nothing of. What it says of other repositories is theirs to say."""
         known = self.held
-        told = other.held.items()
-        new = [Held(reference=name, digest=held) for name, held in told if name not in known]
+        new = [
+            Held(reference=name, digest=held)
+            for name, held in other.held.items()
+            if name not in known and name.startswith(f"{place}:")
+        ]
         if new:
             self.note(*new)
 

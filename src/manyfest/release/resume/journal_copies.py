@@ -55,10 +55,10 @@ def attach_copy(store: Target, subject: Descriptor, journal: Journal) -> None:
 
 
 def read_copy(
-    store: Source, subject: Digest, path: Path, say: Callable[[str], None]
+    store: Source, subject: Digest, version: str, path: Path, say: Callable[[str], None]
 ) -> Journal | None:
-    """The journal of the release that ``subject`` is, to be kept at ``path``; ``None`` if there is
-    none.
+    """The journal of the release of ``version`` that ``subject`` is, to be kept at ``path``;
+    ``None`` if there is none. The same image may be another version's as well.
 
     Of several it is the longest: each holds what the one before it held. One that is damaged is
     left out, and that is said. Raises what ``store`` raises when it cannot answer.
@@ -68,7 +68,7 @@ def read_copy(
     if len(copies) > _MOST_COPIES:
         say(f"{store.label}@{subject}: of {len(copies)} journals {_MOST_COPIES} are looked at")
     journals = (_read(store, each, path, say) for each in copies[:_MOST_COPIES])
-    known = (journal for journal in journals if journal is not None)
+    known = (each for each in journals if each is not None and each.began.version == version)
     return max(known, key=lambda journal: len(journal.copy), default=None)
 
 

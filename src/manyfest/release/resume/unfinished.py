@@ -131,11 +131,10 @@ def _begun_elsewhere(release: Release) -> dict[str, Standing]:
     for place, digest in release.there.items():
         path = journal_path(release.archive, release.version)
         store = release.stores.registry(place, writing=True)
-        copy = read_copy(store, digest, path, lambda _: None)
-        began = copy.began if copy is not None else None
-        if copy is None or began is None or began.version != release.version.text:
+        copy = read_copy(store, digest, release.version.text, path, lambda _: None)
+        if copy is None:
             continue
-        aims = {name: (held, began.digest) for name, held in copy.held.items()}
+        aims = {name: (held, copy.began.digest) for name, held in copy.held.items()}
         seen |= {str(each.name): each for each in _look(release, place, aims)}
     if not any(each.is_left_out for each in seen.values()):
         return {}

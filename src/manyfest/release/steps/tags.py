@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from manyfest.copy import JOBS
 from manyfest.errors import (
+    ContentError,
     NotFound,
     RateLimited,
     RegistryError,
@@ -74,9 +75,11 @@ def _run(release: Release) -> str:
     )
     try:
         with moving(release.open_journal().path.parent):
+            _note_goals(release, planned)
             pointing.run()
     finally:
         release.standing = pointing.standing
+        release.moved_on = pointing.moved_on
     release.changed_tags = [str(move.name) for move in planned if not move.is_done]
     return f"{len(release.changed_tags)} set"
 
@@ -98,10 +101,11 @@ def _begun(release: Release, planned: Sequence[Move]) -> list[str]:
 
 def _recall(release: Release, journal: Journal, planned: Sequence[Move]) -> None:
     """Take over what the copies in the registries know that this machine does not."""
-    for store, subject in _subjects(planned):
-        copy = read_copy(store, subject.digest, journal.path, release.progress.say)
+    version = journal.began.version
+    for place, (store, subject) in _subjects(planned).items():
+        copy = read_copy(store, subject.digest, version, journal.path, release.progress.say)
         if copy is not None and copy.began == journal.began:
-            journal.learn(copy)
+            journal.learn(copy, place)
         elif copy is not None:
             release.progress.say(
                 f"{store.label}: the journal there is about {copy.began.digest} and left out"
@@ -115,16 +119,11 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
         return {}  # there is nothing that could be put back, and nothing to write down
     journal = release.open_journal()
     held = journal.held
-    pending = [move for move in public if not move.is_done]
-    new: list[Held | Goes] = [
+    new = [
         Held(reference=str(move.name), digest=move.before)
-        for move in pending
-        if str(move.name) not in held or held[str(move.name)] != move.before
-    ]
-    new += [
-        Goes(reference=str(move.name), digest=move.manifest.descriptor.digest)
-        for move in pending
-        if str(move.name) not in journal.under_way
+        for move in public
+        if not move.is_done
+        and (str(move.name) not in held or held[str(move.name)] != move.before)
     ]
     if new:
         journal.note(*new)
@@ -132,25 +131,42 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
     return _read_formers(release, known, journal.held)
 
 
+def _note_goals(release: Release, planned: Sequence[Move]) -> None:
+    """Write down here where moving tags are taken from now on."""
+    pending = [move for move in planned if move.tag.moves and not move.is_done]
+    if not pending:
+        return
+    journal = release.open_journal()
+    under_way = journal.under_way
+    new = [
+        Goes(reference=str(move.name), digest=move.manifest.descriptor.digest)
+        for move in pending
+        if str(move.name) not in under_way
+    ]
+    if new:
+        journal.note(*new)
+
+
 def _read_formers(
     release: Release, known: Sequence[Move], held: Mapping[str, Digest | None]
 ) -> dict[str, Former]:
-    def read(move: Move) -> Former | NotFound:
+    def read(move: Move) -> Former | NotFound | ContentError:
         try:
             return former_of(move, held[str(move.name)])
-        except NotFound as error:
+        except (NotFound, ContentError) as error:
             return error
 
     with workers(JOBS, "former") as pool:
         read_ = together(pool, read, known)
     formers: dict[str, Former] = {}
     for move, former in zip(known, read_, strict=True):
-        if not isinstance(former, NotFound):
+        if not isinstance(former, NotFound | ContentError):
             formers[str(move.name)] = former
             continue
+        fault = "is gone from" if isinstance(former, NotFound) else "is damaged in"
         release.progress.say(
-            f"{move.name}: what it held, {held[str(move.name)]}, is gone from the registry; should"
-            " this release fail, it cannot be put back"
+            f"{move.name}: what it held, {held[str(move.name)]}, {fault} the registry; should this"
+            " release fail, it cannot be put back"
         )
     return formers
 
@@ -160,17 +176,17 @@ def _leave_copies(release: Release, planned: Sequence[Move]) -> None:
     journal = release.open_journal()
     if not journal.held or not any(move.tag.moves for move in planned):
         return
-    subjects = _subjects(planned)
+    subjects = _subjects(planned).values()
     with workers(len(subjects), "journal") as pool:
         together(pool, lambda each: _attach(release, *each, journal), subjects)
 
 
-def _subjects(planned: Sequence[Move]) -> list[tuple[Store, Descriptor]]:
-    """Each repository, and the image in it that the journal refers to: that of its first tag."""
+def _subjects(planned: Sequence[Move]) -> dict[str, tuple[Store, Descriptor]]:
+    """By repository, the image in it that the journal refers to: that of its first tag."""
     found: dict[str, tuple[Store, Descriptor]] = {}
     for move in planned:
         found.setdefault(move.name.place, (move.store, move.manifest.descriptor))
-    return list(found.values())
+    return found
 
 
 def _attach(release: Release, store: Store, subject: Descriptor, journal: Journal) -> None:

@@ -112,8 +112,8 @@ class Request(Struct, frozen=True, kw_only=True, dict=True):
     - ``repeatable``: may be sent again after a failure that leaves unclear what arrived. ``False``
       for what adds to an upload (PATCH, and the PUT of a blob into its session): the caller asks
       the registry how far it came, or begins a new upload.
-    - ``before_repeat``: called after the pause, just before it is sent again. What it raises ends the
-      request: a tag may have been set by somebody else meanwhile.
+    - ``before_repeat``: called after the pause, just before it is sent again. What it raises ends
+      the request: a tag may have been set by somebody else meanwhile.
     - ``scopes``: what the token must allow, such as ``repository:library/alpine:pull``
       (Docker Registry v2 token authentication); two for a mount.
     - ``follow``: whether redirects are followed.
