@@ -59,7 +59,8 @@ def test_a_version_that_is_complete_everywhere_is_ready() -> None:
 
 
 def test_a_mirror_is_not_waited_for_unless_it_is_asked_for() -> None:
-    known = state("2.6.1", seen(HUB), seen(GHCR), seen(MIRROR, index=""))
+    without = seen(MIRROR, index="", answered_at=NOW)
+    known = state("2.6.1", seen(HUB), seen(GHCR), without)
     assert ask(known).ready
     assert ask(known, places=(MIRROR,)).why == (f"{MIRROR} does not have 2.6.1",)
 
@@ -106,6 +107,11 @@ def test_what_is_not_watched_is_neither_ready_nor_not(asked: dict[str, Any], tol
         ask(state(), **asked)
     assert raised.value.status == 422
     assert str(raised.value).startswith(told)
+
+
+def test_a_place_that_was_not_asked_yet_says_neither_yes_nor_no() -> None:
+    known = state("2.6.1", seen(HUB), PlaceSeen(place=GHCR), complete_at=None)
+    assert cannot_tell(known) == f"could not tell: {GHCR} was not looked at yet"
 
 
 def test_a_silent_registry_takes_a_yes_back() -> None:

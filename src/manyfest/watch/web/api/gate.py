@@ -135,7 +135,7 @@ def _look(
     found: _Findings, tag: str, place: str, seen: PlaceSeen | None, platforms: Sequence[str]
 ) -> None:
     """Add what is found in one place."""
-    if seen is None:
+    if seen is None or _is_unheard(seen):
         found.unknown.append(f"{place} was not looked at yet")
         return
     if seen.silent_since is not None:
@@ -157,6 +157,10 @@ def _look(
             found.lacking.append(f"{platform} is {there.state} in {place}{why}")
         elif there.ready_at is not None:
             found.ready_at.append(there.ready_at)
+
+
+def _is_unheard(seen: PlaceSeen) -> bool:
+    return not seen.digest and seen.answered_at is None and seen.silent_since is None
 
 
 def _takes_back(doubt: Doubt, digest: str, platforms: Sequence[str]) -> bool:
