@@ -1,16 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from manyfest.errors import ConnectionFailed
+from manyfest.errors import AccessDenied, ConnectionFailed
 from manyfest.oci.reference import Name
 from manyfest.release.destinations import destinations
 from manyfest.release.published.holdings import read_holding
 from manyfest.release.published.status import Status, read_status
-from tests.unit.releases import ONE, TWO, hold_former_release
+from tests.unit.releases import ONE, TWO, FakeRegistry, FakeStores, hold_former_release
 from tests.unit.test_release_rollback import Project
 
 New = Callable[..., Project]
@@ -180,6 +180,22 @@ def test_where_no_registry_answers_each_is_told(project: New) -> None:
         "one.example/app: the connection broke",
         "two.example/app: the connection broke",
     ]
+
+
+def test_whoever_may_only_read_sees_it_too(project: New) -> None:
+    app = project().release("2.6.1")
+    registry = app.at(ONE)
+
+    class Refused(FakeRegistry):
+        def tags(self) -> Iterator[str]:
+            raise AccessDenied("no token for whoever asks to push", where=self.label, status=403)
+
+    class Readers(FakeStores):
+        def registry(self, name: Name, *, writing: bool = False) -> FakeRegistry:
+            return Refused(ONE, self.trouble) if writing else registry
+
+    app.stores = Readers()
+    assert told(status_of(app)) == {tag: ["2.6.1"] for tag in ("latest", "2", "2.6", "2.6.1")}
 
 
 def test_where_there_is_no_release_there_are_no_tags(project: New) -> None:

@@ -122,13 +122,15 @@ class Holding(Struct):
             return list(pool.map(self.digest_of, versions))
 
 
-def read_holding(config: Config, stores: Stores, place: Destination) -> Holding:
-    """Ask a repository for its tags.
+def read_holding(
+    config: Config, stores: Stores, place: Destination, *, writing: bool = True
+) -> Holding:
+    """Ask a repository for its tags, as one who may write there or as a reader.
 
     Raises :class:`~manyfest.errors.Unsupported` if it gives no list of them, and
     :class:`~manyfest.errors.NotFound` if there is no such repository.
     """
-    store = stores.registry(place, writing=True)
+    store = stores.registry(place, writing=writing)
     if not isinstance(store, Lists):
         raise Unsupported("it gives no list of its tags", where=place.place)
     tags = frozenset(filter(is_tag, store.tags()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct
@@ -10,7 +11,7 @@ from msgspec import Struct
 from manyfest.build.metadata import PREFIX
 from manyfest.check.readiness import PlatformState, readiness
 from manyfest.copy import JOBS
-from manyfest.errors import ContentError, ManyfestError, NotFound
+from manyfest.errors import AccessDenied, ContentError, ManyfestError, NotFound
 from manyfest.graph import read_manifest
 from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
@@ -99,7 +100,11 @@ def _found(config: Config, stores: Stores, place: Destination, *, every: bool) -
 def _holding(config: Config, stores: Stores, place: Destination) -> Holding:
     """What a repository holds; nothing if it is yet to be made."""
     try:
-        return read_holding(config, stores, place)
+        # Some registries tell only those who may write that there is no such repository (Docker
+        # Hub), and others deny a token to those who ask for more than they may (GHCR).
+        with suppress(AccessDenied):
+            return read_holding(config, stores, place)
+        return read_holding(config, stores, place, writing=False)
     except NotFound:
         return Holding(place, stores.registry(place), config, frozenset(), ())
 
