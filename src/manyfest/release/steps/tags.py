@@ -122,8 +122,7 @@ def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
     new = [
         Held(reference=str(move.name), digest=move.before)
         for move in public
-        if not move.is_done
-        and (str(move.name) not in held or held[str(move.name)] != move.before)
+        if not move.is_done and (str(move.name) not in held or held[str(move.name)] != move.before)
     ]
     if new:
         journal.note(*new)
