@@ -12,7 +12,9 @@ from manyfest.oci.config import ImageConfig, RootFS
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.manifest import Image, Index, Manifest
 from manyfest.oci.platform import Platform
+from manyfest.serve.access.places import Places
 from manyfest.serve.content import content_at
+from manyfest.serve.policy import Policy
 from manyfest.stores.layout import LayoutStore
 from tests import images
 from tests.gates import basic, guarded
@@ -120,6 +122,14 @@ def test_a_repository_shows_tags_platforms_and_sizes(client: Client) -> None:
     assert sizes == ["1.8 kB", "1.8 kB", "3.1 kB"]
     assert str(index.descriptor.digest)[:19] in page.words
     assert "1 tag in all" in page.words
+
+
+def test_behind_a_proxy_images_have_the_name_that_clients_use(tmp_path: Path) -> None:
+    policy = Policy(places=Places("https://images.example.org"))
+    client = Client(tmp_path, policy=policy)
+    push_platform(client, "app", "v1", "amd64")
+    page = read(client.call("GET", "/repositories/app"))
+    assert "docker pull images.example.org/app:v1" in page.words
 
 
 def test_what_is_shared_counts_once(client: Client) -> None:

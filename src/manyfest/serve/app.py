@@ -14,6 +14,7 @@ from manyfest.attempts import network
 from manyfest.errors import ManyfestError
 from manyfest.serve import blobs, listings, manifests
 from manyfest.serve.access import token_service
+from manyfest.serve.access.places import Places
 from manyfest.serve.asgi import Receive, Request, Response, Scope, Send, respond
 from manyfest.serve.call import Call, Handler
 from manyfest.serve.content import Content
@@ -73,7 +74,7 @@ class Registry:
         self._observers = self.policy.observers
         self._checks_hosts = False
         self._numbers = count()
-        self._handlers = _HANDLERS | _pages()
+        self._handlers = _HANDLERS | _pages(self.policy.places)
         if self.policy.gate is not None:
             self._handlers["token"] = token_service.handlers(self.policy.gate)
 
@@ -190,6 +191,6 @@ class Registry:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def _pages() -> dict[Endpoint, dict[str, Handler]]:
-    pages = Pages()
+def _pages(places: Places) -> dict[Endpoint, dict[str, Handler]]:
+    pages = Pages(places)
     return {"overview": pages.overview(), "page": pages.repository()}

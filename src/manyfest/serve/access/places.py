@@ -67,6 +67,10 @@ class Places:
             return ""  # what comes from such a client can be answered, but leads nowhere
         return f"{scheme}://{host}"
 
+    def host(self, request: Request) -> str:
+        """What of that URL the names of images begin with."""
+        return self.url(request).partition("://")[2]
+
     def check_host(self, host: str) -> None:
         """Raises :class:`~manyfest.serve.errors.Refusal` unless the field ``Host`` has a name of
         our own. A browser on this machine may have been led here by a site that says of its own
@@ -87,7 +91,7 @@ class Places:
         if site or not origin:
             return site in ("cross-site", "same-site")
         host = origin.partition("://")[2]
-        own = (self.url(request).partition("://")[2], request.header("host"))
+        own = (self.host(request), request.header("host"))
         return not host or host not in own or self._is_rebound(request, host)
 
     def _is_rebound(self, request: Request, host: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from manyfest.errors import UsageError
+from manyfest.serve.access.places import Places
 from manyfest.serve.asgi import Response
 from manyfest.serve.call import Call, Handler
 from manyfest.serve.listings import readable_names
@@ -29,9 +30,10 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Pages:
-    """The endpoints of the page."""
+    """The endpoints of the page. ``places`` knows how clients reach the registry."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._facts = Facts()
 
     def overview(self) -> dict[str, Handler]:
@@ -45,7 +47,14 @@ class Pages:
     async def _overview(self, call: Call) -> Response:
         names = await readable_names(call)
         shown, following = _after(names, call.request.query().get("last"), _MOST_REPOSITORIES)
-        return _page(call, "overview.html", names=shown, count=len(names), following=following)
+        return _page(
+            call,
+            "overview.html",
+            host=self._places.host(call.request),
+            names=shown,
+            count=len(names),
+            following=following,
+        )
 
     async def _repository(self, call: Call) -> Response:
         repository = call.repository
@@ -59,6 +68,7 @@ class Pages:
         return _page(
             call,
             "repository.html",
+            host=self._places.host(call.request),
             name=call.name,
             rows=rows,
             count=len(tags.names),
@@ -74,11 +84,9 @@ def _after(names: Sequence[str], last: str | None, most: int) -> tuple[Sequence[
 
 
 def _page(call: Call, template: str, **values: object) -> Response:
-    host = call.request.header("host")
     environment = _environment()
     visitor = call.visitor
     html = environment.get_template(template).render(
-        host=host,
         user=visitor.name,
         may_log_in=not (visitor.name or visitor.sees_all),
         style=_style(),

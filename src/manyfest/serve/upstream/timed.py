@@ -37,8 +37,3 @@ class Timed(Generic[K, V]):
         with self._guard:
             value, since = self._entries.get(key, (None, 0.0))
         return value if self._clock() - since < within else None
-
-    def forget(self, key: K) -> None:
-        """It is no longer so."""
-        with self._guard:
-            self._entries.pop(key, None)
