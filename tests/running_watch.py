@@ -56,6 +56,10 @@ class RunningWatch:
         """What is wrong with the watch itself."""
         return self.trouble
 
+    def looks_at(self, image: str, tag: str) -> bool:
+        """All that is known is looked at."""
+        return True
+
     def hint(self, repository: str, tag: str) -> bool:
         """It looks at nothing."""
         return False

@@ -213,10 +213,15 @@ def test_what_newer_versions_leave_no_room_for_is_left() -> None:
     ancient = beginning(rule, "0.9.0", 0.0)
     known = replace(ancient, places=(replace(ancient.places[0], digest="sha256:x"),))
 
-    with polling(hub, watched(), states=[known]) as (_, told):
+    with polling(hub, watched(), states=[known]) as (poller, told):
         told.until(lambda: told.left == {"0.9.0"})
         release(hub.stores[HUB], "1.3.0", *WANTED)
         told.until(lambda: told.left == {"0.9.0", "1.0.0"})
+        told.until(lambda: told.of("1.3.0"))
+
+        assert poller.looks_at("app", "1.3.0")
+        assert not poller.looks_at("app", "1.0.0")
+        assert not poller.looks_at("other", "1.3.0")
 
 
 def test_another_choice_of_tags_makes_nothing_new() -> None:

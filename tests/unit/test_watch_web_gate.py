@@ -255,6 +255,23 @@ def test_a_misspelt_parameter_is_no_yes(watch: Watch) -> None:
     assert answer.status == 400
 
 
+def test_what_is_not_looked_at_any_more_is_no_yes(watch: Watch) -> None:
+    watch.knows(state())
+    watch.left.add("2.6.1")
+    answer = gate(client(watch))
+    assert answer.status == 503
+    assert answer.json()["detail"] == (
+        "could not tell: 2.6.1 is not watched any more; 'names' under 'tags' has it watched"
+    )
+
+
+def test_what_is_gone_is_a_no_whether_it_is_looked_at_or_not(watch: Watch) -> None:
+    gone = [seen(each, index="", answered_at=NOW) for each in (HUB, GHCR)]
+    watch.knows(state("2.6.1", *gone, digest="", complete_at=None))
+    watch.left.add("2.6.1")
+    assert gate(client(watch)).json()["ready"] is False
+
+
 def test_a_watch_that_does_not_look_says_nothing(watch: Watch) -> None:
     watch.knows(state())
     watch.ready = False

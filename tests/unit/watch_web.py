@@ -55,6 +55,7 @@ class Watch:
         self.now = NOW
         self.ready = True
         self.hints: list[tuple[str, str]] = []
+        self.left: set[str] = set()
         self.trouble: tuple[str, ...] = ()
         self._images = {IMAGE: image()}
         self.config = WatchConfig(images=(), title="Our releases", url=url, public=public)
@@ -71,6 +72,9 @@ class Watch:
 
     def troubles(self) -> tuple[str, ...]:
         return self.trouble
+
+    def looks_at(self, image: str, tag: str) -> bool:
+        return image in self._images and tag not in self.left
 
     def hint(self, repository: str, tag: str) -> bool:
         self.hints.append((repository, tag))

@@ -144,6 +144,10 @@ class Watch:
         )
         return tuple(filter(None, parts))
 
+    def looks_at(self, image: str, tag: str) -> bool:
+        """See :class:`~manyfest.watch.service_api.Service`."""
+        return self._poller.looks_at(image, tag)
+
     def hint(self, repository: str, tag: str) -> bool:
         """See :class:`~manyfest.watch.service_api.Service`."""
         return self._poller.hint(repository, tag)

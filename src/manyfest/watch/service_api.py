@@ -50,6 +50,10 @@ class Service(Protocol):
         ``watch.yaml`` that was not taken, a list of tags that is refused. No secrets are in it."""
         ...
 
+    def looks_at(self, image: str, tag: str) -> bool:
+        """Whether registries are asked for that tag at the moment. Does not wait."""
+        ...
+
     def hint(self, repository: str, tag: str) -> bool:
         """Look at ``tag`` of ``repository`` (``ghcr.io/gotify/server``) soon, before what is due;
         an empty one means: at the list of tags. Says whether that is watched. Does not wait."""

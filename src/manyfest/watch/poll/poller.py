@@ -133,6 +133,11 @@ class Poller:
                     self._lane(look).hint(look, self._timer())
                 self._changed.notify_all()
 
+    def looks_at(self, image: str, tag: str) -> bool:
+        """Whether the tag is watched by now. It waits for nobody."""
+        found = self._images.get(image)
+        return found is not None and tag in found.followed
+
     def troubles(self) -> tuple[str, ...]:
         """Which repositories do not let their tags be known, and why, a line each."""
         with self._lock:

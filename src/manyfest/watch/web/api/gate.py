@@ -40,8 +40,17 @@ class _Findings(Struct):
     ready_at: list[float]
 
 
-def judged(image: WatchedImage, tag: str, state: TagState | None, asked: Asked, now: float) -> Gate:
-    """The answer for ``tag``, of which ``state`` is known, at the time ``now``.
+def judged(
+    image: WatchedImage,
+    tag: str,
+    state: TagState | None,
+    asked: Asked,
+    now: float,
+    *,
+    is_watched: bool = True,
+) -> Gate:
+    """The answer for ``tag``, of which ``state`` is known, at the time ``now``. Unless it
+    ``is_watched`` still, nobody knows whether that holds.
 
     Raises :class:`~manyfest.watch.web.api.replies.Fault`: 422 for a platform or place that is not
     watched, 503 if it cannot be told.
@@ -50,6 +59,9 @@ def judged(image: WatchedImage, tag: str, state: TagState | None, asked: Asked, 
     places = _places(image.rule, asked.places)
     if image.paused_at is not None:
         raise _cannot_tell([f"{image.name} is paused since {written(image.paused_at)}"])
+    if state is not None and state.digest and not is_watched:
+        reason = f"{tag} is not watched any more; 'names' under 'tags' has it watched"
+        raise _cannot_tell([reason])
     found = _looked_at(tag, state, platforms, places)
     found.unknown += _asked_otherwise(image, state, places)
     if not found.lacking and found.unknown:

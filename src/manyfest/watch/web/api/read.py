@@ -212,7 +212,8 @@ def _gate(call: Call) -> Reply:
         found = versions.version(connection, image.name, query.tag)
     asked = AskedOfGate(platforms=query.platform, places=query.place, soaked=query.soaked)
     state = None if found is None else found.state
-    answer = judged(image, query.tag, state, asked, call.service.clock())
+    now, is_watched = call.service.clock(), call.service.looks_at(image.name, query.tag)
+    answer = judged(image, query.tag, state, asked, now, is_watched=is_watched)
     if answer.ready or not query.fail:
         return document(answer)
     return document(answer, 412, {"Retry-After": str(RETRY_SECONDS), "Cache-Control": "no-store"})
