@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 from manyfest.errors import ManyfestError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import is_tag
 from manyfest.stores.base import Source
-from manyfest.watch.config.values import WatchedImage
+from manyfest.watch.config.values import TagChoice, WatchedImage
 from manyfest.watch.poll.lane import Look
 from manyfest.watch.poll.seen import SeenImage
 from manyfest.watch.poll.tags import WatchedTags
+from manyfest.watch.values import TagState
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,28 @@ class PolledImage:
         """Whether a tag is watched of which somebody says that it is there; without one, whether
         the list of tags is."""
         return is_tag(tag) and self.tags.admit(tag) if tag else self.is_listed
+
+    def recall(
+        self, states: Iterable[TagState], listed: Mapping[str, TagChoice | None], at: float
+    ) -> dict[Look, float]:
+        """Take what the history knows of tags, and by which choice each place was ``listed``; it is
+        ``at`` this moment in seconds. Gives when each tag was answered for last in each place, in
+        seconds since 1970."""
+        answered: dict[Look, float] = {}
+        known: dict[str, list[str]] = {place: [] for place in self.places}
+        for state in states:
+            for seen in state.places:
+                if seen.place not in self.places:
+                    continue
+                self.places[seen.place].recall(state.tag, seen)
+                self.tags.see(seen.place, state.tag, is_there=bool(seen.digest), at=at)
+                if seen.answered_at is not None:
+                    known[seen.place].append(state.tag)
+                look = Look(self.asked.name, seen.place, state.tag)
+                answered[look] = seen.answered_at or 0.0
+        for place, tags in known.items():
+            self.tags.recall(place, tags, listed[place])
+        return answered
 
     def inherit(self, before: PolledImage) -> None:
         """Take over what was listed while the same image was watched in another way: that does not

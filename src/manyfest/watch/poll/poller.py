@@ -326,20 +326,10 @@ class Poller:
     def _begin(self, image: PolledImage, states: Collection[TagState]) -> None:
         """Plan the first looks at an image: at its lists, and at tags that are known for when they
         would have been looked at. Those of them that are not watched any more are left."""
-        waits: dict[Look, float] = {}
-        known: dict[str, list[str]] = {place: [] for place in image.places}
-        for state in states:
-            for seen in state.places:
-                if seen.place in image.places:
-                    look = Look(state.image, seen.place, state.tag)
-                    image.places[seen.place].recall(state.tag, seen)
-                    is_there = bool(seen.digest)
-                    if seen.answered_at is not None:
-                        known[seen.place].append(state.tag)
-                    image.tags.see(seen.place, state.tag, is_there=is_there, at=self._timer())
-                    waits[look] = image.asked.every - (self._clock() - (seen.answered_at or 0.0))
-        for place, tags in known.items():
-            image.tags.recall(place, tags, self._listed.get((image.asked.name, place)))
+        name, every, now = image.asked.name, image.asked.every, self._clock()
+        choices = {place: self._listed.get((name, place)) for place in image.places}
+        answered = image.recall(states, choices, self._timer())
+        waits = {look: every - (now - at) for look, at in answered.items()}
         for look in image.looks() if image.is_listed else ():
             self._lane(look).plan(look, self._timer(), _LIST)
         self._follow(image, waits=waits)
@@ -347,7 +337,7 @@ class Poller:
             self._note_choice(image, place)
         left = {state.tag for state in states} - image.followed
         if left:
-            self._told.leave(image.asked.name, left)
+            self._told.leave(name, left)
 
     def _follow(
         self, image: PolledImage, new: Set[str] = frozenset(), *, waits: Mapping[Look, float] = {}
