@@ -7,7 +7,6 @@ away is waited for, and whoever looks at registries waits with it.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 import time
@@ -21,6 +20,7 @@ from msgspec.structs import replace
 from manyfest.errors import HistoryError
 from manyfest.watch.config.values import WatchedImage
 from manyfest.watch.decide import beginning, decide, due
+from manyfest.watch.dues import Dues
 from manyfest.watch.findings import Found, Learned, Left
 from manyfest.watch.health.following import Health
 from manyfest.watch.health.incidents import Tag
@@ -55,9 +55,6 @@ costs as much as a hundred rows. What comes after a quiet while does not wait.""
 _SAMPLES_EVERY = 5.0
 """Seconds between two times that samples are written, if nothing else is."""
 
-_CONFIRM_EVERY = 30.0
-"""Seconds after which is asked again what must be confirmed and was not answered."""
-
 _LONGEST_WAIT = 60.0
 """Seconds until the clock is looked at again: it may be set, and a machine may sleep."""
 
@@ -79,13 +76,6 @@ class Audience(Struct, frozen=True):
     images: Mapping[str, WatchedImage]
     recipients: tuple[Recipient, ...]
     rules: Mapping[str, Rule]
-
-
-class _Asked(Struct, frozen=True):
-    """That what was due ``at`` a moment was to be confirmed, and ``when`` that was asked."""
-
-    at: float
-    when: float
 
 
 class Decider:
@@ -118,9 +108,7 @@ class Decider:
         self._states: dict[Tag, TagState] = {}
         self._left: set[Tag] = set()
         self._health = Health()
-        self._dues: list[tuple[float, Tag]] = []
-        self._due: dict[Tag, float] = {}
-        self._asked: dict[Tag, _Asked] = {}
+        self._dues = Dues()
         self.trouble = ""
         """Why nothing can be written at the moment, or empty."""
 
@@ -141,9 +129,9 @@ class Decider:
         audience = Audience(by_name, tuple(recipients), rules)
         with self._changed:
             self._audience, self._has_new_audience = audience, True
-            for tag, state in self._states.items():
+            for tag in self._states:
                 if tag[0] in audience.images:
-                    self._plan(tag, state)
+                    self._dues.plan(tag, self._due_at(tag))
             self._changed.notify_all()
 
     def confirm_by(self, asks: Asks) -> None:
@@ -225,8 +213,8 @@ class Decider:
 
     def _wait(self) -> float:
         waits = [_LONGEST_WAIT]
-        if self._dues:
-            waits.append(self._dues[0][0] - self._clock())
+        if (first := self._dues.first()) is not None:
+            waits.append(first - self._clock())
         if self._samples:
             waits.append(self._samples_since + _SAMPLES_EVERY - time.monotonic())
         return min(waits)
@@ -279,7 +267,7 @@ class Decider:
                     tags = {(each.image, name) for name in each.tags}
                     self._left = self._left | tags if isinstance(each, Left) else self._left - tags
                     for tag in tags & self._states.keys():
-                        self._plan(tag, self._states[tag])
+                        self._dues.plan(tag, self._due_at(tag))
 
     def _sorted(
         self, found: Iterable[Finding], audience: Audience, now: float
@@ -352,7 +340,7 @@ class Decider:
             for change in changes:
                 tag = change.state.image, change.state.tag
                 self._states[tag] = change.state
-                self._plan(tag, change.state)
+                self._dues.plan(tag, self._due_at(tag))
 
     def _tell(self, batch: Batch, learned: Iterable[Learned]) -> None:
         """Tell what was kept to those who look on, and to those who are to be told."""
@@ -369,43 +357,24 @@ class Decider:
         if batch.notices:
             self._wake()
 
-    def _plan(self, tag: Tag, state: TagState) -> None:
-        """Note when something is due for the tag."""
-        image = self._audience.images.get(tag[0])
-        at = due(image.rule, state) if image and tag not in self._left else None
-        if at is None:
-            self._due.pop(tag, None)
-            self._asked.pop(tag, None)
-            return
-        asked = self._asked.get(tag)
-        if asked is not None and asked.at == at:
-            at = asked.when + _CONFIRM_EVERY
-        if self._due.get(tag) != at:
-            self._due[tag] = at
-            heapq.heappush(self._dues, (at, tag))
+    def _due_at(self, tag: Tag) -> float | None:
+        """When something is due for the tag, by what is known of it."""
+        image, state = self._audience.images.get(tag[0]), self._states.get(tag)
+        return due(image.rule, state) if image and state and tag not in self._left else None
 
     def _due_by(self, now: float, audience: Audience) -> list[Tag]:
         """What is due, each tag once."""
         with self._changed:
-            tags: dict[Tag, None] = {}
-            while self._dues and self._dues[0][0] <= now:
-                at, tag = heapq.heappop(self._dues)
-                if self._due.get(tag) == at:
-                    del self._due[tag]
-                    if tag[0] in audience.images:
-                        tags[tag] = None
-            return list(tags)
+            return [tag for tag in self._dues.take(now) if tag[0] in audience.images]
 
     def _unconfirmed(self, tags: Iterable[Tag], now: float) -> list[Tag]:
         """Those of the tags that something is due for still, and that are to be asked for now."""
         found = []
         with self._changed:
             for tag in tags:
-                state, image = self._states.get(tag), self._audience.images.get(tag[0])
-                at = due(image.rule, state) if image and state else None
-                if state is not None and at is not None and at <= now:
-                    self._asked[tag] = _Asked(at, now)
-                    self._plan(tag, state)
+                at = self._due_at(tag)
+                if at is not None and at <= now:
+                    self._dues.note_asked(tag, at, now)
                     found.append(tag)
         return found
 
