@@ -81,7 +81,7 @@ class Registry:
     def listens_at(self, host: str, *, secured: bool) -> None:
         """It is to answer at the address ``host``, ``secured`` by TLS or not. Raises
         :class:`~manyfest.errors.UsageError` if passwords would come in the clear."""
-        self.policy.check(host, secured=secured)
+        self.policy.check_passwords(host, secured=secured)
         self._checks_hosts = self.policy.checks_hosts(host, secured=secured)
 
     def prepare(self) -> None:

@@ -30,7 +30,7 @@ class TagNames(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """The tags in ASCII order."""
+        """The tags in ASCII order, as the specification lists them."""
         ...
 
 

@@ -45,7 +45,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         observers = (self.log, self.metrics, self.notifier)
         return tuple(each for each in observers if each is not None)
 
-    def check(self, host: str, *, secured: bool) -> None:
+    def check_passwords(self, host: str, *, secured: bool) -> None:
         """Raises :class:`~manyfest.errors.UsageError` if passwords would come in the clear to a
         registry that listens at the address ``host``."""
         if self.gate is None or secured or self.plain_passwords or is_loopback(host):

@@ -18,6 +18,7 @@ from manyfest.oci.limits import MAX_LAYOUT_ENTRIES
 from manyfest.oci.manifest import Index, Manifest
 from manyfest.oci.reference import is_tag
 from manyfest.serve.batches import Batches
+from manyfest.serve.content import TagNames
 from manyfest.serve.tag_change import TagChange
 from manyfest.serve.tag_table import TagTable
 from manyfest.stores.layout import LayoutStore
@@ -25,8 +26,8 @@ from manyfest.stores.names import named, parse_top, with_names
 from manyfest.stores.top_file import Identity, NewTop
 
 
-class TagList(Protocol):
-    """What ``index.json`` said at one time."""
+class TagList(TagNames, Protocol):
+    """What ``index.json`` said at one time; names in it that are no tags are passed over."""
 
     @property
     def index(self) -> Index:
@@ -36,16 +37,6 @@ class TagList(Protocol):
     @property
     def entries(self) -> tuple[Descriptor, ...]:
         """All that it names."""
-        ...
-
-    @property
-    def by_name(self) -> Mapping[str, Digest]:
-        """Each tag's manifest; names that are no tags are passed over."""
-        ...
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The tags in ASCII order, as the specification lists them."""
         ...
 
 

@@ -25,12 +25,12 @@ from manyfest.oci.parse import parse_manifest
 from manyfest.oci.reference import Name
 from manyfest.serve.batches import landed
 from manyfest.serve.bodies import Body, FilePart
+from manyfest.serve.content import TagNames
 from manyfest.serve.errors import Refusal, unknown_manifest, unknown_repository
 from manyfest.serve.pool import touch
 from manyfest.serve.pushes import Push
 from manyfest.serve.repository import Repository
 from manyfest.serve.storage import Storage
-from manyfest.serve.tags import TagList
 from manyfest.serve.upstream.downloads import Download, Downloads
 from manyfest.serve.upstream.flights import Flights
 from manyfest.serve.upstream.origin import Origin, Origins
@@ -233,7 +233,7 @@ class CachedRepository:
 
     # Lists
 
-    async def tag_list(self) -> TagList:
+    async def tag_list(self) -> TagNames:
         """The tags of which something is here. Raises :class:`~manyfest.serve.errors.Refusal` if
         nothing is."""
         if not self._kept.exists():
