@@ -63,6 +63,12 @@ def test_it_watches_what_is_named_without_a_file(
     assert config.images[0].rule.platforms == ("linux/arm64",)
 
 
+def test_of_tags_that_are_named_a_dry_run_asks_nobody(manyfest: Manyfest) -> None:
+    done = manyfest("watch", "a.example.org/b:edge", "--platform", "arm64", "--dry-run")
+
+    assert (done.code, done.out) == (0, "b edge a.example.org/b\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

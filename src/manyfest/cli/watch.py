@@ -287,7 +287,7 @@ def _show(session: Session, config: WatchConfig) -> None:
     with replace(session, plain_http=session.plain_http + plain).stores() as stores:
         for image in config.images:
             found: set[str] = set()
-            for place in image.rule.places:
+            for place in image.rule.places if image.tags.describes else ():
                 with stores.source(Reference.parse(place.repository)) as source:
                     try:
                         found.update(source.tags() if isinstance(source, Lists) else ())

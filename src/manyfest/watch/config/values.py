@@ -30,6 +30,11 @@ class TagChoice(Struct, frozen=True, kw_only=True):
     match: Pattern | None = None
     newest: int = 10
 
+    @property
+    def describes(self) -> bool:
+        """Whether tags are described, and not all of them named: then lists tell of more."""
+        return bool(self.versions or self.match)
+
 
 class WatchedImage(Struct, frozen=True, kw_only=True):
     """An image and what is expected of it. Its tags are looked at ``every`` so many seconds;

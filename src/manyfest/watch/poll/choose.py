@@ -24,7 +24,7 @@ def choose(choice: TagChoice, tags: Iterable[str]) -> tuple[str, ...]:
 
 def described(choice: TagChoice, tags: Iterable[str]) -> frozenset[str]:
     """Those of ``tags`` that are described and not named, however many they are."""
-    if not (choice.versions or choice.match):
+    if not choice.describes:
         return frozenset()
     within = Range.parse(choice.versions) if choice.versions else None
     others = set(tags).difference(choice.names)

@@ -66,11 +66,6 @@ class PolledImage:
         self._refused: dict[str, str] = {}
         self._has_wondered = False
 
-    @property
-    def is_listed(self) -> bool:
-        """Whether its tags are described, and not all of them named: then lists tell of more."""
-        return bool(self.asked.tags.versions or self.asked.tags.match)
-
     def note_fault(self, repository: str, error: ManyfestError, *, is_refused: bool) -> None:
         """Say that the list of tags cannot be had: once, if it is refused."""
         if not (is_refused and repository in self._refused):
@@ -99,7 +94,7 @@ class PolledImage:
     def admits(self, tag: str) -> bool:
         """Whether a tag is watched of which somebody says that it is there; without one, whether
         the list of tags is."""
-        return is_tag(tag) and self.tags.admit(tag) if tag else self.is_listed
+        return is_tag(tag) and self.tags.admit(tag) if tag else self.asked.tags.describes
 
     def recall(
         self, states: Iterable[TagState], listed: Mapping[str, TagChoice | None], at: float

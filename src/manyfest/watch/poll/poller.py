@@ -330,10 +330,10 @@ class Poller:
         choices = {place: self._listed.get((name, place)) for place in image.places}
         answered = image.recall(states, choices, self._timer())
         waits = {look: every - (now - at) for look, at in answered.items()}
-        for look in image.looks() if image.is_listed else ():
+        for look in image.looks() if image.asked.tags.describes else ():
             self._lane(look).plan(look, self._timer(), _LIST)
         self._follow(image, waits=waits)
-        for place in () if image.is_listed else image.places:
+        for place in () if image.asked.tags.describes else image.places:
             self._note_choice(image, place)
         left = {state.tag for state in states} - image.followed
         if left:
