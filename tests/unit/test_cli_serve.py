@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.serve.policy import Policy
 from tests.gates import ACCESS, SWORDFISH
 from tests.unit.cli import Manyfest
 
@@ -91,3 +92,19 @@ def test_a_reference_makes_no_folder_of_its_name(
         " alone; other registries are served with --upstream\n"
     )
     assert set(tmp_path.iterdir()) == before
+
+
+def test_names_that_were_told_are_the_registrys_own(
+    manyfest: Manyfest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies: list[Policy] = []
+
+    def run(_content: object, _listen: str, *, policy: Policy, **_: object) -> None:
+        policies.append(policy)
+
+    monkeypatch.setattr("manyfest.serve.server.run", run)
+    manyfest("serve", "--listen", "registry.test:5000", "--allowed-host", "other.test")
+    is_own = policies[0].places.is_own
+    assert is_own("registry.test:5000")
+    assert is_own("other.test:5000")
+    assert not is_own("evil.example:5000")

@@ -137,7 +137,7 @@ def test_which_names_are_the_registrys_own(
 ) -> None:
     """No other site can have a page at these: this machine's name, addresses, what was told."""
     monkeypatch.setattr("socket.gethostname", lambda: "Box.test")
-    places = Places("https://registry.example.org", hosts=["other.test."])
+    places = Places("https://registry.example.org", hosts=["::1", "other.test."])
     assert places.is_own(host) is is_own
 
 

@@ -120,8 +120,9 @@ def command(
         content = _filled(session, content, upstreams, fresh)
 
     _require_two_addresses(listen, front.metrics)
-    policy = policy_of(session, front)
-    certificate = certificate_of(session, front, parse_address(listen)[0])
+    host, _ = parse_address(listen)
+    policy = policy_of(session, front, host)
+    certificate = certificate_of(session, front, host)
 
     def ready(address: str) -> None:
         names = ", ".join(map(str, paths or ("registry",)))

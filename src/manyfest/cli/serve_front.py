@@ -161,8 +161,8 @@ def certificate_of(session: Session, front: Front, host: str) -> Certificate | N
     return _self_signed(session, front, host) if front.tls_self_signed else None
 
 
-def policy_of(session: Session, front: Front) -> Policy:
-    """How it treats those who come. Raises :class:`UsageError`."""
+def policy_of(session: Session, front: Front, host: str) -> Policy:
+    """How it treats those who come to ``host``. Raises :class:`UsageError`."""
     from manyfest.listening import parse_address
     from manyfest.serve.access.places import Places
     from manyfest.serve.access_log import AccessLog
@@ -170,7 +170,7 @@ def policy_of(session: Session, front: Front) -> Policy:
     from manyfest.serve.metrics import Metrics
     from manyfest.serve.policy import Policy
 
-    places = Places(front.public_url, front.trusted_proxy, front.allowed_host)
+    places = Places(front.public_url, front.trusted_proxy, (host, *front.allowed_host))
     return Policy(
         gate=_gate_of(session, front, places),
         places=places,

@@ -134,7 +134,7 @@ def _network(text: str) -> _Network:
 
 
 def _host(text: str) -> str:
-    if not re.fullmatch(_NAME, text):
+    if place_of(text) is None and not re.fullmatch(_NAME, text):
         raise UsageError(
             f"{text[:80]!r} is not a host's name", mend="write it without scheme and port"
         )
