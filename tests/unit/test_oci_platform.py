@@ -75,6 +75,9 @@ def test_platform_under_its_usual_name(written: str, expected: str) -> None:
         "linux/arm/\u0667",
         "linux amd64",
         "windows(10.0.17763)/amd64",
+        "linux/arm/v9",
+        "linux/arm64/v7",
+        "linux/amd64/v5",
     ],
 )
 def test_what_no_runtime_knows_is_refused(text: str) -> None:
@@ -85,6 +88,12 @@ def test_what_no_runtime_knows_is_refused(text: str) -> None:
 def test_a_platform_the_wrong_way_round_is_told_how_to_mend_it() -> None:
     with pytest.raises(InvalidPlatform, match="write windows/amd64"):
         Platform.parse("amd64/windows")
+
+
+def test_a_variant_that_there_is_not_is_refused_with_those_there_are() -> None:
+    message = "unknown variant of arm in platform 'linux/arm/v9'; use v5 to v8"
+    with pytest.raises(InvalidPlatform, match=f"^{message}$"):
+        Platform.parse("linux/arm/v9")
 
 
 @pytest.mark.parametrize(

@@ -345,6 +345,11 @@ def test_wrong_types_say_what_was_expected_and_found(
             "manyfest.yaml:5: 'build.platforms[1]': unknown architecture in platform 'linux/amd46'",
         ),
         (
+            "name: x\nbuild:\n  platforms: [linux/arm/v9]",
+            "manyfest.yaml:3: 'build.platforms[0]': unknown variant of arm in platform"
+            " 'linux/arm/v9'; use v5 to v8",
+        ),
+        (
             "name: x\nbuild:\n  platforms:\n    - linux/arm64\n    - linux/arm64/v8",
             "manyfest.yaml:5: 'build.platforms': names linux/arm64 twice",
         ),

@@ -45,6 +45,14 @@ SYSTEMS = frozenset(
 )
 """Operating systems, by Go's names (``GOOS``)."""
 
+VARIANTS = {
+    "amd64": (re.compile(r"v[1-4]"), "v1 to v4"),
+    "arm": (re.compile(r"v[5-8]"), "v5 to v8"),
+    "arm64": (re.compile(r"v[89](?:\.[0-9])?"), "v8 or v9, or a minor version of these"),
+}
+"""The variants of an architecture, where the specification names those there are, and how to tell
+a person."""
+
 _NUMBERED_VARIANT = re.compile(r"v?([0-9]+(?:\.[0-9]+)?)")
 """People write arm64's variants as ``v8``, ``8`` and ``v8.0``, and mean the same."""
 
@@ -133,4 +141,10 @@ def _check_known(platform: Platform, text: str) -> None:
         raise InvalidPlatform(
             f"{text!r} is not a platform: the operating system comes first",
             mend=f"write {platform.variant}/{platform.architecture}",
+        )
+    form, expected = VARIANTS.get(platform.architecture, (None, ""))
+    if form and platform.variant and not form.fullmatch(platform.variant):
+        raise InvalidPlatform(
+            f"unknown variant of {platform.architecture} in platform {text!r}",
+            mend=f"use {expected}",
         )

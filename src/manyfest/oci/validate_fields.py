@@ -12,18 +12,13 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.faults import Node, shown
 from manyfest.oci.limits import MAX_BLOB_SIZE, MAX_DESCRIPTORS, MAX_MANIFEST_SIZE
 from manyfest.oci.mediatypes import CONFIGS, MANIFESTS, OCI_EMPTY
-from manyfest.oci.platform import ARCHITECTURES, SYSTEMS, Platform
+from manyfest.oci.platform import ARCHITECTURES, SYSTEMS, VARIANTS, Platform
 
 _DESCRIPTOR_KEYS = "annotations artifactType data digest mediaType platform size urls".split()
 _PLATFORM_KEYS = ("architecture", "os", "os.features", "os.version", "variant")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
 _MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")
 _URL = re.compile(r"https?://[!-.0-~]+(?:/[!-~]*)?", re.IGNORECASE | re.ASCII)
-_VARIANTS = {
-    "amd64": (re.compile(r"v[1-4]"), "v1 to v4"),
-    "arm": (re.compile(r"v[5-8]"), "v5 to v8"),
-    "arm64": (re.compile(r"v[89](?:\.[0-9])?"), "v8 or v9, or a minor version of these"),
-}
 _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII
 )
@@ -131,8 +126,8 @@ def _check_name(node: Node, key: str, usual: str, known: frozenset[str]) -> None
 def _check_variant(node: Node, architecture: str) -> None:
     """A variant, where the specification names those there are ("Platform Variants")."""
     found = node.find("variant", str)
-    if found is not None and found.value and architecture in _VARIANTS:
-        form, expected = _VARIANTS[architecture]
+    if found is not None and found.value and architecture in VARIANTS:
+        form, expected = VARIANTS[architecture]
         name = str(found.value)
         found.expect(
             form.fullmatch(name),
