@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,29 @@ def test_of_two_who_have_the_file_read_again_the_later_one_counts(
         each.join(20)
 
     assert watch.config.title == "Another"
+
+
+def test_by_a_clock_that_was_just_set_ahead_nothing_is_deleted_yet(
+    folder: Path,
+    history: History,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("manyfest.watch.service._FORGET_EVERY", 0.001)
+    times = chain([0.0], repeat(40000 * 86400.0))
+    watch = Watch(load(folder / "watch.yaml"), history, clock=lambda: next(times))
+    deleted: list[float] = []
+
+    def forget(before: float, **_: object) -> int:
+        deleted.append(before)
+        watch.stop()
+        return 0
+
+    monkeypatch.setattr(history, "forget", forget)
+    watch._forget()
+
+    assert deleted == [39600 * 86400.0]
+    assert caplog.messages == ["the clock jumped ahead: what is too old is deleted later"]
 
 
 def test_a_part_that_ends_early_is_a_failure_of_the_watch(

@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 _FORGET_EVERY = 6 * 3600.0
 """Seconds between two times that what is too old is deleted."""
 
+_JUMP = 86400.0
+"""Seconds by which a clock is not set for being a little wrong."""
+
 _LONGEST_END = 10.0
 """Seconds that the threads have to end."""
 
@@ -234,8 +237,14 @@ class Watch:
             self._failed()
 
     def _forget(self) -> None:
-        """Delete what is too old, now and then."""
+        """Delete what is too old, now and then. If the clock was set far ahead there is time, until
+        the next time, to set it right."""
+        ahead = self._clock() - time.monotonic()
         while not self._stopping.wait(_FORGET_EVERY):
+            before, ahead = ahead, self._clock() - time.monotonic()
+            if ahead - before > _JUMP:
+                logger.warning("the clock jumped ahead: what is too old is deleted later")
+                continue
             try:
                 count = self._history.forget(
                     self._clock() - self._config.keep, stopped=self._stopping.is_set

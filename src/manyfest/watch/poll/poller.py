@@ -73,7 +73,7 @@ class Poller:
         self._images: dict[str, PolledImage] = {}
         self._rules: dict[str, RegistryRule] = {}
         self._reading = Reading()
-        self._listed: dict[tuple[str, str], TagChoice] = {}
+        self._listed_by: dict[tuple[str, str], TagChoice] = {}
         self._threads: set[threading.Thread] = set()
         self._stopped = False
 
@@ -81,7 +81,7 @@ class Poller:
         """Of what is ``read`` it is known what it consists of; ``lists`` were read before."""
         with self._lock:
             self._reading.recall(read)
-            self._listed.update(((it.image, it.repository), it.choice) for it in lists)
+            self._listed_by.update(((it.image, it.repository), it.choice) for it in lists)
 
     def watch(
         self,
@@ -327,7 +327,7 @@ class Poller:
         """Plan the first looks at an image: at its lists, and at tags that are known for when they
         would have been looked at. Those of them that are not watched any more are left."""
         name, every, now = image.asked.name, image.asked.every, self._clock()
-        choices = {place: self._listed.get((name, place)) for place in image.places}
+        choices = {place: self._listed_by.get((name, place)) for place in image.places}
         answered = image.recall(states, choices, self._timer())
         waits = {look: every - (now - at) for look, at in answered.items()}
         for look in image.looks() if image.asked.tags.describes else ():
@@ -373,8 +373,8 @@ class Poller:
         """Have it known by which choice the tags of a place are watched, if it is another one. What
         that found is told before: a kill in between makes nothing new."""
         name, choice = image.asked.name, image.asked.tags
-        if self._listed.get((name, place)) != choice:
-            self._listed[name, place] = choice
+        if self._listed_by.get((name, place)) != choice:
+            self._listed_by[name, place] = choice
             self._told.listed(WasListed(name, place, choice))
 
     def _drop(self, name: str) -> PolledImage:
