@@ -60,6 +60,10 @@ class RunningWatch:
         """All that is known is looked at."""
         return True
 
+    def unlisted(self, image: str) -> tuple[str, ...]:
+        """All lists of tags are known."""
+        return ()
+
     def hint(self, repository: str, tag: str) -> bool:
         """It looks at nothing."""
         return False

@@ -290,6 +290,7 @@ def test_named_tags_may_have_been_there_for_years() -> None:
         told.until(lambda: told.of("latest"))
 
         assert not poller.hint(HUB, "")
+        assert poller.unlisted("app") == ()
 
     assert told.found == [("app", frozenset({"latest"}), True)]
     assert "LIST" not in hub.stores[HUB].since()
@@ -415,9 +416,11 @@ def test_a_list_that_is_refused_is_a_trouble_until_it_is_given(
     with polling(hub, watched()) as (poller, told):
         listed(hub, 4)
         assert poller.troubles() == (f"the tags of {HUB} are not known: {HUB}: log in",)
+        assert poller.unlisted("app") == (HUB,)
         hub.stores[HUB].fails = None
         told.until(lambda: told.of("2.6.1"))
         assert poller.troubles() == ()
+        assert poller.unlisted("app") == ()
 
     assert len(caplog.messages) == 1
 
@@ -426,11 +429,11 @@ def test_a_list_that_cannot_be_had_takes_nothing_away() -> None:
     hub = Repositories(HUB)
     release(hub.stores[HUB], "2.6.1", *WANTED)
 
-    with polling(hub, watched()) as (_, told):
+    with polling(hub, watched()) as (poller, told):
         told.until(lambda: told.of("2.6.1"))
         hub.stores[HUB].tags = _no_list  # type: ignore[method-assign]
         before = len(told.of("2.6.1"))
-        told.until(lambda: len(told.of("2.6.1")) > before + 4)
+        told.until(lambda: len(told.of("2.6.1")) > before + 4 and poller.unlisted("app"))
 
     assert all(each is not None and each.ready for each in told.of("2.6.1"))
 

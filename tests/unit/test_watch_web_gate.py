@@ -255,6 +255,16 @@ def test_a_misspelt_parameter_is_no_yes(watch: Watch) -> None:
     assert answer.status == 400
 
 
+def test_of_a_place_whose_tags_are_not_known_it_cannot_be_told_that_it_lacks_one(
+    watch: Watch,
+) -> None:
+    watch.unknown = (GHCR,)
+    answer = gate(client(watch))
+    assert answer.status == 503
+    assert answer.json()["detail"] == f"could not tell: the tags of {GHCR} are not known"
+    assert gate(client(watch), place=HUB).json()["ready"] is False
+
+
 def test_what_is_not_looked_at_any_more_is_no_yes(watch: Watch) -> None:
     watch.knows(state())
     watch.left.add("2.6.1")

@@ -56,6 +56,7 @@ class Watch:
         self.ready = True
         self.hints: list[tuple[str, str]] = []
         self.left: set[str] = set()
+        self.unknown: tuple[str, ...] = ()
         self.trouble: tuple[str, ...] = ()
         self._images = {IMAGE: image()}
         self.config = WatchConfig(images=(), title="Our releases", url=url, public=public)
@@ -75,6 +76,9 @@ class Watch:
 
     def looks_at(self, image: str, tag: str) -> bool:
         return image in self._images and tag not in self.left
+
+    def unlisted(self, image: str) -> tuple[str, ...]:
+        return self.unknown if image in self._images else ()
 
     def hint(self, repository: str, tag: str) -> bool:
         self.hints.append((repository, tag))

@@ -151,6 +151,10 @@ class Watch:
         """See :class:`~manyfest.watch.service_api.Service`."""
         return self._poller.looks_at(image, tag)
 
+    def unlisted(self, image: str) -> tuple[str, ...]:
+        """See :class:`~manyfest.watch.service_api.Service`."""
+        return self._poller.unlisted(image)
+
     def hint(self, repository: str, tag: str) -> bool:
         """See :class:`~manyfest.watch.service_api.Service`."""
         return self._poller.hint(repository, tag)

@@ -54,6 +54,11 @@ class Service(Protocol):
         """Whether registries are asked for that tag at the moment. Does not wait."""
         ...
 
+    def unlisted(self, image: str) -> tuple[str, ...]:
+        """In which places of an image nobody knows at the moment what tags there are: their lists
+        were not had, and may have more than was seen. Does not wait."""
+        ...
+
     def hint(self, repository: str, tag: str) -> bool:
         """Look at ``tag`` of ``repository`` (``ghcr.io/gotify/server``) soon, before what is due;
         an empty one means: at the list of tags. Says whether that is watched. Does not wait."""

@@ -45,7 +45,8 @@ class Repositories(Protocol):
 
 class PolledImage:
     """A watched image: its places, which of its tags are ``followed``, which of these are ``new``
-    since the watch began, and when all of each was asked for (``checked``)."""
+    since the watch began, when all of each was asked for (``checked``), and which of its places
+    are ``unlisted``: their list of tags is not known at the moment."""
 
     def __init__(self, asked: WatchedImage, repositories: Repositories) -> None:
         self.asked = asked
@@ -63,6 +64,7 @@ class PolledImage:
         self.followed: set[str] = set()
         self.new: set[str] = set()
         self.checked: dict[Look, float] = {}
+        self.unlisted = set(self.places) if asked.tags.describes else set[str]()
         self._refused: dict[str, str] = {}
         self._has_wondered = False
 
@@ -72,6 +74,7 @@ class PolledImage:
             logger.warning("the tags of %s are not known: %s", repository, error)
         if is_refused:
             self._refused[repository] = str(error)
+        self.unlisted.add(repository)
 
     def troubles(self) -> tuple[str, ...]:
         """Which repositories refuse the list of their tags, and why, a line each."""
@@ -81,6 +84,7 @@ class PolledImage:
     def note_list(self, repository: str, tags: Collection[str]) -> None:
         """Say so, once, if a repository has tags and none of them is what is watched: somebody may
         wonder why nothing is seen."""
+        self.unlisted.discard(repository)
         self._refused.pop(repository, None)
         if tags and not self._has_wondered and not self.tags.watched:
             self._has_wondered = True

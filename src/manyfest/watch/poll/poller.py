@@ -138,6 +138,11 @@ class Poller:
         found = self._images.get(image)
         return found is not None and tag in found.followed
 
+    def unlisted(self, image: str) -> tuple[str, ...]:
+        """In which places of an image nobody knows what tags there are. It waits for nobody."""
+        found = self._images.get(image)
+        return tuple(found.unlisted) if found else ()
+
     def troubles(self) -> tuple[str, ...]:
         """Which repositories do not let their tags be known, and why, a line each."""
         with self._lock:

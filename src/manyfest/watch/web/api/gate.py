@@ -7,7 +7,7 @@ silent is not a yes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
@@ -48,9 +48,11 @@ def judged(
     now: float,
     *,
     is_watched: bool = True,
+    unlisted: Collection[str] = (),
 ) -> Gate:
     """The answer for ``tag``, of which ``state`` is known, at the time ``now``. Unless it
-    ``is_watched`` still, nobody knows whether that holds.
+    ``is_watched`` still, nobody knows whether that holds; and ``unlisted`` places may have tags
+    that were never seen.
 
     Raises :class:`~manyfest.watch.web.api.replies.Fault`: 422 for a platform or place that is not
     watched, 503 if it cannot be told.
@@ -62,6 +64,8 @@ def judged(
     if state is not None and state.digest and not is_watched:
         reason = f"{tag} is not watched any more; 'names' under 'tags' has it watched"
         raise _cannot_tell([reason])
+    if state is None and (unknown := [each for each in places if each in unlisted]):
+        raise _cannot_tell([f"the tags of {each} are not known" for each in unknown])
     found = _looked_at(tag, state, platforms, places)
     found.unknown += _asked_otherwise(image, state, places)
     if not found.lacking and found.unknown:

@@ -212,8 +212,15 @@ def _gate(call: Call) -> Reply:
         found = versions.version(connection, image.name, query.tag)
     asked = AskedOfGate(platforms=query.platform, places=query.place, soaked=query.soaked)
     state = None if found is None else found.state
-    now, is_watched = call.service.clock(), call.service.looks_at(image.name, query.tag)
-    answer = judged(image, query.tag, state, asked, now, is_watched=is_watched)
+    answer = judged(
+        image,
+        query.tag,
+        state,
+        asked,
+        call.service.clock(),
+        is_watched=call.service.looks_at(image.name, query.tag),
+        unlisted=call.service.unlisted(image.name),
+    )
     if answer.ready or not query.fail:
         return document(answer)
     return document(answer, 412, {"Retry-After": str(RETRY_SECONDS), "Cache-Control": "no-store"})
