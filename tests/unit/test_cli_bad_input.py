@@ -130,8 +130,63 @@ def test_a_release_that_is_asked_for_wrongly(
     assert_refused(manyfest, tmp_path, ["release", *arguments], 2, line)
 
 
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        (
+            "dockerfile: nope",
+            "manyfest.yaml:3: nope cannot be read: No such file or directory;"
+            " let 'build.dockerfile' name the Dockerfile",
+        ),
+        (
+            "context: nope",
+            "manyfest.yaml:3: the build context nope is not a folder;"
+            " name the folder that COPY copies from in 'build.context'",
+        ),
+        (
+            "target: biuld",
+            "manyfest.yaml:3: there is no stage 'biuld' to build in Dockerfile; did you mean build?",
+        ),
+        (
+            "secrets: ['id=a,env=UNSET_A']",
+            "manyfest.yaml:3: the secret's variable UNSET_A is not set; set it, or name a file",
+        ),
+    ],
+)
+@pytest.mark.parametrize("verb", [("release", "--dry-run"), ("build",)])
+def test_what_cannot_be_built_is_told_with_its_line(
+    manyfest: Manyfest, tmp_path: Path, verb: tuple[str, ...], key: str, line: str
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch AS build\nCOPY Dockerfile /\n")
+    config = f"name: app\nbuild:\n  {key}\n  platforms: [amd64]\npublish: [localhost:1/app]\n"
+    (tmp_path / "manyfest.yaml").write_text(config)
+    told = manyfest(*verb, "--version", "1.0.0")
+    assert told == (2, "", f"manyfest: {line}\n")
+
+
+def test_a_build_looks_at_the_dockerfile_before_the_command_runs(
+    manyfest: Manyfest, tmp_path: Path
+) -> None:
+    config = CONFIG.replace("build:", "build:\n  before: touch ran")
+    (tmp_path / "manyfest.yaml").write_text(config)
+    (tmp_path / "Dockerfile").write_text("FORM scratch\n")
+    assert manyfest("build", "--version", "1.0.0").code == 2
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("key", ["dockerfile: made", "context: made"])
+def test_a_dry_run_leaves_to_the_command_before_what_that_may_make(
+    manyfest: Manyfest, tmp_path: Path, key: str
+) -> None:
+    config = CONFIG.replace("build:", f"build:\n  before: make all\n  {key}")
+    (tmp_path / "manyfest.yaml").write_text(config)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
+    assert manyfest("release", "--version", "1.0.0", "--dry-run").code == 0
+
+
 def test_the_same_repository_twice_is_one(manyfest: Manyfest, tmp_path: Path) -> None:
     (tmp_path / "manyfest.yaml").write_text(CONFIG)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY Dockerfile /\n")
     to = ["--to", "one.example/app", "--to", "docker://one.example/app"]
     planned = manyfest("release", "--dry-run", "--version", "1.0.0", *to)
     assert planned.out.count("publish  one.example/app\n") == 1
@@ -176,6 +231,11 @@ UNKNOWN = (
             "--build-arg '=x' has no name; write KEY=VALUE",
         ),
         (["login", "--password-stdin", "one.example"], "--password-stdin needs --username"),
+        (
+            ["login", "one.example"],
+            "login one.example: standard input is no terminal to ask for the password on;"
+            " give --username, and the password to standard input with --password-stdin",
+        ),
         (["logout", "one example"], "'one example' is not a registry's host name"),
     ],
 )

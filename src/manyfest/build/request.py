@@ -32,7 +32,8 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
 
     ``epoch``, in seconds since 1970, is the time of everything that is made (SOURCE_DATE_EPOCH).
     ``target`` is a stage's name; empty for the last. ``text`` is what the Dockerfile holds, if
-    that was not read from a file.
+    that was not read from a file. ``asked_at`` tells where some of these fields were asked for, as
+    errors name it: ``{"target": "manyfest.yaml:5"}``.
 
     ``backend`` is one of :data:`BACKENDS`. What follows matters only to those that run programs:
     ``timeout``, in seconds, is how long one platform may take; ``network`` is ``none``, ``host``
@@ -55,6 +56,13 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     no_cache: bool = False
     secrets: tuple[BuildSecret, ...] = ()
     ca_file: Path | None = None
+    asked_at: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_there(request: BuildRequest) -> bool:
+    """Whether there is a Dockerfile, and a context."""
+    has_dockerfile = request.text is not None or request.dockerfile.exists()
+    return has_dockerfile and request.context.is_dir()
 
 
 def read_dockerfile(request: BuildRequest) -> Dockerfile:
@@ -64,7 +72,18 @@ def read_dockerfile(request: BuildRequest) -> Dockerfile:
 
 def dockerfile_text(request: BuildRequest) -> str:
     """What the Dockerfile holds. Raises :class:`~manyfest.errors.DockerfileError`."""
-    return _text(request.dockerfile, DockerfileError) if request.text is None else request.text
+    if request.text is not None:
+        return request.text
+    path, asked_at = request.dockerfile, request.asked_at.get("dockerfile")
+    try:
+        with path.open("rb") as file:
+            return read_text(file, str(path))
+    except OSError as failure:
+        what = f"cannot be read: {failure.strerror}"
+        if asked_at is None:
+            raise DockerfileError(what, where=str(path)) from None
+        mend = "let 'build.dockerfile' name the Dockerfile"
+        raise DockerfileError(f"{path} {what}", where=asked_at, mend=mend) from None
 
 
 def plan_platforms(request: BuildRequest, dockerfile: Dockerfile) -> list[Plan]:
@@ -84,6 +103,7 @@ def plan_platforms(request: BuildRequest, dockerfile: Dockerfile) -> list[Plan]:
             build_platform=here or platform,
             build_args=request.build_args,
             target=request.target,
+            target_at=request.asked_at.get("target", ""),
         )
         for platform in wanted
     ]
@@ -96,7 +116,7 @@ def open_context(request: BuildRequest) -> Context:
     :class:`~manyfest.errors.ConfigError` for a pattern that is malformed.
     """
     if not request.context.is_dir():
-        raise UsageError("the build context is not a folder", where=str(request.context))
+        raise _no_context(request.context, request.asked_at.get("context"))
     path = ignore_file(request)
     return Context(
         request.context,
@@ -109,7 +129,7 @@ def open_context(request: BuildRequest) -> Context:
 def read_ignore(request: BuildRequest) -> Ignore:
     """What the context leaves out. Raises :class:`~manyfest.errors.ConfigError`."""
     path = ignore_file(request)
-    return Ignore.parse(_text(path, ConfigError), str(path)) if path else Ignore()
+    return Ignore.parse(_ignore_text(path), str(path)) if path else Ignore()
 
 
 def ignore_file(request: BuildRequest) -> Path | None:
@@ -132,9 +152,20 @@ def read_text(file: BinaryIO, where: str, error: type[UsageError] = DockerfileEr
         raise error("is not UTF-8", where=f"{where}:{line}") from None
 
 
-def _text(path: Path, error: type[UsageError]) -> str:
+def _ignore_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return read_text(file, str(path), error)
+            return read_text(file, str(path), ConfigError)
     except OSError as failure:
-        raise error(f"cannot be read: {failure.strerror}", where=str(path)) from None
+        raise ConfigError(f"cannot be read: {failure.strerror}", where=str(path)) from None
+
+
+def _no_context(path: Path, asked_at: str | None) -> UsageError:
+    mend = "name the folder that COPY copies from"
+    if asked_at is None:
+        return UsageError("the build context is not a folder", where=str(path), mend=mend)
+    return UsageError(
+        f"the build context {path} is not a folder",
+        where=asked_at,
+        mend=f"{mend} in 'build.context'",
+    )

@@ -128,6 +128,7 @@ def command(
     if dry_run:
         session.out(str(plan(job.request, has_before=job.has_before)))
         return
+    job.require_possible()
     if output is None:
         from manyfest.release.project.building import make_output_folder
 

@@ -53,6 +53,19 @@ class Job(Struct, frozen=True, kw_only=True):
         """Whether the project has a command of its own before the build."""
         return self.config is not None and bool(self.config.build.before)
 
+    def require_possible(self) -> None:
+        """Look at the Dockerfile before the project's own command runs, which may take long. What
+        is not there yet, that may make.
+
+        Raises :class:`~manyfest.errors.UsageError` and :class:`~manyfest.errors.BuildError`.
+        """
+        if self.has_before:
+            from manyfest.build.builder import plan
+            from manyfest.build.request import is_there
+
+            if is_there(self.request):
+                plan(self.request, has_before=True)
+
     def run_before(self, progress: Progress) -> None:
         """Run the project's own command, if it has one, for each platform.
 
@@ -138,6 +151,7 @@ def _changed(
             labels={**said.labels, **labels},
             annotations={**said.annotations, **annotations},
         ),
+        asked_at={key: at for key, at in request.asked_at.items() if key not in given},
         **given,
     )
 

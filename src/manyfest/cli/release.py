@@ -51,7 +51,7 @@ def command(
         from manyfest.cli.release_report import plan_text
         from manyfest.release.reporting.report import plan_report
         from manyfest.release.run import STEPS
-        from manyfest.release.steps.preflight import require_possible
+        from manyfest.release.steps.preflight import require_buildable, require_possible
 
         version, occasion = asked.result()
     with session.stores() as stores:
@@ -60,6 +60,8 @@ def command(
         release.allow_dirty, release.allow_other_commit = allow_dirty, allow_other_commit
         if dry_run:
             require_possible(release)
+            if source is None:
+                require_buildable(release)
             say_obstacles(session, release)
             plan = plan_report(release)
             session.out_json(plan) if as_json else session.out(plan_text(plan))

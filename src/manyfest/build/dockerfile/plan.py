@@ -100,14 +100,16 @@ def plan_build(
     build_platform: Platform,
     build_args: Mapping[str, str] | None = None,
     target: str = "",
+    target_at: str = "",
 ) -> Plan:
     """Plan the build of ``target`` (a stage's name or index; empty: the last) for ``platform``.
+    ``target_at`` is where it was asked for, if that was in a file.
 
     ``build_platform`` is the machine that builds. Raises
     :class:`~manyfest.errors.DockerfileError`, for faults in stages that are not needed too.
     """
     build_args = dict(build_args or {})
-    wanted = _target(dockerfile, target)
+    wanted = _target(dockerfile, target, target_at)
     values = _automatic_values(platform, build_platform, target or wanted.name)
     values.update({name: build_args[name] for name in values.keys() & build_args.keys()})
     values = _global_values(dockerfile, values, build_args)
@@ -191,7 +193,7 @@ def _global_values(
     return values
 
 
-def _target(dockerfile: Dockerfile, target: str) -> Stage:
+def _target(dockerfile: Dockerfile, target: str, asked_at: str) -> Stage:
     stages = dockerfile.stages
     if not target:
         return stages[-1]
@@ -199,8 +201,9 @@ def _target(dockerfile: Dockerfile, target: str) -> Stage:
         if target.lower() == stage.name or target == str(stage.index):
             return stage
     raise DockerfileError(
-        f"there is no stage {shown(target)} to build",
-        where=dockerfile.file,
+        f"there is no stage {shown(target)} to build"
+        + (f" in {dockerfile.file}" if asked_at else ""),
+        where=asked_at or dockerfile.file,
         mend=nearest(target, [stage.title for stage in stages]),
     )
 

@@ -34,6 +34,7 @@ def project_request(config: Config, version: Version) -> BuildRequest:
         backend=config.build.backend,
         timeout=config.build.timeout.seconds if config.build.timeout else None,
         secrets=tuple(_secrets(config)),
+        asked_at={key: config.where(f"build.{key}") for key in ("context", "dockerfile", "target")},
     )
 
 

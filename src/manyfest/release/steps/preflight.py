@@ -23,6 +23,7 @@ from manyfest.stores.base import Admits
 
 if TYPE_CHECKING:
     from manyfest.build.dockerfile.instructions import FromImage
+    from manyfest.build.request import BuildRequest
 
 
 def _check(_: Release) -> str:
@@ -41,6 +42,19 @@ def require_possible(release: Release) -> None:
             where=release.config.where("publish"),
             mend="name one there or with --to; `manyfest build` only builds",
         )
+
+
+def require_buildable(release: Release) -> None:
+    """The same of the image, unless it was built before.
+
+    Raises as a build does: :class:`~manyfest.errors.UsageError` and
+    :class:`~manyfest.errors.BuildError`.
+    """
+    faults = Faults()
+    with faults.noted():
+        if not find_image(release):
+            _planned_build(release, faults)
+    faults.raise_all()
 
 
 def _run(release: Release) -> str:
@@ -132,9 +146,21 @@ def _require_verdicts(release: Release, places: Sequence[Destination], faults: F
 
 
 def _require_build(release: Release, faults: Faults) -> None:
-    """Its command can be run, its Dockerfile makes sense, and its base images are there."""
+    """It makes sense, and its base images are there."""
+    request = _planned_build(release, faults)
+    if request is not None:
+        from manyfest.build.builder import base_images
+
+        with faults.noted():
+            _require_bases(release, base_images(request), faults)
+
+
+def _planned_build(release: Release, faults: Faults) -> BuildRequest | None:
+    """What is built, if its command can be run and its Dockerfile makes sense, as far as that can
+    be told before."""
     # Loaded when something is to be built.
-    from manyfest.build.builder import base_images, plan
+    from manyfest.build.builder import plan
+    from manyfest.build.request import is_there
     from manyfest.release.project.before import check_before
     from manyfest.release.project.building import project_request
 
@@ -142,12 +168,13 @@ def _require_build(release: Release, faults: Faults) -> None:
     has_before = bool(config.build.before)
     with faults.noted():
         check_before(config)
-    if has_before and not config.dockerfile.exists():
-        return  # the command may write it
     with faults.noted():
         request = project_request(config, release.version)
+        if has_before and not is_there(request):
+            return None  # the command may make it
         plan(request, has_before=has_before)
-        _require_bases(release, base_images(request), faults)
+        return request
+    return None
 
 
 def _require_bases(release: Release, images: dict[FromImage, bool], faults: Faults) -> None:
