@@ -33,6 +33,12 @@ def command(session: Session, registry: str, username: str | None, *, password_s
             raise UsageError("--password-stdin needs --username")
         password = sys.stdin.read().rstrip("\r\n")
     else:
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "nobody can be asked for the password: standard input is no terminal",
+                where=host,
+                mend="give --username, and send the password in with --password-stdin",
+            )
         username = username or click.prompt("Username", err=True)
         password = click.prompt("Password", hide_input=True, err=True)
     if not password:
