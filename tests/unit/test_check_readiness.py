@@ -194,20 +194,26 @@ def test_windows_has_an_image_for_each_version_of_the_system_and_all_must_be_the
     assert answer.platforms[0].digest == str(made[1].descriptor.digest)
 
 
-def test_findings_about_the_wrong_platform_make_theirs_mislabelled() -> None:
+def test_findings_make_their_platform_mislabelled_or_faulty() -> None:
     store = MemoryStore()
     make(store, "index")
     answer = with_findings(
         ask(store),
         [
+            Finding("", "index", "is of no platform"),
+            Finding("linux/arm64", "/app", "is not there"),
             WrongPlatform("linux/arm64", "/app", "is built for linux/amd64, not for linux/arm64"),
             WrongPlatform("linux/arm64", "/tool", "is built for linux/386, not for linux/arm64"),
             Finding("linux/amd64", "/app", "is not there"),
         ],
     )
-    assert [state for _, state in states(answer)] == ["ready", "mislabelled", "ready"]
-    why = "/app is built for linux/amd64, not for linux/arm64"
-    assert (answer.ready, answer.platforms[1].why) == (False, why)
+    assert [state for _, state in states(answer)] == ["faulty", "mislabelled", "ready"]
+    assert not answer.ready
+    assert [each.why for each in answer.platforms] == [
+        "/app is not there",
+        "/app is built for linux/amd64, not for linux/arm64",
+        "",
+    ]
 
 
 class Counting(MemoryStore):

@@ -141,6 +141,32 @@ def test_a_program_for_another_processor_is_mislabelled_if_everything_is_read(
     assert "/app is built for linux/amd64, not for linux/arm64" in shown.out
 
 
+def test_what_is_wrong_otherwise_makes_its_platform_faulty(
+    manyfest: Manyfest, internet: Internet
+) -> None:
+    made = Images()
+    whole, empty = made.layer(directory("bin"), program("app")), made.layer(directory("bin"))
+    root = made.index(made.image(whole), made.image(empty, platform="linux/arm64"))
+    store = internet.hosts["one.example"].store("app")
+    copy_graph(made, read_graph(made, root), store, ["2.6.1"])
+    told = manyfest("check", "--deep", "--json", ONE)
+    assert told.code == 3
+    assert states(told.out)[ONE] == {"linux/amd64": "ready", "linux/arm64": "faulty"}
+
+
+@pytest.mark.parametrize(
+    ("reference", "line"),
+    [
+        ("oci-archive:nope.tar:v1", "oci-archive:nope.tar: there is no such file"),
+        ("oci:nope:v1", "oci:nope: there is no OCI layout here"),
+    ],
+)
+def test_a_place_that_is_not_there_at_all_is_an_error_and_no_answer(
+    manyfest: Manyfest, reference: str, line: str
+) -> None:
+    assert manyfest("check", reference) == (1, "", f"manyfest: {line}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

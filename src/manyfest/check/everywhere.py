@@ -20,7 +20,7 @@ from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Reference
 from manyfest.progress import NoProgress, Progress
 from manyfest.stores.base import Source
-from manyfest.stores.open import Stores
+from manyfest.stores.open import Stores, require_there
 from manyfest.threads import together, workers
 
 
@@ -79,6 +79,7 @@ def _look(
     def look(reference: Reference) -> Readiness | ManyfestError:
         source = sources[reference]
         try:
+            require_there(reference)
             answer = readiness(source, reference.target, wanted, str(reference))
             return with_signatures(source, answer, why_unsigned) if why_unsigned else answer
         except ManyfestError as error:

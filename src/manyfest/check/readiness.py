@@ -21,7 +21,7 @@ from manyfest.oci.digest import Digest
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
 
-State = Literal["ready", "missing", "partial", "mislabelled", "different", "unsigned"]
+State = Literal["ready", "missing", "partial", "mislabelled", "faulty", "different", "unsigned"]
 
 ANY = "any"
 """What stands for a platform where nobody asked for one and there is none."""
@@ -105,20 +105,19 @@ def with_states(reference: str, digest: str, states: Iterable[PlatformState]) ->
 
 def with_findings(answer: Readiness, findings: Iterable[Finding]) -> Readiness:
     """The same answer, after all was read: a platform whose image turned out to be for another one
-    is mislabelled."""
-    wrong: dict[str, Finding] = {}
-    for finding in findings:
-        if isinstance(finding, WrongPlatform):
-            wrong.setdefault(finding.platform, finding)
-    states = [_mislabelled(state, wrong.get(state.platform)) for state in answer.platforms]
+    is mislabelled, and one of which anything else is wrong is faulty."""
+    first: dict[str, Finding] = {}
+    for finding in sorted(findings, key=lambda each: not isinstance(each, WrongPlatform)):
+        first.setdefault(finding.platform, finding)
+    states = [_found(state, first.get(state.platform)) for state in answer.platforms]
     return with_states(answer.reference, answer.digest, states)
 
 
-def _mislabelled(state: PlatformState, finding: Finding | None) -> PlatformState:
+def _found(state: PlatformState, finding: Finding | None) -> PlatformState:
     if finding is None or state.state != "ready":
         return state
-    why = f"{finding.where} {finding.what}"
-    return msgspec.structs.replace(state, state="mislabelled", why=why)
+    found: State = "mislabelled" if isinstance(finding, WrongPlatform) else "faulty"
+    return msgspec.structs.replace(state, state=found, why=f"{finding.where} {finding.what}")
 
 
 def missing(platform: str, why: str) -> PlatformState:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
-from manyfest.errors import UsageError
+from manyfest.errors import NotFound, UsageError
 from manyfest.oci.machine import platform_of_machine
 from manyfest.oci.reference import Name, Reference, image_number
 from manyfest.stores.base import Source, Store, Target
@@ -170,6 +170,15 @@ def require_kept(reference: Reference) -> None:
             where=str(reference),
             mend="name a registry's repository or a layout",
         )
+
+
+def require_there(reference: Reference) -> None:
+    """Raises :class:`~manyfest.errors.NotFound` if the file or the layout that ``reference`` leads
+    to is not there at all."""
+    if reference.transport == "oci":
+        _layout(reference).top.read()
+    elif reference.path and not reference.is_stream and not os.path.lexists(reference.path):
+        raise NotFound("there is no such file", where=reference.location)
 
 
 def require_two_places(source: Reference, target: Reference) -> None:
