@@ -65,7 +65,7 @@ def test_a_missing_file(
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "manyfest.yaml: the file is empty; `manyfest init` writes one"),
+        ("", "manyfest.yaml: the file is empty; `manyfest init --dry-run` shows one"),
         (
             "name: app\nbuild:\n  platfroms: [linux/amd64]\n",
             "manyfest.yaml:3: unknown key 'platfroms' under 'build'; did you mean 'platforms'?",
@@ -102,6 +102,12 @@ def test_a_broken_manyfest_yaml(manyfest: Manyfest, tmp_path: Path, text: str, l
     (tmp_path / "manyfest.yaml").write_text(text)
     arguments = ["release", "--version", "1.0.0", "--dry-run"]
     assert_refused(manyfest, tmp_path, arguments, 2, line)
+
+
+def test_a_folder_in_the_place_of_the_file(manyfest: Manyfest, tmp_path: Path) -> None:
+    (tmp_path / "manyfest.yaml").mkdir()
+    line = "manyfest.yaml: cannot be read: Is a directory"
+    assert_refused(manyfest, tmp_path, ["version"], 2, line)
 
 
 @pytest.mark.parametrize(

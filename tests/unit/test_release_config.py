@@ -378,7 +378,15 @@ def test_wrong_types_say_what_was_expected_and_found(
             SHORT + 'tags: ["{{version}"]',
             "manyfest.yaml:3: 'tags[0]': the braces in '{{version}' do not match",
         ),
-        (SHORT + "tags: [a b]", "manyfest.yaml:3: 'tags': 'a b' cannot be an image's tag"),
+        (
+            SHORT + "tags: [a b]",
+            "manyfest.yaml:3: 'tags': 'a b' cannot be an image's tag; use letters, digits,",
+        ),
+        (
+            f"{SHORT}tags: [{'a' * 129}]",
+            f"manyfest.yaml:3: 'tags': '{'a' * 80}' cannot be an image's tag;"
+            " use at most 128 characters",
+        ),
         (
             SHORT + 'tags: ["{{version}}", "{{major}}.{{minor}}.{{patch}}"]',
             "manyfest.yaml:3: 'tags': {{version}} and {{major}}.{{minor}}.{{patch}} are the same",

@@ -46,7 +46,8 @@ def load_config(path: Path) -> Config:
     """Read ``manyfest.yaml``; a folder stands for the file in it."""
     from manyfest.release.project.load import load
 
-    return load(path / FILE_NAME if path.is_dir() else path)
+    in_folder = path.is_dir() and path.name != FILE_NAME  # what is called so should be the file
+    return load(path / FILE_NAME if in_folder else path)
 
 
 def ask_git(config: Config, told: str) -> tuple[Version, Occasion]:

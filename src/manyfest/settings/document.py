@@ -22,14 +22,14 @@ MAX_SIZE = 64 * 1024
 _SHAPES = {"map": "mapping", "seq": "sequence"}
 
 
-def read(path: Path, *, start: str = "", limit: int = MAX_SIZE) -> Node:
+def read(path: Path, *, start: str = "", sample: str = "", limit: int = MAX_SIZE) -> Node:
     """The one document in the file; ``start`` says how one comes by such a file, for whoever has
-    none.
+    none, and ``sample`` where one sees what to write, if that is something else.
 
     Raises :class:`~manyfest.errors.ConfigError`, with the line where there is one, for a file
     that is missing, unreadable, larger than ``limit`` bytes, empty, not UTF-8 or not YAML.
     """
-    return parse(_decode(_read(path, start, limit), path), path, start=start)
+    return parse(_decode(_read(path, start, limit), path), path, start=sample or start)
 
 
 def parse(text: str, path: Path, *, start: str = "") -> Node:

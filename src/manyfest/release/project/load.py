@@ -23,6 +23,10 @@ from manyfest.settings.document import read
 _NOTIFY = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9.+-]*://\S+")
 
 _START = "`manyfest init` writes one"
+_SAMPLE_FILE = "`manyfest init --dry-run` shows one"
+
+_LONGEST_TAG = 128
+"""Characters (distribution specification, "Pull")."""
 
 _SAMPLE = {
     "version": "1000001.1000002.1000003",
@@ -50,7 +54,7 @@ def load(path: Path) -> Config:
         TagTemplate: TagTemplate.parse,
         Template: Template.parse,
     }
-    file, lines = decode(read(path, start=_START), ConfigFile, path, readers)
+    file, lines = decode(read(path, start=_START, sample=_SAMPLE_FILE), ConfigFile, path, readers)
     config = Config(path=path, lines=lines, **msgspec.structs.asdict(file))
     _check_name(config)
     _check_version_prefix(config)
@@ -144,10 +148,12 @@ def _check_tags(config: Config) -> None:
     tags = [rule.tag.render({"name": config.name, **_SAMPLE}) for rule in config.tags]
     for position, tag in enumerate(tags):
         if not is_tag(tag):
+            alphabet = "use letters, digits, '_', '.' and '-', not starting with '.' or '-'"
+            too_long = is_tag(tag[:_LONGEST_TAG])
             raise ConfigError(
                 f"'tags': {str(config.tags[position])[:80]!r} cannot be an image's tag",
                 where=config.where(f"tags[{position}]"),
-                mend="use letters, digits, '_', '.' and '-', not starting with '.' or '-'",
+                mend=f"use at most {_LONGEST_TAG} characters" if too_long else alphabet,
             )
     _check_distinct(config, "tags", tags, list(map(str, config.tags)))
 
