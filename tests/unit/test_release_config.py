@@ -404,7 +404,7 @@ def test_values(tmp_path: Path, text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "manyfest.yaml: the file is empty; `manyfest init` writes one"),
+        ("", "manyfest.yaml: the file is empty; `manyfest init --dry-run` shows one"),
         ("# later\n", "manyfest.yaml: the file is empty"),
         ("- a", "manyfest.yaml:1: the file must be keys and values, not a list"),
         ("name: x\n\tbuild: y", "manyfest.yaml:2: not YAML: found character '\\t' that cannot"),

@@ -168,13 +168,13 @@ def _planned_build(release: Release, faults: Faults) -> BuildRequest | None:
     has_before = bool(config.build.before)
     with faults.noted():
         check_before(config)
+    planned: BuildRequest | None = None
     with faults.noted():
         request = project_request(config, release.version)
-        if has_before and not is_there(request):
-            return None  # the command may make it
-        plan(request, has_before=has_before)
-        return request
-    return None
+        if not has_before or is_there(request):  # else the command may make it
+            plan(request, has_before=has_before)
+            planned = request
+    return planned
 
 
 def _require_bases(release: Release, images: dict[FromImage, bool], faults: Faults) -> None:
