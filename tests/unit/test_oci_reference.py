@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -264,6 +266,32 @@ def test_reference_with_its_transport(written: str, expected: Reference) -> None
 def test_what_is_no_reference_is_refused(text: str) -> None:
     with pytest.raises(InvalidReference):
         Reference.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["../a.tar", "./a.tar", "/srv/a", "..", "~/a", "My App.tgz", "A.tar.zst"],
+)
+def test_a_path_is_refused_with_the_two_ways_to_write_it(text: str) -> None:
+    with pytest.raises(InvalidReference) as refused:
+        Reference.parse(text)
+    assert str(refused.value) == (
+        f"{text!r} is a path, and no name in a registry;"
+        f" write oci-archive:{text} for a file, oci:{text} for a layout's folder"
+    )
+
+
+def test_what_may_be_an_image_and_looks_like_a_path_is_an_image() -> None:
+    assert Reference.parse("dist/a.tar") == Reference(
+        "docker", image=Name("docker.io", "dist/a.tar")
+    )
+
+
+@pytest.mark.parametrize("parse", [Reference.parse, Name.parse, check_registry])
+def test_a_web_address_is_refused_with_what_to_leave_out(parse: Callable[[str], object]) -> None:
+    with pytest.raises(InvalidReference) as refused:
+        parse("https://ghcr.io")
+    assert str(refused.value) == "'https://ghcr.io' is a web address; leave out https://"
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _PORT = r"[1-9][0-9]{0,4}"
 _IMAGE_ID = r"[0-9a-f]{64}"
 _ID = r"sha256:[0-9a-f]{64}"
 _NUMBER = r"@(0|[1-9][0-9]{0,8})"
+_PATH = r"/|\.\.?(?:/|$)|~|.*\.(?:tar|tgz|tar\.[a-z0-9]+)$"
 _PATH_DIGEST = r"@(?=sha(?:256|512):)"
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _MAX_REPOSITORY = 255
@@ -95,6 +96,7 @@ class Name(Struct, frozen=True):
         """
         if not text:
             raise InvalidReference("the reference is empty", mend="name an image: host/name:tag")
+        _refuse_web_address(text)
         if re.fullmatch(_IMAGE_ID, text):
             raise InvalidReference(
                 f"{text!r} is an image's id to Docker, and no repository's name",
@@ -181,12 +183,18 @@ class Reference(Struct, frozen=True):
             return cls("docker-archive", path=path, name=_listed_name(name) if name else "")
         if colon and head == "docker-daemon":
             return cls("docker-daemon", name=_docker_name(rest))
+        _refuse_web_address(text)
         if "://" in text or (colon and head in _OTHER_TRANSPORTS):
             raise InvalidReference(
                 f"unknown transport in {text[:200]!r}",
                 mend="use docker://, oci:, oci-archive:, docker-archive: or docker-daemon:",
             )
-        return cls("docker", image=Name.parse(text))
+        try:
+            return cls("docker", image=Name.parse(text))
+        except InvalidReference:
+            if re.match(_PATH, text):
+                raise _is_path(text) from None
+            raise
 
     def with_name(self, name: str) -> Reference:
         """The same place under another tag."""
@@ -278,6 +286,7 @@ def check_registry(text: str) -> str:
 
     Raises :class:`~manyfest.errors.InvalidReference`.
     """
+    _refuse_web_address(text)
     host, port = _split_port(text)
     if host.startswith("["):
         if not _is_ipv6(host):
@@ -288,6 +297,12 @@ def check_registry(text: str) -> str:
         raise InvalidReference(f"{text[:260]!r} has no valid port", mend="use 1 to 65535")
     registry = text.lower()
     return DOCKER_HUB if registry in _HUB_ALIASES else registry
+
+
+def _refuse_web_address(text: str) -> None:
+    scheme = re.match(r"https?://", text, re.IGNORECASE)
+    if scheme:
+        raise InvalidReference(f"{text[:300]!r} is a web address", mend=f"leave out {scheme[0]}")
 
 
 def registry_of(text: str) -> str | None:
@@ -359,6 +374,13 @@ def _path_digest(digest: str, text: str) -> str:
         return str(Digest.parse(digest))
     except InvalidDigest as error:
         raise InvalidReference(error.what, where=text[:300]) from None
+
+
+def _is_path(text: str) -> InvalidReference:
+    return InvalidReference(
+        f"{text[:300]!r} is a path, and no name in a registry",
+        mend=f"write oci-archive:{text[:300]} for a file, oci:{text[:300]} for a layout's folder",
+    )
 
 
 def _bad_repository(repository: str, text: str) -> InvalidReference:

@@ -62,7 +62,8 @@ class Stores:
     def source(self, reference: Reference) -> Source:
         """The store to read ``reference`` from."""
         if reference.image is not None:
-            return self.registry(reference.image)
+            hint = _file_called(reference.image)
+            return self._connected().repository(reference.image, hint=hint)
         if reference.transport == "docker-daemon":
             return _exported(reference)
         return _layout(reference) if reference.transport == "oci" else _archive(reference)
@@ -201,6 +202,19 @@ def _file(archive: Reference, stream: int) -> tuple[int, int] | None:
     except OSError:
         return None
     return (state.st_dev, state.st_ino) if stat.S_ISREG(state.st_mode) else None
+
+
+def _file_called(name: Name) -> str:
+    """What to say of a file or a folder here that is called as the image is; empty if none is."""
+    path = name.familiar_place
+    called = f"{path}{str(name).removeprefix(name.place)}"
+    if os.path.isfile(path):
+        return f"there is such a file: write oci-archive:{called}"
+    if os.path.isfile(os.path.join(path, "index.json")):
+        return f"there is such a layout: write oci:{called}"
+    if os.path.isdir(path):
+        return f"there is such a folder: write oci-archive:{path}/FILE for an archive in it"
+    return ""
 
 
 def _layout(reference: Reference) -> LayoutStore:

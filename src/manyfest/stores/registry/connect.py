@@ -72,11 +72,12 @@ class Registries:
             carrier = HeedingTransport(carrier, pacing)
         self._transport: Transport = _Logged(carrier, log) if log else carrier
 
-    def repository(self, name: Name, *, writing: bool = False) -> RegistryStore:
-        """The repository that ``name`` lies in; ``writing`` says what it is wanted for."""
+    def repository(self, name: Name, *, writing: bool = False, hint: str = "") -> RegistryStore:
+        """The repository that ``name`` lies in; ``writing`` says what it is wanted for, ``hint``
+        what to tell who looks for a name there in vain."""
         scheme = self._scheme(name.registry)
         return RegistryStore(
-            name, self._transport, scheme=scheme, writing=writing, cache=self._cache
+            name, self._transport, scheme=scheme, writing=writing, cache=self._cache, hint=hint
         )
 
     def repositories(self, registry: str) -> Iterator[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Self
 
-from manyfest.errors import RegistryError, StoreError
+from manyfest.errors import ManyfestError, RegistryError, StoreError
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.oci.manifest import Manifest
@@ -33,7 +33,8 @@ class RegistryStore:
     ``transport`` carries the requests and belongs to the caller; ``scheme`` is ``https``, or
     ``http`` where the user allowed it. With ``writing`` every request asks for the right to push:
     one token is enough then, and of a repository that is yet to be made a registry may say nothing
-    to those who only want to pull. ``cache`` keeps manifests that were read.
+    to those who only want to pull. ``cache`` keeps manifests that were read. Errors of a look for a
+    name begin their advice with ``hint``.
     """
 
     verifies = True
@@ -46,6 +47,7 @@ class RegistryStore:
         scheme: str = "https",
         writing: bool = False,
         cache: ManifestCache | None = None,
+        hint: str = "",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.repository = Repository(
@@ -56,6 +58,7 @@ class RegistryStore:
             writing=writing,
         )
         self._sleep = sleep
+        self._hint = hint
         self._manifests = Manifests(self.repository, cache, sleep=sleep)
         self._referrers = Referrers(self.repository, self, sleep=sleep)
         self._uploader = Uploader(
@@ -75,7 +78,8 @@ class RegistryStore:
 
     def resolve(self, name: str) -> Descriptor:
         """One HEAD request, as a rule."""
-        return self._manifests.resolve(name)
+        with self._hinting():
+            return self._manifests.resolve(name)
 
     def means(self, name: str, digest: Digest) -> bool:
         """See :class:`~manyfest.stores.base.Compares`."""
@@ -83,7 +87,8 @@ class RegistryStore:
 
     def read(self, name: str) -> Manifest:
         """See :class:`~manyfest.stores.base.Reads`."""
-        return self._manifests.read(name)
+        with self._hinting():
+            return self._manifests.read(name)
 
     def open(self, descriptor: Descriptor) -> Reader:
         if descriptor.is_manifest:
@@ -201,6 +206,14 @@ class RegistryStore:
         for session in begun:
             with suppress(StoreError):
                 self._uploader.cancel(session)
+
+    @contextmanager
+    def _hinting(self) -> Iterator[None]:
+        try:
+            yield
+        except ManyfestError as error:
+            error.mend = "; ".join(filter(None, (self._hint, error.mend)))
+            raise
 
     def __enter__(self) -> Self:
         return self
