@@ -25,6 +25,7 @@ from tests.unit.waiting import TAG, WANTED, Scripted, Time, Told, waited, watche
         RateLimited("too often", status=429),
         RegistryError("it is overloaded", status=503),
         DigestMismatch("half of it is missing"),
+        Unreachable("no such host"),
     ],
 )
 def test_what_may_pass_is_told_and_waited_through(error: ManyfestError) -> None:
@@ -43,7 +44,6 @@ def test_what_may_pass_is_told_and_waited_through(error: ManyfestError) -> None:
         AccessDenied("log in", status=401),
         LastingFailure("its certificate is not trusted"),
         RegistryError("it is no registry", status=405),
-        Unreachable("no such host"),
     ],
 )
 def test_what_does_not_pass_ends_it_at_once(error: ManyfestError) -> None:
@@ -54,15 +54,12 @@ def test_what_does_not_pass_ends_it_at_once(error: ManyfestError) -> None:
     assert time.slept == []
 
 
-def test_a_registry_that_answered_once_may_be_away_for_a_while() -> None:
+def test_a_registry_that_is_away_until_the_time_is_over_did_not_tell() -> None:
     time, store = Time(), Scripted()
-    time.at = {
-        2: lambda: setattr(store, "fails", Unreachable("nothing listens there")),
-        20: lambda: setattr(store, "fails", None),
-        30: lambda: store.hold_for(*WANTED),
-    }
-    decision, _ = waited(time, store)
-    assert decision.verdict == "ready"
+    store.fails = Unreachable("nothing listens there")
+    decision, lines = waited(time, store, timeout=60.0)
+    assert (decision.verdict, time.now) == ("unclear", 60.0)
+    assert [line.partition(": ")[2] for line in lines] == ["0 silent"]
 
 
 def test_a_host_that_is_no_registry_is_found_out_at_the_first_404() -> None:

@@ -89,7 +89,7 @@ def test_when_the_time_is_over_what_is_missing_where_is_told(
     assert (waited.code, waited.out) == (3, "")
     assert waited.err.splitlines()[-1] == (
         f"manyfest: not complete within 1m30s: {TWO} linux/arm64 is missing (the manifest 2.6.1:"
-        " not found (404)); manyfest check shows which tags serve meanwhile"
+        " not found (404)); manyfest check shows whether another tag serves meanwhile"
     )
     assert time.now == 90.0
 

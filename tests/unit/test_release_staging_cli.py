@@ -90,7 +90,7 @@ def test_a_late_platform_is_a_no(project: Manyfest) -> None:
     stage(project, "--platform", "arm64")
     ran = publish(project, "--timeout", "0.1s")
     assert (ran.code, ran.out) == (3, "")
-    assert "waiting for linux/amd64: 1 of 2 platforms are there, 0 s left" in ran.err
+    assert "waiting for linux/amd64: 1 of 2 platforms found, 0 s left" in ran.err
     assert project("ls", "localhost:5000/app").out == "2.6.1-arm64\n"
 
 

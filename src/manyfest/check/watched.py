@@ -13,7 +13,7 @@ from manyfest.check.soak import Answer, Silence
 from manyfest.errors import ConnectionFailed, ContentError, ManyfestError, RegistryError
 from manyfest.oci.platform import Platform
 from manyfest.stores.base import Source
-from manyfest.stores.registry.http import LastingFailure, Unreachable
+from manyfest.stores.registry.http import LastingFailure
 from manyfest.stores.registry.retry import PASSING_STATUSES
 
 
@@ -56,7 +56,7 @@ class Watched:
         try:
             answer = self._ask()
         except ManyfestError as error:
-            if not may_pass(error, has_answered=self._has_answered):
+            if not may_pass(error):
                 raise
             return Silence(str(error))
         self._has_answered = True
@@ -74,13 +74,9 @@ class Watched:
         return with_signatures(asked.source, answer, asked.why_unsigned)
 
 
-def may_pass(error: ManyfestError, *, has_answered: bool) -> bool:
-    """Whether it is worth while to ask again later.
-
-    A host that never answered is taken for a wrong name. What is damaged may be put right.
-    """
-    if isinstance(error, Unreachable):
-        return has_answered
+def may_pass(error: ManyfestError) -> bool:
+    """Whether it is worth while to ask again later. A host that nobody answers for may be about to
+    start, and what is damaged may be put right."""
     if isinstance(error, RegistryError):
         return error.status in PASSING_STATUSES or error.status >= 500
     if isinstance(error, ConnectionFailed):

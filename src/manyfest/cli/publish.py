@@ -51,7 +51,8 @@ def command(
     at all.
 
     Only the configuration and the version are needed, not the build context. If a platform is late
-    for too long, the answer is no (exit 3), and nothing is changed. Prints a report and, last, the
+    for too long, the answer is no (exit 3), and nothing is changed. A registry must answer when it
+    begins; one that falls silent while it waits is asked again. Prints a report and, last, the
     digest.
     """
     from manyfest.duration import Duration

@@ -64,8 +64,9 @@ def command(
     """Wait until the images at REFERENCES are complete for the platforms, in every registry.
 
     With --soak they must then stay as they are for that time, which begins anew when a digest
-    changes. Prints the digest. If the time runs out, the answer is no (exit 3); a registry that
-    does not answer then is an error. Either --platform or --digest says what is complete.
+    changes. Prints the digest. If the time runs out, the answer is no (exit 3). A registry that
+    does not answer is asked again until then, and is an error if it still does not. Either
+    --platform or --digest says what is complete.
     """
     from manyfest.check.places import find_places
     from manyfest.check.soak import Question
@@ -178,7 +179,9 @@ def _require_yes(decision: Decision, names: Sequence[str], question: Question) -
         lacking = not_ready(names, state) or "it changed too late for the soak time"
         raise AnswerIsNo(
             f"not complete within {span(question.timeout)}: {lacking}",
-            mend="manyfest check shows which tags serve meanwhile" if _is_to_come(state) else "",
+            mend="manyfest check shows whether another tag serves meanwhile"
+            if _is_to_come(state)
+            else "",
         )
     if decision.verdict == "unclear":
         name, why = next(

@@ -44,12 +44,11 @@ class _Rendezvous:
 
     def check(self, _: Release) -> str:
         self._waiting.look()
-        count = counted(len(self._waiting.found), "platform")
-        return "" if self._waiting.late else f"{count} are staged"
+        return "" if self._waiting.late else self._told
 
     def wait(self, _: Release) -> str:
         self._waiting.wait(self._patience)
-        return f"{counted(len(self._waiting.found), 'platform')} are staged"
+        return self._told
 
     def join(self, release: Release) -> str:
         """Make the index. What it points at is read from the first repository that has it, each
@@ -67,7 +66,11 @@ class _Rendezvous:
         ]
         source = Overlay([made, *places])
         release.image = Image(source, read_graph(source, index.descriptor, known=known))
-        return f"{counted(len(staged), 'platform')} are {release.image.digest}"
+        return f"{counted(len(staged), 'platform')} joined in {release.image.digest}"
+
+    @property
+    def _told(self) -> str:
+        return f"{counted(len(self._waiting.found), 'platform')} found"
 
 
 def _require_unchanged(release: Release, staged: Sequence[Staged]) -> None:

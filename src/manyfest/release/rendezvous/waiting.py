@@ -78,7 +78,7 @@ class Waiting:
         """Look until none is late.
 
         Raises :class:`~manyfest.errors.AnswerIsNo` when the time is over, naming those that are,
-        and the registry's own error if it could not tell.
+        and :class:`~manyfest.errors.StoreError` if a registry could not tell.
         """
         begun = told = patience.clock()
         before: list[Platform] = []
@@ -105,7 +105,7 @@ class Waiting:
         except NotFound:
             return  # the tag is there, and what it names is still to come
         except StoreError as error:
-            if not may_pass(error, has_answered=True):
+            if not may_pass(error):
                 raise
             errors.append(error)
         if errors:
@@ -114,13 +114,18 @@ class Waiting:
     def _tell(self, left: float) -> None:
         total = len(self._release.config.build.platforms)
         names = ", ".join(map(str, self.late))
-        line = f"waiting for {names}: {len(self.found)} of {counted(total, 'platform')} are there"
+        line = f"waiting for {names}: {len(self.found)} of {counted(total, 'platform')} found"
         errors = "".join(f"; {error}" for error in dict.fromkeys(map(str, self._silent.values())))
         self._release.progress.say(f"{line}, {_minutes(left)} left{errors}")
 
     def _give_up(self, patience: Patience) -> None:
         for error in self._silent.values():
-            raise error
+            raise StoreError(
+                f"the time is over, and it does not tell of {', '.join(map(str, self._silent))}:"
+                f" {error.what}; nothing was changed",
+                where=error.where,
+                mend=error.mend,
+            )
         places = ", ".join(name.place for name in shared(self._release))
         tags = ", ".join(staging_tag(self._release.version, each) for each in self.late)
         raise AnswerIsNo(
