@@ -128,8 +128,9 @@ def test_a_fixed_tag_with_another_digest_is_refused_before_anything_is_written(
         PUBLISH.check(release)
     assert str(refused.value) == (
         f"two.example/app:2.6.1: the tag already holds {former}, and this release is"
-        f" {release.built.digest}; no tag was changed; release a new version, or go on with what is"
-        " there: --from two.example/app:2.6.1"
+        f" {release.built.digest}; this run has set no tag; release a new version, or go on with"
+        " what is there: manyfest release --from two.example/app:2.6.1, and --allow-other-commit if"
+        " it is of another commit"
     )
     assert stores.trouble.count("put") == stores.trouble.count("tag") == 0
 

@@ -248,8 +248,13 @@ def test_another_image_of_the_version_may_have_been_built_since(tmp_path: Path) 
     other = with_image(make_release(tmp_path, project.stores, to=(ONE, TWO)), "another")
     other.progress = Notes()
     other.open_journal().note_end("build", "2 platforms")  # this takes the old journal's place
-    with pytest.raises(ReleaseError, match="the tag already holds"):
+    with pytest.raises(ReleaseError) as refused:
         list(run(other, ALL))
+    assert refused.value.what == (
+        f"the tag already holds {project.killed.built.digest}, and this release is"
+        f" {other.built.digest}; this run has set no tag; a run of this release that was killed was"
+        " moving tags: put back: one.example/app:2.6"
+    )
     assert project.pointers(ONE) == (project.former[ONE], project.former[ONE])
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +119,12 @@ class Journal:
             elif isinstance(line, Ended) and line.step == "tags":
                 found.clear()
         return found
+
+    @property
+    def begun(self) -> Set[str]:
+        """Moving tags that a run has begun to take, and of which nothing says that it came to its
+        end. What another machine wrote down tells less: not which of them were there before it."""
+        return self.under_way.keys() | (self.held.keys() - self.goals.keys())
 
     @property
     def made(self) -> Made | None:

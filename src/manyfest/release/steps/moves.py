@@ -86,9 +86,9 @@ def refuse_taken(planned: Iterable[Move]) -> None:
         if move.before is not None and not move.tag.moves and not move.is_done:
             raise ReleaseError(
                 f"the tag already holds {move.before}, and this release is"
-                f" {move.manifest.descriptor.digest}",
+                f" {move.manifest.descriptor.digest}; this run has set no tag",
                 where=str(move.name),
-                mend=f"no tag was changed; release a new version{_or_go_on(move)}",
+                mend=f"release a new version{_or_go_on(move)}",
             )
 
 
@@ -96,7 +96,10 @@ def _or_go_on(move: Move) -> str:
     """How a release goes on that was killed, and whose build gives other bytes each time."""
     if not move.manifest.is_index:
         return ""
-    return f", or go on with what is there: --from {move.name}"
+    return (
+        f", or go on with what is there: manyfest release --from {move.name}, and"
+        " --allow-other-commit if it is of another commit"
+    )
 
 
 def manifest_for(release: Release, platform: Platform | None) -> Manifest:

@@ -88,7 +88,7 @@ class Release(Struct):
 
     def open_journal(self) -> Journal:
         """The journal, once the image is known; a new one, of which nothing is on the disk yet, if
-        there is none or only that of another image, which is said then."""
+        there is none or only that of another image."""
         began = Began(name=self.config.name, version=self.version.text, digest=self.built.digest)
         if self.journal is None or self.journal.began != began:
             # Loaded once something is to be written down.
@@ -97,7 +97,6 @@ class Release(Struct):
             path = journal_path(self.archive, self.version)
             found = read_journal(path, self.progress.say)
             if found is not None and found.began != began:
-                self.progress.say(f"{path}: the journal is about {found.began.digest} and left out")
                 self.unfinished = found
                 found = None
             if found is None:

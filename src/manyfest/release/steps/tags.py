@@ -91,8 +91,7 @@ def _begun(release: Release, planned: Sequence[Move]) -> list[str]:
     done = [move for move in planned if move.is_done and move.tag.moves]
     if any(str(move.name) not in journal.held for move in done):
         _recall(release, journal, planned)
-    # What another machine wrote down says less: not which of these were there before it.
-    begun = journal.under_way.keys() | (journal.held.keys() - journal.goals.keys())
+    begun = journal.begun
     known = [move for move in planned if str(move.name) in begun]
     if all(move.is_done for move in known):
         return []
@@ -106,10 +105,6 @@ def _recall(release: Release, journal: Journal, planned: Sequence[Move]) -> None
         copy = read_copy(store, subject.digest, version, journal.path, release.progress.say)
         if copy is not None and copy.began == journal.began:
             journal.learn(copy, place)
-        elif copy is not None:
-            release.progress.say(
-                f"{store.label}: the journal there is about {copy.began.digest} and left out"
-            )
 
 
 def _formers(release: Release, planned: Sequence[Move]) -> dict[str, Former]:
