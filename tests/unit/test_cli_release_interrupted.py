@@ -61,8 +61,8 @@ def test_moving_tags_are_put_back_first(
     assert ended.code == 130
     assert ended.err.splitlines()[-1] == (
         "manyfest: interrupted; stopped at localhost:5000/team/app:latest: put back:"
-        " localhost:5000/team/app:2.6, localhost:5000/team/app:latest; set and left:"
-        " localhost:5000/team/app:2.6.1; no other tag was changed;"
+        " localhost:5000/team/app:2.6, localhost:5000/team/app:latest; set and left, naming this"
+        " version alone: localhost:5000/team/app:2.6.1; no other tag was changed;"
         " run the same command again to go on"
     )
     held = {tag: store.resolve(tag).digest for tag in ("2.6", "latest")}

@@ -199,7 +199,8 @@ def test_a_release_that_failed_at_a_tag_says_where_each_stands(tmp_path: Path) -
     assert report["error"] == {
         "where": "two.example/app:latest",
         "what": "the tag could not be set: the connection broke; put back: one.example/app:latest;"
-        " set and left: one.example/app:2.6.1, two.example/app:2.6.1, one.example/app:2.6.1-armv7,"
+        " set and left, naming this version alone: one.example/app:2.6.1, two.example/app:2.6.1,"
+        " one.example/app:2.6.1-armv7,"
         " two.example/app:2.6.1-armv7; no other tag was changed",
         "mend": "mend that and run the same command again",
         "exit_code": 1,

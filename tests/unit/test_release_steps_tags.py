@@ -212,6 +212,7 @@ def test_a_platform_that_the_image_lacks_has_no_tag(tmp_path: Path) -> None:
 
 
 FIXED = ORDER[:6]
+STAY = "set and left, naming this version alone"
 
 
 def set_with(failing: str) -> list[str]:
@@ -226,15 +227,15 @@ def set_with(failing: str) -> list[str]:
     ("failing", "told"),
     [
         (ORDER[0], "no tag was changed"),  # it decides, and is set alone
-        (ORDER[1], f"set and left: {ORDER[0]}; no other tag was changed"),
+        (ORDER[1], f"{STAY}: {ORDER[0]}; no other tag was changed"),
         *[
-            (failing, f"set and left: {', '.join(set_with(failing))}; no other tag was changed")
+            (failing, f"{STAY}: {', '.join(set_with(failing))}; no other tag was changed")
             for failing in ORDER[2:6]
         ],
         *[
             (
                 failing,
-                f"put back: {', '.join(set_with(failing)[6:])}; set and left: {', '.join(FIXED)};"
+                f"put back: {', '.join(set_with(failing)[6:])}; {STAY}: {', '.join(FIXED)};"
                 " no other tag was changed",
             )
             for failing in ORDER[6:]
@@ -282,7 +283,7 @@ def test_a_moving_tag_that_was_not_there_before_is_taken_away(tmp_path: Path) ->
     stores = FakeStores(Trouble(lambda _number, call: call == f"tag {ONE} latest"))
     release = published(make_release(tmp_path, stores))
     former = hold_former_release(stores.at(ONE), "latest")
-    with pytest.raises(ReleaseError, match=r"; taken away: one.example/app:2\.6; set and left: "):
+    with pytest.raises(ReleaseError, match=rf"; taken away: one.example/app:2\.6; {STAY}: "):
         TAGS.run(release)
     assert "2.6" not in stores.at(ONE).pointers
     assert stores.at(ONE).pointers["latest"] == former
@@ -294,7 +295,9 @@ def test_where_tags_cannot_be_taken_away_that_is_reported(tmp_path: Path) -> Non
     )
     release = published(make_release(tmp_path, stores))
     former = hold_former_release(stores.at(ONE), "latest")
-    with pytest.raises(ReleaseError, match=r"set and left: .*:2\.6; no other tag was changed"):
+    with pytest.raises(
+        ReleaseError, match=r"; set and left, could not be taken away: one.example/app:2\.6;"
+    ):
         TAGS.run(release)
     assert stores.at(ONE).pointers["2.6"] == release.built.digest
     assert stores.at(ONE).pointers["latest"] == former
@@ -342,7 +345,7 @@ def test_of_a_registry_that_died_nothing_is_known(tmp_path: Path) -> None:
         " not known: two.example/app:2.6.1, two.example/app:2.6.1-amd64,"
         " two.example/app:2.6.1-arm64, two.example/app:2.6, two.example/app:latest;"
         " put back: one.example/app:2.6, one.example/app:latest;"
-        " set and left: one.example/app:2.6.1, one.example/app:2.6.1-amd64,"
+        f" {STAY}: one.example/app:2.6.1, one.example/app:2.6.1-amd64,"
         " one.example/app:2.6.1-arm64; no other tag was changed;"
         " mend that and run the same command again"
     )
@@ -414,7 +417,7 @@ def test_ctrl_c_puts_moving_tags_back_too(tmp_path: Path) -> None:
         TAGS.run(release)
     assert stopped.value.__notes__ == [
         "stopped at one.example/app:latest: put back: one.example/app:2.6, one.example/app:latest;"
-        " set and left: one.example/app:2.6.1, one.example/app:2.6.1-amd64,"
+        f" {STAY}: one.example/app:2.6.1, one.example/app:2.6.1-amd64,"
         " one.example/app:2.6.1-arm64; no other tag was changed"
     ]
     assert stores.at(ONE).pointers["2.6"] == stores.at(ONE).pointers["latest"] == former
@@ -446,7 +449,7 @@ def test_a_tag_whose_former_image_is_gone_is_said_to_stay(tmp_path: Path) -> Non
     stores.fakes[ONE] = Pruned(ONE, stores.trouble)
     release = published(make_release(tmp_path, stores))
     former = hold_former_release(stores.at(ONE), "2.6", "latest")
-    with pytest.raises(ReleaseError):
+    with pytest.raises(ReleaseError, match=r"left, could not be put back: one.example/app:2\.6;"):
         TAGS.run(release)
     assert release.standing[f"{ONE}:2.6"] == "set and left"
     assert release.standing[f"{ONE}:latest"] == "as before"
@@ -545,7 +548,7 @@ def test_where_nobody_knows_what_a_tag_held_it_stays(tmp_path: Path) -> None:
     hold_former_release(stores.at(ONE), "latest")
     stores.at(ONE).names["2.6"] = release.built.graph.root.descriptor
     fails_once(stores, f"tag {ONE} latest")
-    with pytest.raises(ReleaseError, match=r"set and left: one.example/app:2.6.1, "):
+    with pytest.raises(ReleaseError, match=f"{STAY}: one.example/app:2.6.1, "):
         TAGS.run(release)
     assert stores.at(ONE).pointers["2.6"] == release.built.digest
 

@@ -81,7 +81,7 @@ def assert_true(said: str, before: Pointers, after: Pointers, release: Release) 
     told = {
         tag: standing
         for standing, tags in re.findall(
-            r"(put back|taken away|set and left|not known|changed by others): ([^;]+)", said
+            r"(put back|taken away|set and left|not known|changed by others)[^:;]*: ([^;]+)", said
         )
         for tag in tags.split(", ")
     }

@@ -110,16 +110,18 @@ class Pointing:
 
     def _claim(self, fixed: Sequence[Move]) -> None:
         """Set the tag that decides, and see that it stays."""
+        if not fixed:
+            return
         # Of its repositories always the same, in whichever order somebody has named them.
         row = [move for move in fixed if move.tag.tag == fixed[0].tag.tag]
-        first = sorted(row, key=lambda move: move.name.place)[:1]
-        if all(move.is_done for move in first):
+        first = min(row, key=lambda move: move.name.place)
+        if first.is_done:
             return
         begun = time.monotonic()
-        self._set_at_once(first)
-        _settle(first[0], first[0].manifest.descriptor.digest)
+        self._set_at_once([first])
+        _settle(first, first.manifest.descriptor.digest)
         self._sleep(max(_SHORTEST_PAUSE, _PAUSE_FACTOR * (time.monotonic() - begun)))
-        self._look_again(first)
+        self._look_again([first])
 
     def _set_fixed(self, moves: Sequence[Move]) -> None:
         """Those of the index, and then those of its images, as many as can be at once:
@@ -191,8 +193,20 @@ class Pointing:
 
     def _put_all_back(self) -> str:
         """Put tags back; where each stands then, as a part of a sentence."""
-        stands = told(self.put_back())
+        found = self.put_back()
+        stands = told(
+            {str(each.name): self._why(each, found[str(each.name)]) for each in self._tried}
+        )
         return f"{stands}; no other tag was changed" if stands else "no tag was changed"
+
+    def _why(self, move: Move, standing: Standing) -> str:
+        """Where the tag stands; of one that is left, why."""
+        if standing != "set and left":
+            return standing
+        if not move.tag.moves:
+            return f"{standing}, naming this version alone"
+        was_new = self._formers.get(str(move.name), move.before) is None
+        return f"{standing}, could not be {'taken away' if was_new else 'put back'}"
 
     def put_back(self) -> dict[str, Standing]:
         """Put tags back that were tried, in each repository the last one first, and tell where each
@@ -254,10 +268,10 @@ class Pointing:
         return "as before" if held == before else "changed by others"
 
 
-def told(standing: Mapping[str, Standing]) -> str:
+def told(standing: Mapping[str, str]) -> str:
     """Where tags stand, as a part of a sentence: empty if all are where they were. What was tried
     last, and was not done, comes first."""
-    names: dict[Standing, list[str]] = {}
+    names: dict[str, list[str]] = {}
     for name, each in reversed(list(standing.items())):
         names.setdefault(each, []).insert(0, name)
     names.pop("as before", None)
