@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.graph import read_manifest
 from manyfest.oci.manifest import Manifest
 from manyfest.stores.layout import LayoutStore
 from manyfest.stores.registry.http import Request, Response
@@ -78,7 +79,7 @@ def test_a_digest_that_tags_hold_stays(
         1,
         "",
         f"manyfest: {APP}: {digest} is held by other tags: 1.2.3, latest;"
-        " remove those too, or --force it\n",
+        " remove those too, or --force it, which removes them as well\n",
     )
     assert tags(between) == ["1.2.3", "latest"]
 
@@ -89,7 +90,10 @@ def test_a_platform_of_a_tagged_index_stays(
     child = root.children[1]
     refused = manyfest("rm", f"{APP}@{child.digest}")
     assert refused.code == 1
-    assert "is held by other tags: 1.2.3 (in its index), latest (in its index);" in refused.err
+    assert refused.err.endswith(
+        " is held by other tags: 1.2.3 (in its index), latest (in its index);"
+        " remove those too, or --force it, which leaves the index incomplete\n"
+    )
     assert between.store().has(child)
 
 
@@ -137,7 +141,8 @@ def test_where_no_tag_can_be_removed_alone_its_manifest_is_if_no_other_tag_holds
     assert removed == (
         0,
         f"{APP}:1.2.3\n{APP}:latest\n{APP}@{digest}\n",
-        f"{APP}:1.2.3: removed with its manifest: no tag can be removed alone here\n",
+        f"{APP}:1.2.3: removed with its manifest: no tag can be removed alone here;"
+        " with it: latest\n",
     )
     assert tags(between) == []
 
@@ -147,8 +152,43 @@ def test_there_by_force_all_its_tags_go(
 ) -> None:
     between.quirk = by_digest_only
     removed = manyfest("rm", "--force", f"{APP}:latest")
-    assert removed.out.split() == [f"{APP}:latest", f"{APP}@{root.descriptor.digest}"]
+    digest = root.descriptor.digest
+    assert removed.out.split() == [f"{APP}:latest", f"{APP}:1.2.3", f"{APP}@{digest}"]
+    assert removed.err.endswith("; with it: 1.2.3\n")
     assert tags(between) == []
+
+
+def test_there_a_plan_refuses_as_the_removal_does(
+    manyfest: Manyfest, between: Between, root: Manifest
+) -> None:
+    between.quirk = by_digest_only
+    planned = manyfest("rm", "--dry-run", f"{APP}:latest")
+    assert planned == manyfest("rm", f"{APP}:latest")
+    assert planned.code == 1
+
+
+def test_there_a_plan_by_force_names_all_that_goes(
+    manyfest: Manyfest, between: Between, root: Manifest
+) -> None:
+    between.quirk = by_digest_only
+    digest = root.descriptor.digest
+    assert manyfest("rm", "--dry-run", "--force", f"{APP}:latest") == (
+        0,
+        f"{APP}:latest: would be removed with its manifest {digest}:"
+        " no tag can be removed alone here; with it: 1.2.3\n",
+        "",
+    )
+    assert tags(between) == ["1.2.3", "latest"]
+
+
+def test_a_plan_by_force_names_the_tags_of_a_digest_and_those_whose_index_has_it(
+    manyfest: Manyfest, between: Between, root: Manifest
+) -> None:
+    child = root.children[1]
+    between.store().tag("arm64", content_of(read_manifest(between.store(), child)))
+    assert manyfest("rm", "--dry-run", "--force", f"{APP}@{child.digest}").out == (
+        f"{APP}@{child.digest}: would be removed; with it: arm64; incomplete then: 1.2.3, latest\n"
+    )
 
 
 def test_each_tag_is_removed_whatever_it_is_called(

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("references", nargs=-1, required=True)
-@click.option("--force", is_flag=True, help="Delete a digest whatever other tags hold it.")
+@click.option(
+    "--force", is_flag=True, help="Delete a digest whatever other tags hold it, and those tags."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be removed; change nothing.")
 @with_registries
 def command(session: Session, references: tuple[str, ...], *, force: bool, dry_run: bool) -> None:
     """Remove tags, and manifests by their digests, from registries and layouts.
 
     Only the tag is removed. Where a registry cannot do that, its manifest is deleted. A manifest
-    that other tags hold, by themselves or in an index, is not deleted without --force. Prints each
-    tag and each digest that is gone; the tags of a digest are not looked up with --force.
+    that other tags hold, by themselves or in an index, is not deleted without --force, which takes
+    those tags away as well. Prints each tag and each digest that is gone; the tags of a digest are
+    not looked up with --force, but for --dry-run. That asks a registry to remove a tag which nobody
+    has, to see whether it can remove one alone.
 
     Signatures and the like of what is removed stay. In a layout, what no name leads to any more is
     deleted.
@@ -99,11 +103,11 @@ def _remove(
         if reference.target in gone:
             continue  # with its manifest, which another tag was removed with
         try:
+            removed = _removed(store, reference, going, force=force, dry_run=dry_run)
+            gone.update(removed.tags, map(str, filter(None, [removed.manifest])))
             if dry_run:
-                session.out(_plan(store, reference, going, force=force))
+                session.out(_planned(reference, removed))
             else:
-                removed = _removed(store, reference, going, force=force)
-                gone.update(removed.tags, map(str, filter(None, [removed.manifest])))
                 _tell(session, reference, removed)
         except ManyfestError as error:
             failed[reference] = error
@@ -111,27 +115,39 @@ def _remove(
 
 
 def _removed(
-    store: Shrinking, reference: Reference, going: Collection[str], *, force: bool
+    store: Shrinking,
+    reference: Reference,
+    going: Collection[str],
+    *,
+    force: bool,
+    dry_run: bool,
 ) -> Removed:
     from manyfest.images.removal import remove_manifest, remove_tag
     from manyfest.oci.digest import Digest
 
+    name = reference.target
     if _is_digest(reference):
-        return remove_manifest(store, Digest.parse(reference.target), going=going, force=force)
-    return remove_tag(store, reference.target, going=going, force=force)
+        digest = Digest.parse(name)
+        return remove_manifest(store, digest, going=going, force=force, dry_run=dry_run)
+    return remove_tag(store, name, going=going, force=force, dry_run=dry_run)
 
 
-def _plan(store: Shrinking, reference: Reference, going: Collection[str], *, force: bool) -> str:
-    from manyfest.images.removal import meaning, require_free
-    from manyfest.oci.digest import Digest
-
+def _planned(reference: Reference, removed: Removed) -> str:
+    if removed.manifest is None:
+        return f"{reference}: would be removed" + (f"; it is {removed.was}" if removed.was else "")
+    what = "would be removed"
     if not _is_digest(reference):
-        was = meaning(store, reference.target)
-        return f"{reference}: would be removed" + (f"; it is {was}" if was else "")
-    if not force:
-        require_free(store, Digest.parse(reference.target), going=going)
-    store.resolve(reference.target)
-    return f"{reference}: would be removed"
+        what += f" with its manifest {removed.manifest}: no tag can be removed alone here"
+    return f"{reference}: {what}{_losses(reference, removed)}"
+
+
+def _losses(reference: Reference, removed: Removed) -> str:
+    """What else goes with a manifest."""
+    from manyfest.stores.names import listing
+
+    others = [tag for tag in removed.tags if tag != reference.target]
+    told = f"; with it: {listing(others)}" if others else ""
+    return told + (f"; incomplete then: {listing(removed.torn)}" if removed.torn else "")
 
 
 def _tell(session: Session, reference: Reference, removed: Removed) -> None:
@@ -145,7 +161,8 @@ def _tell(session: Session, reference: Reference, removed: Removed) -> None:
     if _is_digest(reference):
         session.say(f"{reference}: removed, with all its tags")
     else:
-        session.say(f"{reference}: removed with its manifest: no tag can be removed alone here")
+        how = "removed with its manifest: no tag can be removed alone here"
+        session.say(f"{reference}: {how}{_losses(reference, removed)}")
 
 
 def _raise_failures(

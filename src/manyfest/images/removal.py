@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Protocol
@@ -28,11 +29,13 @@ class Shrinking(Source, Deletes, Protocol):
 
 
 class Removed(Struct, frozen=True, kw_only=True):
-    """What is gone: these tags, and the manifest if it was deleted. ``was`` is what a tag that was
-    taken away alone meant, as far as that could be seen."""
+    """What is gone: these tags, and the manifest if it was deleted; ``torn`` are the tags of
+    indexes that lack it then. ``was`` is what a tag that was taken away alone meant, as far as
+    that could be seen."""
 
     tags: tuple[str, ...] = ()
     manifest: Digest | None = None
+    torn: tuple[str, ...] = ()
     was: Digest | None = None
 
 
@@ -47,53 +50,83 @@ class Holder(Struct, frozen=True):
 
 
 def remove_tag(
-    store: Shrinking, tag: str, *, going: Collection[str] = (), force: bool = False
+    store: Shrinking,
+    tag: str,
+    *,
+    going: Collection[str] = (),
+    force: bool = False,
+    dry_run: bool = False,
 ) -> Removed:
     """Take a tag away, alone if the store can do that, and else with its manifest: only if all
     tags that hold it are ``going`` too, or by ``force``.
 
-    Raises :class:`~manyfest.errors.NotFound`, and :class:`~manyfest.errors.StoreError` that names
-    the tags that hold it.
+    With ``dry_run`` nothing is: whether the store can do that, it is asked by way of a tag that
+    nobody has. Raises :class:`~manyfest.errors.NotFound`, and
+    :class:`~manyfest.errors.StoreError` that names the tags that hold it.
     """
     was = meaning(store, tag)
     try:
-        store.untag(tag)
+        if dry_run:
+            with suppress(NotFound):
+                store.untag(f"manyfest-dry-run-{secrets.token_hex(16)}")
+        else:
+            store.untag(tag)
     except Unsupported:
         if was is None:
             raise
-        removed = remove_manifest(store, was, going={tag, *going}, force=force)
+        removed = _with_holders(store, was, going={tag, *going}, force=force)
+        if not dry_run:
+            store.delete(was)
         return replace(removed, tags=tuple(dict.fromkeys((tag, *removed.tags))))
     return Removed(tags=(tag,), was=was)
 
 
 def remove_manifest(
-    store: Shrinking, manifest: Digest, *, going: Collection[str] = (), force: bool = False
+    store: Shrinking,
+    manifest: Digest,
+    *,
+    going: Collection[str] = (),
+    force: bool = False,
+    dry_run: bool = False,
 ) -> Removed:
     """Delete a manifest, and with it the tags that it has: only if all tags that hold it are
-    ``going`` too, or by ``force``.
+    ``going`` too, or by ``force``, which does not look for them. With ``dry_run`` nothing is
+    deleted, and they are looked for.
 
     Raises as :func:`remove_tag` does.
     """
-    tags = () if force else require_free(store, manifest, going=going)
-    store.delete(manifest)
-    return Removed(tags=tags, manifest=manifest)
+    if force and not dry_run:
+        removed = Removed(manifest=manifest)
+    else:
+        removed = _with_holders(store, manifest, going=going, force=force)
+    if not dry_run:
+        store.delete(manifest)
+    return removed
 
 
-def require_free(
-    store: Shrinking, manifest: Digest, *, going: Collection[str] = ()
-) -> tuple[str, ...]:
-    """The tags that mean the manifest, all of which are ``going``. Raises as :func:`remove_tag`
-    does."""
+def _with_holders(
+    store: Shrinking, manifest: Digest, *, going: Collection[str], force: bool
+) -> Removed:
+    """What goes with the manifest. Raises as :func:`remove_tag` does."""
     store.resolve(str(manifest))
     holders = find_holders(store, manifest)
-    staying = [str(holder) for holder in holders if holder.tag not in going]
-    if staying:
-        raise StoreError(
-            f"{manifest} is held by other tags: {listing(staying)}",
-            where=store.label,
-            mend="remove those too, or --force it",
+    staying = [holder for holder in holders if holder.tag not in going]
+    if staying and not force:
+        by_index = any(holder.by_index for holder in staying)
+        alone = not all(holder.by_index for holder in staying)
+        fates = (["removes them as well"] if alone else []) + (
+            ["leaves the index incomplete"] if by_index else []
         )
-    return tuple(holder.tag for holder in holders if not holder.by_index)
+        raise StoreError(
+            f"{manifest} is held by other tags: {listing([str(each) for each in staying])}",
+            where=store.label,
+            mend=f"remove those too, or --force it, which {' and '.join(fates)}",
+        )
+    return Removed(
+        manifest=manifest,
+        tags=tuple(holder.tag for holder in holders if not holder.by_index),
+        torn=tuple(holder.tag for holder in holders if holder.by_index),
+    )
 
 
 def find_holders(store: Source, manifest: Digest) -> list[Holder]:
