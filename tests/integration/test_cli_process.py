@@ -71,7 +71,11 @@ def test_a_full_disk_is_one_line(tmp_path: Path) -> None:
     with open("/dev/full", "w") as full:
         listing = start(tmp_path, "ls", "oci:image", stdout=full.fileno())
         _, said = listing.communicate(timeout=30)
-    assert (listing.returncode, said) == (1, "manyfest: No space left on device\n")
+    assert (listing.returncode, said) == (
+        1,
+        "manyfest: standard output: cannot be written: No space left on device;"
+        " make room there, and run it again\n",
+    )
 
 
 def test_text_that_the_locale_cannot_write_is_shown(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from manyfest.errors import ConnectionFailed, RegistryError
@@ -215,6 +217,18 @@ def test_a_transfer_stalls_when_less_than_a_kib_a_second_moves(
 def test_errors_of_libcurl_are_put_plainly(number: int, message: str, says: str) -> None:
     request = Request(method="GET", url="https://h:5000/v2/?secret")
     assert str(connection_failure(request, number, message)) == says
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ECONNREFUSED, "nothing listens there; check the port, and whether the server runs"),
+        (errno.ENETUNREACH, "this machine has no network that leads there; check the network"),
+    ],
+)
+def test_why_there_is_no_connection_is_told_with_what_to_check(number: int, says: str) -> None:
+    request = Request(method="GET", url="https://h:5000/v2/")
+    assert str(connection_failure(request, 7, "Failed", os_error=number)) == f"h:5000: {says}"
 
 
 def test_a_refused_certificate_is_a_lasting_failure() -> None:

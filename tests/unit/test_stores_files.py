@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -143,7 +144,15 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
             open_file(path)
 
 
-def test_what_the_system_says_becomes_an_error_of_ours() -> None:
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [
+        (errno.ENOSPC, "No space left on device; make room there, and run it again"),
+        (errno.EROFS, "Read-only file system; write to where you may, or have that changed"),
+        (errno.EPIPE, "Broken pipe"),
+    ],
+)
+def test_what_the_system_says_becomes_an_error_of_ours(number: int, says: str) -> None:
     with pytest.raises(StoreError) as caught, write_errors("oci:dir"):
-        raise OSError(28, "No space left on device")
-    assert str(caught.value) == "oci:dir: cannot be written: No space left on device"
+        raise OSError(number, os.strerror(number))
+    assert str(caught.value) == f"oci:dir: cannot be written: {says}"

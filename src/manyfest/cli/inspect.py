@@ -61,7 +61,7 @@ def command(
     with session.stores() as stores, stores.source(where) as source:
         root = source.resolve(where.target)
         if form in ("raw", "config"):
-            click.echo(_bytes(source, root, wanted, form, where), nl=False)
+            session.out(_bytes(source, root, wanted, form, where))
             return
         with session.progress() as progress:
             found = inspect(

@@ -64,16 +64,28 @@ class Session(Struct, frozen=True, kw_only=True):
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     @staticmethod
-    def out(text: str) -> None:
-        """Data on stdout."""
-        click.echo(text)
+    def out(data: str | bytes) -> None:
+        """Data on stdout: text in lines of its own, or bytes as they are.
 
-    @staticmethod
-    def out_json(value: object) -> None:
+        Raises :class:`~manyfest.errors.StoreError` if they cannot be written, but for want of a
+        reader, which is none of ours.
+        """
+        try:
+            click.echo(data, nl=isinstance(data, str))
+        except BrokenPipeError:
+            raise
+        except OSError:
+            from manyfest.stores.files import write_errors
+
+            with write_errors("standard output"):
+                raise
+
+    @classmethod
+    def out_json(cls, value: object) -> None:
         """Data on stdout, as JSON."""
         import msgspec
 
-        click.echo(msgspec.json.format(json.dumps(value), indent=2).decode())
+        cls.out(msgspec.json.format(json.dumps(value), indent=2).decode())
 
 
 def with_session(function: Callable[..., None]) -> Callable[..., None]:

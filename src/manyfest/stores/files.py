@@ -19,6 +19,17 @@ TEMPORARY_PREFIX = ".manyfest-"
 """How the names of unfinished files begin, so that a killed run's can be told and removed."""
 
 
+_NO_ROOM = "make room there, and run it again"
+_NOT_ALLOWED = "write to where you may, or have that changed"
+_MENDS = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EACCES: _NOT_ALLOWED,
+    errno.EPERM: _NOT_ALLOWED,
+    errno.EROFS: _NOT_ALLOWED,
+}
+
+
 class Unnamed:
     """A file that is being written and has no name of its own yet."""
 
@@ -159,7 +170,8 @@ def write_errors(where: str) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError(f"cannot be written: {reason}", where=where) from error
+        mend = _MENDS.get(error.errno or 0, "")
+        raise StoreError(f"cannot be written: {reason}", where=where, mend=mend) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -26,12 +26,13 @@ _PROXY_FAILED = 97
 _BROKEN_OFF = frozenset({8, 18, 52, 55, 56, 92})
 
 _OS_REASONS = {
-    errno.ECONNREFUSED: "nothing listens there",
-    errno.EHOSTUNREACH: "there is no route to it",
-    errno.ENETUNREACH: "this machine has no network that leads there",
-    errno.EACCES: "this machine may not connect there",
-    errno.EPERM: "this machine may not connect there",
+    errno.ECONNREFUSED: ("nothing listens there", "check the port, and whether the server runs"),
+    errno.EHOSTUNREACH: ("there is no route to it", "check the name and the network"),
+    errno.ENETUNREACH: ("this machine has no network that leads there", "check the network"),
+    errno.EACCES: ("this machine may not connect there", "check its firewall"),
+    errno.EPERM: ("this machine may not connect there", "check its firewall"),
 }
+"""Each with how to mend it."""
 
 
 def connection_failure(
@@ -46,7 +47,8 @@ def connection_failure(
             f"the proxy cannot be reached: {message}", where=host, mend="check HTTPS_PROXY"
         )
     if number == _NO_CONNECTION:
-        return Unreachable(_OS_REASONS.get(os_error, f"no connection: {message}"), where=host)
+        what, mend = _OS_REASONS.get(os_error, (f"no connection: {message}", ""))
+        return Unreachable(what, where=host, mend=mend)
     if number == _TIMED_OUT:
         return ConnectionFailed("it did not answer in time", where=host)
     if number in _BROKEN_OFF:
