@@ -215,7 +215,7 @@ def test_what_gotify_is_told_of_a_project_s_life(gotify: Gotify, tmp_path: Path)
         ("app 1.0.0 is released", 5),
         ("app 1.1.0 was not released", 8),
         ("app 1.1.0 is released", 5),
-        ("app is back at 1.0.0", 5),
+        ("app is back from 1.1.0 to 1.0.0", 5),
     ]
     assert gotify.messages[1]["message"].endswith("\n<https://ci/7>")
     assert gotify.messages[1]["extras"]["client::notification"] == {

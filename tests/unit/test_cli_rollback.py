@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from manyfest.oci.digest import Digest
+from manyfest.release.resume.journal import Began, Held, Journal
 from tests import images
 from tests.quirks import Between
 from tests.unit.cli import Manyfest, reach
@@ -71,6 +72,59 @@ def test_what_is_there_already_is_said(manyfest: Manyfest, registry: Between) ->
     only = publish(registry, "2.6.0", "2.6", "latest")
     assert manyfest("rollback", "--to", "v2.6.0").out == (
         f"app is at 2.6.0: every tag is there already\n{only}\n"
+    )
+
+
+def test_a_back_port_is_taken_back(manyfest: Manyfest, registry: Between) -> None:
+    old = publish(registry, "2.6.0")
+    publish(registry, "2.7.0", "2.7", "latest")
+    bad = publish(registry, "2.6.1", "2.6")
+    assert manyfest("rollback", "--of", "v2.6.1").out == (
+        "app is back from 2.6.1 to 2.6.0\n"
+        "TAG                          WAS                  NOW\n"
+        f"localhost:5000/team/app:2.6  {str(bad)[:19]}  {str(old)[:19]}\n"
+        f"{old}\n"
+    )
+    assert manyfest("rollback", "--of", "2.6.1").out == (
+        f"app: no moving tag is at 2.6.1; there is nothing to take back\n{old}\n"
+    )
+
+
+def test_a_plan_says_of_a_tag_that_not_every_registry_takes_it_away(
+    manyfest: Manyfest, registry: Between
+) -> None:
+    publish(registry, "2.6.0", "2.6")
+    new = publish(registry, "2.7.0", "2.7", "latest")
+    journal = Journal(
+        Path("dist/app-2.7.0.journal"), Began(name="app", version="2.7.0", digest=new)
+    )
+    journal.path.parent.mkdir()
+    held = registry.store().resolve("2.6").digest
+    journal.note(
+        Held(reference=f"{HERE}:2.7", digest=None), Held(reference=f"{HERE}:latest", digest=held)
+    )
+    planned = manyfest("rollback", "--dry-run")
+    assert planned.out.splitlines()[-2] == (
+        f"localhost:5000/team/app:2.7     {str(new)[:19]}  taken away, where the registry does that"
+    )
+
+
+def test_a_version_that_is_gone_up_to_is_not_back(manyfest: Manyfest, registry: Between) -> None:
+    publish(registry, "2.6.0", "2.6", "latest")
+    publish(registry, "2.7.0", "2.7")
+    told = manyfest("rollback", "--to", "2.7.0", "--dry-run")
+    assert told.out.startswith("app would move from 2.6.0 to 2.7.0\n")
+
+
+def test_a_pre_release_with_tags_of_its_own_does_not_pass_for_the_one_that_is_out(
+    manyfest: Manyfest, registry: Between, tmp_path: Path
+) -> None:
+    beta = CONFIG.replace("latest]", "latest, {tag: beta, on: [prerelease]}]")
+    (tmp_path / "manyfest.yaml").write_text(beta)
+    publish(registry, "2.6.0", "2.6", "latest")
+    pre = publish(registry, "2.7.0-rc.1", "beta")
+    assert manyfest("rollback", "--to", "2.7.0-rc.1").out == (
+        f"app: the tags that move for 2.7.0-rc.1 are there already; 2.6.0 is out\n{pre}\n"
     )
 
 

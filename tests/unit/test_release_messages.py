@@ -4,6 +4,7 @@ from pathlib import Path
 
 from manyfest.errors import ReleaseError
 from manyfest.notify.message import Message
+from manyfest.release.published.rollback import RollbackReport, TagChange
 from manyfest.release.reporting.messages import failed, released, rolled_back
 from manyfest.release.reporting.report import release_report
 from manyfest.release.steps.publish import PUBLISH
@@ -64,13 +65,43 @@ def test_a_long_error_is_cut(tmp_path: Path) -> None:
     assert failed(report, {}).text == "x" * 1000 + "…"
 
 
+def rollback_report(**changes: object) -> RollbackReport:
+    settings: dict[str, object] = {
+        "name": "app",
+        "version": "2.7.0",
+        "target": "2.6.0",
+        "digest": "sha256:old",
+        "changed": (
+            TagChange(reference="quay.io/us/app:2", before="sha256:new", digest="sha256:old"),
+            TagChange(reference="quay.io/us/app:2.7", before="sha256:new", digest=None),
+        ),
+        "left": (),
+        "moved_on": (),
+        **changes,
+    }
+    return RollbackReport(**settings)  # type: ignore[arg-type]
+
+
 def test_a_rollback_is_told_with_what_moved() -> None:
-    references = ("quay.io/us/app:2", "one.example/app:latest")
-    assert rolled_back("app", "2.6.0", references, {}) == Message.of_lines(
-        "app is back at 2.6.0",
-        ["quay.io/us/app:2", "one.example/app:latest"],
+    assert rolled_back(rollback_report(), {}) == Message.of_lines(
+        "app is back from 2.7.0 to 2.6.0",
+        ["quay.io/us/app:2", "quay.io/us/app:2.7 is taken away"],
         link="https://quay.io/repository/us/app",
         tone="warning",
         priority=5,
         in_markdown=True,
+    )
+
+
+def test_and_with_what_stays() -> None:
+    done = rollback_report(left=("one.example/app:2.7",), moved_on=("one.example/app:latest",))
+    assert rolled_back(done, {}).text.splitlines()[2:4] == [
+        "one.example/app:2.7 was new and stays: it may still hold 2.7.0",
+        "one.example/app:latest: somebody else has moved it on",
+    ]
+
+
+def test_a_version_that_is_gone_up_to_is_not_back() -> None:
+    assert rolled_back(rollback_report(target="2.8.0"), {}).title == (
+        "app is moved from 2.7.0 to 2.8.0"
     )

@@ -13,6 +13,7 @@ from manyfest.release.project.config import Config
 from manyfest.release.published.holdings import version_from
 from manyfest.release.published.previous import Request
 from manyfest.release.published.rollback import RollbackReport, plan_rollback, report, run_rollback
+from manyfest.release.resume.journal import Began, Held, Journal
 from manyfest.release.run import run
 from manyfest.release.steps.publish import PUBLISH
 from manyfest.release.steps.tags import TAGS
@@ -74,12 +75,12 @@ class Project:
     def at(self, place: str) -> FakeRegistry:
         return self.stores.at(place)
 
-    def request(self, to: str = "") -> Request:
+    def request(self, to: str = "", of: str = "") -> Request:
         places = destinations(self.config, map(Name.parse, self.to))
-        return Request(self.config, places, self.stores, self.said.append, to)
+        return Request(self.config, places, self.stores, self.said.append, to, of)
 
-    def rollback(self, to: str = "") -> RollbackReport:
-        return run_rollback(plan_rollback(self.request(to)), self.said.append)
+    def rollback(self, to: str = "", of: str = "") -> RollbackReport:
+        return run_rollback(plan_rollback(self.request(to, of)), self.said.append)
 
     def versions(self, place: str = ONE) -> dict[str, str]:
         """For each moving tag the version whose image it holds."""
@@ -143,8 +144,8 @@ def test_where_a_release_is_half_out_nobody_guesses_what_is_meant(project: New) 
     with pytest.raises(ReleaseError) as refused:
         app.rollback()
     assert str(refused.value) == (
-        "one.example/app: 2 is at 2.7.0, and latest at 2.6.1: 2.7.0 is half released; release"
-        " 2.7.0 again to finish it, or say which version all tags go to, as in --to 2.6.1"
+        "one.example/app: 2.7.0 is half released: 2 is at it, and latest is not; release 2.7.0"
+        " again to finish it, or take it back: rollback --of 2.7.0"
     )
     assert app.versions() == before
     app.rollback("2.6.1")
@@ -228,6 +229,44 @@ def test_a_version_that_some_lack_is_refused_before_anything_changes(project: Ne
         app.rollback("2.5.0")
     assert str(refused.value) == "two.example/app: it has no 2.5.0; it has 2.6.1, 2.6.0"
     assert app.at(ONE).pointers == before
+
+
+def test_going_up_to_a_version_takes_nothing_back(project: New) -> None:
+    app = project().release("1.0.0", "1.1.0")
+    app.rollback()
+    app.rollback("1.1.0")
+    assert app.versions() == {"1.0": "1.0.0", "1.1": "1.1.0", "1": "1.1.0", "latest": "1.1.0"}
+    assert app.said == []
+
+
+def test_a_tag_of_another_line_than_the_named_version_stays_and_how_it_goes_back_is_said(
+    project: New,
+) -> None:
+    app = project().release("2.6.0", "3.0.0", "3.0.1")
+    app.rollback("2.6.0")
+    assert app.said == [
+        "one.example/app:3.0 stays at 3.0.1: it is no tag of 2.6.0; rollback --of 3.0.1 takes it"
+        " back",
+        "one.example/app:3 stays at 3.0.1: it is no tag of 2.6.0; rollback --of 3.0.1 takes it"
+        " back",
+    ]
+    app.rollback(of="3.0.1")
+    assert app.versions() == {
+        "2.6": "2.6.0", "3.0": "3.0.0", "2": "2.6.0", "3": "3.0.0", "latest": "2.6.0",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", [(), (Held(reference=f"{ONE}:latest", digest=None),)])
+def test_the_journal_of_a_build_that_was_refused_says_nothing_of_the_release(
+    project: New, lines: tuple[Held, ...]
+) -> None:
+    app = project().release("2.6.0", "2.7.0")
+    (path,) = (app.folder / "dist").glob("*2.7.0.journal")
+    other = Began(name="app", version="2.7.0", digest=Digest.of(b"another build"))
+    Journal(path, other).note(*lines)
+    app.rollback()
+    assert app.said == []
+    assert app.versions() == {"2.6": "2.6.0", "2": "2.6.0", "latest": "2.6.0"}
 
 
 def test_what_is_no_version_is_wrong_usage(project: New) -> None:
@@ -344,7 +383,7 @@ def test_if_one_tag_cannot_be_set_all_go_back(project: New) -> None:
     assert app.rollback().target == "2.5.0"
 
 
-def kill_at(app: Project, call: str) -> None:
+def kill_at(app: Project, call: str, of: str = "") -> None:
     """Let a rollback die when it makes this call."""
 
     class Killed(BaseException):
@@ -359,7 +398,7 @@ def kill_at(app: Project, call: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pointing, "_put_all_back", lambda _: "")
         with pytest.raises(Killed):
-            app.rollback()
+            app.rollback(of=of)
     app.stores.trouble.fails = never
 
 

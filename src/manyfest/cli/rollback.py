@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 @click.option("--to", metavar="VERSION", default="", help="Go back to this version.")
+@click.option(
+    "--of",
+    metavar="VERSION",
+    default="",
+    help="Take this release back, and not the one that is out.",
+)
 @repositories_option
 @click.option("--dry-run", is_flag=True, help="Print what would change; change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
@@ -29,6 +35,7 @@ def command(
     session: Session,
     config_file: Path,
     to: str,
+    of: str,
     repositories: tuple[str, ...],
     *,
     dry_run: bool,
@@ -37,7 +44,8 @@ def command(
     """Point the moving tags back at the release before, in every repository.
 
     The release's journal says which one that was. Tags that name a version for good stay as they
-    are. Prints what was changed and, last, the digest of what is out now.
+    are. With --of, what that release holds goes back, and no other tag. Prints what was changed
+    and, last, the digest of what was gone back to.
     """
     from manyfest.release.published.previous import Request
     from manyfest.release.published.rollback import plan_rollback, report, run_rollback
@@ -50,6 +58,7 @@ def command(
             stores=stores,
             say=session.say,
             to=to.removeprefix("v"),
+            of=of.removeprefix("v"),
         )
         plan = plan_rollback(request)
         done = report(plan) if dry_run else run_rollback(plan, session.say)
@@ -58,26 +67,36 @@ def command(
     if as_json:
         session.out_json(done)
         return
-    session.out(_text(done, dry_run=dry_run))
+    session.out(_text(done, of, dry_run=dry_run))
     session.out(done.digest)
 
 
-def _text(done: RollbackReport, *, dry_run: bool) -> str:
+def _text(done: RollbackReport, of: str, *, dry_run: bool) -> str:
     from manyfest.cli.text import table
 
-    verb = "would go" if dry_run else "is"
-    head = f"{done.name} {verb} back from {done.version or 'elsewhere'} to {done.target}"
     if not (done.changed or done.left or done.moved_on):
-        return f"{done.name} is at {done.target}: every tag is there already"
+        return f"{done.name}{_nothing(done, of)}"
+    is_, would = ("is back", "would go back") if done.is_back else ("is moved", "would move")
+    verb = would if dry_run else is_
+    head = f"{done.name} {verb} from {done.version or 'elsewhere'} to {done.target}"
     if not done.changed:
         return head
+    away = "taken away, where the registry does that" if dry_run else "-"
     rows = [("TAG", "WAS", "NOW")]
-    rows += [(each.reference, _shown(each.before), _shown(each.digest)) for each in done.changed]
+    rows += [
+        (each.reference, short(each.before or "") or "-", short(each.digest or "") or away)
+        for each in done.changed
+    ]
     return f"{head}\n{table(rows)}"
 
 
-def _shown(digest: str | None) -> str:
-    return short(digest) if digest else "-"
+def _nothing(done: RollbackReport, of: str) -> str:
+    """Why nothing is to be changed."""
+    if of:
+        return f": no moving tag is at {done.version}; there is nothing to take back"
+    if done.version in ("", done.target):
+        return f" is at {done.target}: every tag is there already"
+    return f": the tags that move for {done.target} are there already; {done.version} is out"
 
 
 def _tell(session: Session, config: Config, done: RollbackReport) -> None:
@@ -87,6 +106,5 @@ def _tell(session: Session, config: Config, done: RollbackReport) -> None:
     from manyfest.release.reporting.messages import rolled_back
     from manyfest.release.reporting.notify import recipients, tell
 
-    references = [each.reference for each in done.changed]
-    message = rolled_back(done.name, done.target, references, os.environ)
+    message = rolled_back(done, os.environ)
     tell(recipients(config), message, lambda text: session.say(f"warning: {text}"))

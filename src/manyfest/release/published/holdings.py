@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from manyfest.release.destinations import Destination
 from manyfest.release.steps.moves import held_by
 from manyfest.release.tags.forward import PLAIN, versions_among
 from manyfest.release.tags.plan import plan_tags
-from manyfest.release.versions.version import Version
+from manyfest.release.versions.version import Version, version_order
 from manyfest.stores.base import Lists, Store
 from manyfest.threads import batches, workers
 
@@ -31,10 +32,39 @@ _OF_A_VERSION = frozenset({"name", "version", "major", "minor", "patch"})
 
 class ReleaseTags(Struct, frozen=True):
     """The tags that a release of a version sets and that can be told from the version alone: those
-    that name it for good, and those that move, ``latest`` last."""
+    that name it for good, and those that move, ``latest`` last. Of these, those that go ``forward``
+    move to the highest version that there is for them."""
 
     fixed: tuple[str, ...]
     moving: tuple[str, ...]
+    forward: tuple[str, ...]
+
+
+class Standing(Struct, frozen=True):
+    """Where the tags are that a version has a right to: ``at_it``, or ``elsewhere``."""
+
+    version: Version
+    at_it: tuple[str, ...]
+    elsewhere: tuple[str, ...]
+
+    @property
+    def is_half(self) -> bool:
+        """Whether the version is out under some of them only."""
+        return bool(self.at_it and self.elsewhere)
+
+    @property
+    def what(self) -> str:
+        """That it is half released, in words."""
+        return (
+            f"{self.version} is half released: {_are(self.at_it)} at it, and"
+            f" {_are(self.elsewhere)} not"
+        )
+
+    @property
+    def mend(self) -> str:
+        """How it is released whole, or not at all."""
+        version = self.version
+        return f"release {version} again to finish it, or take it back: rollback --of {version}"
 
 
 def release_tags(config: Config, version: Version) -> ReleaseTags:
@@ -45,6 +75,7 @@ def release_tags(config: Config, version: Version) -> ReleaseTags:
     return ReleaseTags(
         fixed=tuple(tag.tag for tag in wanted if not tag.moves),
         moving=tuple(tag.tag for tag in wanted if tag.moves),
+        forward=tuple(tag.tag for tag in wanted if tag.goes_by == "version"),
     )
 
 
@@ -61,6 +92,11 @@ def version_from(number: semver.Version) -> Version:
         dirty=False,
         snapshot=False,
     )
+
+
+def is_higher(one: Version, other: Version) -> bool:
+    """Whether one version comes after another."""
+    return version_order(one.text) > version_order(other.text)
 
 
 class Holding(Struct):
@@ -117,6 +153,45 @@ class Holding(Struct):
                     return version
         return None
 
+    def half_released(self, above: Version | None = None) -> list[Standing]:
+        """The versions, of those ``above`` one or of all, that are out in part: a release was
+        killed, or could not be put back."""
+        rights = self._rights()
+        asked = [version for version, tags in rights.items() if len(tags) > 1]
+        if above is not None:
+            asked = [version for version in asked if is_higher(version, above)]
+        with workers(JOBS, "half") as pool:
+            found = pool.map(lambda version: self._standing(version, rights[version]), asked)
+            return [each for each in found if each.is_half]
+
+    def newest(self) -> Standing | None:
+        """Where the highest final version is; ``None`` if there is none."""
+        version = next(iter(self.finals), None)
+        return self._standing(version, self._rights()[version]) if version else None
+
+    def _rights(self) -> dict[Version, list[str]]:
+        """By version, the highest first, the tags here that are due to it and to no other, as a
+        release would have it: no higher version is there for them.
+
+        A tag that no other version can have is left out. It tells nothing: a rollback leaves it
+        where it is if the registry takes no tag away.
+        """
+        wanted = {each: release_tags(self.config, each).forward for each in self.versions}
+        rivals = Counter(tag for tags in wanted.values() for tag in tags)
+        given: set[str] = set()
+        rights: dict[Version, list[str]] = {}
+        for version, tags in wanted.items():
+            due = (tag for tag in tags if tag in self.tags and tag not in given)
+            rights[version] = [tag for tag in due if rivals[tag] > 1]
+            given.update(tags)
+        return rights
+
+    def _standing(self, version: Version, tags: Iterable[str]) -> Standing:
+        its = self.digest_of(version)
+        at_it = tuple(tag for tag in tags if self.digest_at(tag) == its)
+        elsewhere = tuple(tag for tag in tags if self.digest_at(tag) not in (its, None))
+        return Standing(version, at_it, elsewhere)
+
     def _look(self, versions: Sequence[Version]) -> list[Digest | None]:
         with workers(JOBS, "look") as pool:
             return list(pool.map(self.digest_of, versions))
@@ -135,6 +210,10 @@ def read_holding(
         raise Unsupported("it gives no list of its tags", where=place.place)
     tags = frozenset(filter(is_tag, store.tags()))
     return Holding(place, store, config, tags, _versions(config, tags))
+
+
+def _are(tags: Sequence[str]) -> str:
+    return f"{', '.join(tags)} {'are' if len(tags) > 1 else 'is'}"
 
 
 def _versions(config: Config, tags: Iterable[str]) -> tuple[Version, ...]:

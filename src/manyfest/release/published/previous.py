@@ -3,9 +3,8 @@ journal of the release that is out, or else by the versions that are there."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from itertools import takewhile
 from pathlib import Path
 
 from msgspec import Struct
@@ -15,7 +14,12 @@ from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
 from manyfest.release.project.config import Config
-from manyfest.release.published.holdings import Holding, release_tags, version_from
+from manyfest.release.published.holdings import (
+    Holding,
+    is_higher,
+    release_tags,
+    version_from,
+)
 from manyfest.release.resume.journal import journal_path, read_journal
 from manyfest.release.resume.journal_copies import read_copy
 from manyfest.release.versions.version import Version, parse_version
@@ -23,13 +27,15 @@ from manyfest.stores.open import Stores
 
 
 class Request(Struct, frozen=True):
-    """What is asked for: ``to`` is a version, or empty for whatever came before."""
+    """What is asked for: ``to`` is a version, or empty for whatever came before. ``of`` is the
+    version that is taken back, or empty for the one that is out."""
 
     config: Config
     places: Sequence[Destination]
     stores: Stores
     say: Callable[[str], None]
     to: str = ""
+    of: str = ""
 
     @property
     def folder(self) -> Path:
@@ -39,29 +45,31 @@ class Request(Struct, frozen=True):
 
 
 class Aim(Struct, frozen=True):
-    """Where one repository goes: from the version that is out to an earlier one. ``held`` is what
-    the journal of the version that is out says of its moving tags."""
+    """Where one repository goes: from ``current``, the version that is out or that is taken back,
+    to an earlier one. ``held`` is what the journal of ``current`` says of its moving tags."""
 
     holding: Holding
     current: Version | None
     target: Version
     held: dict[str, Digest | None] = {}
     told: bool = False
-    """Whether the user named the version."""
+    """Whether all tags of ``target`` go there, whichever ``current`` holds."""
+
+    @property
+    def takes(self) -> list[str]:
+        """The moving tags that are at ``current``."""
+        return _at(self.holding, self.current) if self.current else []
 
 
 def aims_told(holdings: Sequence[Holding], to: str, request: Request) -> list[Aim]:
     """Every repository goes to the version that was told, if it has that."""
     faults, aims = Faults(), []
-    target = version_told(to)
+    target = version_told(to, "--to")
     for holding in holdings:
         current = holding.current()
         held = _held(holding, current, request) if current else {}
         with faults.noted():
-            if holding.digest_of(target) is None:
-                raise ReleaseError(
-                    f"it has no {to}", where=holding.place.place, mend=_known(holding)
-                )
+            _require(holding, target)
             if not _can_be_out(holding, target, held):
                 raise ReleaseError(
                     f"no tag that moves is for {to}",
@@ -73,21 +81,31 @@ def aims_told(holdings: Sequence[Holding], to: str, request: Request) -> list[Ai
     return aims
 
 
-def version_told(text: str) -> Version:
+def version_told(text: str, option: str) -> Version:
     """Raises :class:`~manyfest.errors.UsageError` for what is no version."""
     number = parse_version(text)
     if number is None:
-        raise UsageError(f"--to {text[:80]!r} is not a version", mend="write 1.2.3")
+        raise UsageError(f"{option} {text[:80]!r} is not a version", mend="write 1.2.3")
     return version_from(number)
 
 
 def aims_found(holdings: Sequence[Holding], request: Request) -> list[Aim]:
-    """Every repository goes to what came before, if they agree on that."""
+    """Every repository goes to what came before, if they agree on that; one that does not have the
+    version that is to be taken back stays as it is."""
     faults, aims = Faults(), []
+    of = version_told(request.of, "--of") if request.of else None
+    to = version_told(request.to, "--to") if request.to else None
     for holding in holdings:
         with faults.noted():
-            aims.append(_aim(holding, request))
+            if of is None:
+                aims.append(_aim(holding, _out(holding), to, request))
+            elif holding.digest_of(of) is not None:
+                aims.append(_aim(holding, of, to, request))
     faults.raise_all()
+    aims = [aim for aim in aims if aim.takes] or aims
+    if not aims:
+        where = holdings[0].place.place
+        raise ReleaseError(f"it has no {of}", where=where, mend=_known(holdings[0]))
     answers = {(str(aim.current), str(aim.target)) for aim in aims}
     if len(answers) > 1:
         told = "; ".join(
@@ -100,7 +118,11 @@ def aims_found(holdings: Sequence[Holding], request: Request) -> list[Aim]:
     return aims
 
 
-def _aim(holding: Holding, request: Request) -> Aim:
+def _out(holding: Holding) -> Version:
+    """The version that is out.
+
+    Raises :class:`~manyfest.errors.ReleaseError` where that is not known.
+    """
     current = holding.current()
     if current is None:
         raise ReleaseError(
@@ -109,26 +131,61 @@ def _aim(holding: Holding, request: Request) -> Aim:
             mend=f"say it with --to; {_known(holding)}",
         )
     _refuse_half(holding, current)
-    held = _held(holding, current, request)
-    general = release_tags(request.config, current).moving[-1]
-    before = held.get(general)
-    target = holding.version_of(before) if before else None
-    if before and target is None:
-        raise ReleaseError(
-            f"before {current} it held {before}, which no version there is",
-            where=str(holding.place.with_tag(general)),
-            mend=f"say a version with --to; {_known(holding)}",
-        )
+    return current
+
+
+def _aim(holding: Holding, taken: Version, to: Version | None, request: Request) -> Aim:
+    """Where a repository goes from the version that is ``taken`` back: where it was told, or to
+    what came before."""
+    moving = release_tags(request.config, taken).moving
+    if not moving:
+        raise ReleaseError(f"no tag that moves is for {taken}", where=holding.place.place)
+    held = _held(holding, taken, request)
+    at_it = _at(holding, taken)
+    general = (at_it or moving)[-1]
+    if to is not None:
+        _require(holding, to)
+    target = to or _before(holding, taken, held)
     if target is None:
-        lower = (version for version in holding.finals if _is_lower(version, current, holding))
-        target = next(lower, None)
+        lower = (version for version in holding.finals if is_higher(taken, version))
+        line = (each for each in lower if general in release_tags(request.config, each).moving)
+        target = next(line, None)
+    if target is None and not at_it:
+        target = taken  # nothing is to be done here
     if target is None:
         raise ReleaseError(
-            f"{general} is at {current}, and there is no version before that",
+            f"{general} is at {taken}, and there is no version before that",
             where=holding.place.place,
             mend=_known(holding),
         )
-    return Aim(holding, current, target, held)
+    return Aim(holding, taken, target, held)
+
+
+def _at(holding: Holding, version: Version) -> list[str]:
+    digest = holding.digest_of(version)
+    moving = release_tags(holding.config, version).moving
+    return [tag for tag in moving if digest and holding.digest_at(tag) == digest]
+
+
+def _before(holding: Holding, taken: Version, held: Mapping[str, Digest | None]) -> Version | None:
+    """The version that the last of the moving tags held before; ``None`` if nobody knows."""
+    moving = release_tags(holding.config, taken).moving
+    known = ((tag, digest) for tag in reversed(moving) if (digest := held.get(tag)) is not None)
+    tag, before = next(known, ("", None))
+    version = holding.version_of(before) if before else None
+    if before and version is None:
+        raise ReleaseError(
+            f"before {taken} it held {before}, which no version there is",
+            where=str(holding.place.with_tag(tag)),
+            mend=f"say a version with --to; {_known(holding)}",
+        )
+    return version
+
+
+def _require(holding: Holding, target: Version) -> None:
+    """Raises :class:`~manyfest.errors.ReleaseError` if the version is not there."""
+    if holding.digest_of(target) is None:
+        raise ReleaseError(f"it has no {target}", where=holding.place.place, mend=_known(holding))
 
 
 def _can_be_out(holding: Holding, version: Version, held: dict[str, Digest | None]) -> bool:
@@ -144,41 +201,27 @@ def _refuse_half(holding: Holding, current: Version) -> None:
 
     Raises :class:`~manyfest.errors.ReleaseError`.
     """
-    ours = release_tags(holding.config, current).moving
-    later = takewhile(lambda version: version != current, holding.finals)
-    for version in later:
-        shared = [tag for tag in release_tags(holding.config, version).moving if tag in ours]
-        at_it = [tag for tag in shared if holding.digest_at(tag) == holding.digest_of(version)]
-        if at_it and holding.digest_of(version) != holding.digest_of(current):
-            raise ReleaseError(
-                f"{', '.join(at_it)} is at {version}, and {ours[-1]} at {current}: {version} is"
-                " half released",
-                where=holding.place.place,
-                mend=f"release {version} again to finish it, or say which version all tags go to,"
-                f" as in --to {current}",
-            )
-
-
-def _is_lower(version: Version, current: Version, holding: Holding) -> bool:
-    """Whether it is before ``current``, in the line that the last moving tag is for."""
-    numbers = (version.major, version.minor, version.patch)
-    if numbers >= (current.major, current.minor, current.patch):
-        return False
-    lines = [release_tags(holding.config, each).moving[-1:] for each in (version, current)]
-    return lines[0] == lines[1]
+    for half in holding.half_released(above=current):
+        if holding.digest_of(half.version) != holding.digest_of(current):
+            raise ReleaseError(half.what, where=holding.place.place, mend=half.mend)
 
 
 def _held(holding: Holding, current: Version, request: Request) -> dict[str, Digest | None]:
-    """What the journal of the version that is out says: this machine's, or the registry's copy."""
+    """What the journal of a release says of the tags here: this machine's, or the registry's copy
+    where that one is about another image, as of a release that was refused, or says nothing."""
     digest = holding.digest_of(current)
     if digest is None:
         return {}
     path = _beside(request, current)
     journal = read_journal(path, request.say) if path else None
-    if journal is None or journal.began.version != current.text:
-        path = path or request.folder
-        journal = read_copy(holding.store, digest, current.text, path, request.say)
-    return holding.own(journal.held) if journal is not None else {}
+    if journal is not None and journal.began.version == current.text:
+        # A repository of one platform holds its image, and a journal is about the whole.
+        is_ours = journal.began.digest == digest or holding.place.platform is not None
+        held = holding.own(journal.held) if is_ours else {}
+        if held:
+            return held
+    copy = read_copy(holding.store, digest, current.text, path or request.folder, request.say)
+    return holding.own(copy.held) if copy is not None else {}
 
 
 def _beside(request: Request, version: Version) -> Path | None:

@@ -10,51 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
 from manyfest.copy import missing
-from manyfest.errors import ContentError, ManyfestError, NotFound, ReleaseError
+from manyfest.errors import ContentError, NotFound, ReleaseError
 from manyfest.graph import read_graph, read_manifest
 from manyfest.oci.descriptor import Descriptor
 from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
 from manyfest.release.project.config import Config
-from manyfest.release.published.holdings import Holding, read_holding, release_tags
+from manyfest.release.published.holdings import (
+    Holding,
+    is_higher,
+    read_holding,
+    release_tags,
+)
+from manyfest.release.published.leaving import Leaving, take_away
 from manyfest.release.published.previous import Aim, Request, aims_found, aims_told, version_told
 from manyfest.release.resume.journal import SUFFIX, Began, Goes, Held, Journal, read_journal
 from manyfest.release.steps.move import Move
-from manyfest.release.steps.moves import held_by
 from manyfest.release.tags.plan import PlannedTag
 from manyfest.release.tags.pointing import Former, Pointing, former_of
-from manyfest.release.versions.version import parse_version
-from manyfest.stores.base import Admits, Deletes, Store
+from manyfest.release.versions.version import parse_version, version_order
+from manyfest.stores.base import Admits, Store
 
 Say = Callable[[str], None]
 
-Leaves = Literal["gone", "stays", "moved on"]
-"""What became of a tag that was to be taken away."""
-
 _ENDED = "rollback"
-
-
-class Leaving(Struct, frozen=True):
-    """A moving tag that the release made and that was not there before."""
-
-    holding: Holding
-    tag: str
-
-    @property
-    def reference(self) -> str:
-        return str(self.holding.place.with_tag(self.tag))
-
-    @property
-    def before(self) -> Digest | None:
-        """What it held when the rollback was planned."""
-        return self.holding.digest_at(self.tag)
 
 
 class Rollback(Struct, frozen=True):
@@ -95,6 +80,11 @@ class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[str, ...]
     moved_on: tuple[str, ...]
 
+    @property
+    def is_back(self) -> bool:
+        """Whether it is an earlier version that is out now."""
+        return not self.version or version_order(self.target) < version_order(self.version)
+
 
 def plan_rollback(request: Request) -> Rollback:
     """Find out what to do, and whether it can be done. Nothing is changed.
@@ -106,12 +96,12 @@ def plan_rollback(request: Request) -> Rollback:
     faults.raise_all()
     holdings = list(found.values())
     journal = _unfinished(request, holdings)
-    if journal is not None and not request.to:
+    if journal is not None and not request.to and _is_meant(journal, holdings, request.of):
         return _resumed(request, holdings, journal)
-    to = request.to
-    aims = aims_told(holdings, to, request) if to else aims_found(holdings, request)
+    is_told = request.to and not request.of
+    aims = aims_told(holdings, request.to, request) if is_told else aims_found(holdings, request)
     wanted = [_wanted(aim, request.say) for aim in aims]
-    goes_on = journal is not None and journal.began.version == to
+    goes_on = is_told and journal is not None and journal.began.version == request.to
     return _planned(request, aims, wanted, journal if goes_on else None)
 
 
@@ -134,7 +124,7 @@ def run_rollback(plan: Rollback, say: Say) -> RollbackReport:
         pointing = Pointing(plan.moves, _formers(plan, say), begun=plan.begun, say=say)
         pointing.run()
         moved_on += pointing.moved_on
-    leaves = {each.reference: _take_away(each, say) for each in plan.leaving}
+    leaves = {each.reference: take_away(each, say) for each in plan.leaving}
     moved_on += [reference for reference, what in leaves.items() if what == "moved on"]
     _note_end(plan, say)
     left = [reference for reference, what in leaves.items() if what == "stays"]
@@ -173,7 +163,7 @@ def _resumed(request: Request, holdings: Sequence[Holding], journal: Journal) ->
     """The rest of a rollback that was killed: its journal says where each tag goes."""
     version = journal.began.version
     request.say(f"going on with the rollback to {version}, which was interrupted")
-    target = version_told(version)
+    target = version_told(version, "--to")
     aims = [Aim(holding, None, target) for holding in holdings]
     goals = [holding.own(journal.goals) for holding in holdings]
     return _planned(request, aims, goals, journal)
@@ -232,7 +222,7 @@ def _wanted(aim: Aim, say: Say) -> dict[str, Digest | None]:
     target = holding.digest_of(aim.target)
     moving = release_tags(config, aim.target).moving
     wanted: dict[str, Digest | None] = dict.fromkeys(moving, target) if aim.told else {}
-    if aim.current is None:
+    if aim.current is None or _goes_up(aim):
         return wanted
     out = holding.digest_of(aim.current)
     for tag in release_tags(config, aim.current).moving:
@@ -243,9 +233,18 @@ def _wanted(aim: Aim, say: Say) -> dict[str, Digest | None]:
         elif tag in moving:
             wanted[tag] = target
         else:
-            reference = holding.place.with_tag(tag)
-            say(f"{reference} stays at {aim.current}: it is not known what it held before")
+            why = "it is not known what it held before"
+            if tag in aim.held:
+                why = f"it is no tag of {aim.target}; rollback --of {aim.current} takes it back"
+            say(f"{holding.place.with_tag(tag)} stays at {aim.current}: {why}")
     return wanted
+
+
+def _goes_up(aim: Aim) -> bool:
+    """Whether a higher version is to be out, which takes nothing back."""
+    return bool(
+        aim.told and aim.current and is_higher(aim.target, aim.current) and not _came_before(aim)
+    )
 
 
 def _came_before(aim: Aim) -> bool:
@@ -311,6 +310,16 @@ def _unfinished(request: Request, holdings: Sequence[Holding]) -> Journal | None
     return journal if moved else None
 
 
+def _is_meant(journal: Journal, holdings: Sequence[Holding], of: str) -> bool:
+    """Whether the rollback that was killed takes back what is to be taken back now, if anything is
+    named."""
+    if not of:
+        return True
+    taken = version_told(of, "--of")
+    images = [(holding, holding.digest_of(taken)) for holding in holdings]
+    return any(its and its in holding.own(journal.held).values() for holding, its in images)
+
+
 def _journal_path(request: Request) -> Path:
     return request.folder / f"{request.config.name}-rollback{SUFFIX}"
 
@@ -363,31 +372,6 @@ def _note_end(plan: Rollback, say: Say) -> None:
         plan.journal.note_end(_ENDED, f"{plan.target} is out again")
     except ReleaseError as error:
         say(f"warning: {error}")
-
-
-def _take_away(leaving: Leaving, say: Say) -> Leaves:
-    """Take a tag away that still holds what it held, and look where it stands: what a registry
-    answered to a request that failed says little about what it did."""
-    store, tag, reference = leaving.holding.store, leaving.tag, leaving.reference
-    why = "the registry takes no tag away"
-    try:
-        if isinstance(store, Deletes) and held_by(store, tag) == leaving.before:
-            store.untag(tag)
-            why = "it was taken away, and the registry still shows it"
-    except ManyfestError as error:
-        why = error.what
-    try:
-        held = held_by(store, tag)
-    except ManyfestError as error:
-        say(f"{reference} was new, and whether it is gone is not known: {error.what}")
-        return "stays"
-    if held is None:
-        return "gone"
-    if held != leaving.before:
-        say(f"{reference}: somebody else has moved it on to {held}")
-        return "moved on"
-    say(f"{reference} was new and stays: {why}")
-    return "stays"
 
 
 def _one(answers: Sequence[str]) -> str:

@@ -4,11 +4,15 @@ known: Gotify's page shows a bare address as text that leads nowhere."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from manyfest.notify.message import HIGH, Message
 from manyfest.oci.reference import Name
 from manyfest.release.reporting.links import page_of, run_page
 from manyfest.release.reporting.report import ErrorReport, ReleaseReport
+
+if TYPE_CHECKING:
+    from manyfest.release.published.rollback import RollbackReport
 
 _LONGEST = 1000
 """Characters of an error: messages of some services may not be long."""
@@ -42,14 +46,17 @@ def failed(report: ReleaseReport, environ: Mapping[str, str]) -> Message:
     )
 
 
-def rolled_back(
-    name: str, version: str, references: Sequence[str], environ: Mapping[str, str]
-) -> Message:
-    """That moving tags, the ``references``, are back at an earlier ``version``."""
-    places = [Name.parse(reference).place for reference in references]
+def rolled_back(done: RollbackReport, environ: Mapping[str, str]) -> Message:
+    """That moving tags are back at an earlier version, and which stay where they are."""
+    moved = [each.reference for each in done.changed if each.digest]
+    gone = [f"{each.reference} is taken away" for each in done.changed if not each.digest]
+    left = [f"{each} was new and stays: it may still hold {done.version}" for each in done.left]
+    theirs = [f"{each}: somebody else has moved it on" for each in done.moved_on]
+    places = [Name.parse(each.reference).place for each in done.changed]
+    since = f" from {done.version}" if done.version else ""
     return Message.of_lines(
-        f"{name} is back at {version}",
-        tuple(references),
+        f"{done.name} is {'back' if done.is_back else 'moved'}{since} to {done.target}",
+        (*moved, *gone, *left, *theirs),
         link=_page(places) or run_page(environ),
         tone="warning",
         in_markdown=True,
