@@ -10,6 +10,7 @@ import pytest
 
 from manyfest.errors import (
     AccessDenied,
+    BuildError,
     ConfigError,
     ConnectionFailed,
     DockerfileError,
@@ -181,7 +182,7 @@ def test_all_that_stands_in_the_way_is_told_at_once(tmp_path: Path) -> None:
     )
     assert told[1] == "2) two.example/app: the connection broke"
     assert told[2].startswith(f"3) {tmp_path}/manyfest.yaml: the shell cannot read 'build.before'")
-    assert told[3] == "4) base.example/gone: '1' is not in it"
+    assert told[3] == f"4) {tmp_path}/Dockerfile:1: FROM: base.example/gone: '1' is not in it"
 
 
 def test_of_an_image_that_is_known_all_is_told_at_once_too(tmp_path: Path) -> None:
@@ -308,8 +309,42 @@ def test_a_builders_image_in_a_registry_that_does_not_answer_is_told(
         "manyfest.build.builder.assign", lambda plans, *_: [SimpleNamespace(name="it")] * len(plans)
     )
     stores = FakeStores(Trouble(lambda _number, call: "base.example" in call))
-    with pytest.raises(ConnectionFailed, match=r"^base.example/ours: the connection broke$"):
+    message = "Dockerfile:1: FROM: base.example/ours: the connection broke"
+    with pytest.raises(BuildError, match=f"/{message}$"):
         PREFLIGHT.run(make_release(tmp_path, stores))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "FROM base.example/nope:1\n",
+            "Dockerfile:1: FROM: base.example/nope: '1' is not in it$",
+        ),
+        (
+            "FROM scratch AS build\nCOPY app /\nFROM scratch\nCOPY --from=biuld /app /\n",
+            "Dockerfile:4: COPY: docker.io/library/biuld: 'latest' is not in it;"
+            r" there is no stage 'biuld' either; did you mean build\?$",
+        ),
+        (
+            "FROM scratch AS build\nCOPY app /\nFROM biuld\n",
+            "Dockerfile:3: FROM: docker.io/library/biuld: 'latest' is not in it;"
+            r" there is no stage 'biuld' either; did you mean build\?$",
+        ),
+        (
+            "FROM scratch AS build\nCOPY app /\nFROM alpine\nCOPY --from=build /app /\n",
+            "Dockerfile:3: FROM: docker.io/library/alpine: 'latest' is not in it$",
+        ),
+    ],
+)
+def test_an_image_that_is_not_there_is_told_with_its_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    make_project(tmp_path)
+    (tmp_path / "app").write_text("")
+    (tmp_path / "Dockerfile").write_text(text)
+    with pytest.raises(BuildError, match=f"^{tmp_path}/{message}"):
+        PREFLIGHT.run(make_release(tmp_path))
 
 
 def test_of_an_image_that_is_known_each_list_of_tags_is_read_once(tmp_path: Path) -> None:

@@ -9,14 +9,17 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
+from msgspec import Struct
+
 from manyfest.build.assemble import write_index
 from manyfest.build.backends.choose import assign, find_backend
-from manyfest.build.backends.origins import run_on
+from manyfest.build.backends.origins import images_of, run_on
 from manyfest.build.bases import Bases
 from manyfest.build.built import Built, BuiltPlatform
 from manyfest.build.cache import BuildCache
-from manyfest.build.dockerfile.instructions import FromImage
-from manyfest.build.dockerfile.plan import Plan
+from manyfest.build.dockerfile.instructions import FromImage, Instruction
+from manyfest.build.dockerfile.parse import Dockerfile
+from manyfest.build.dockerfile.plan import Plan, no_stage_either
 from manyfest.build.dockerfile.warnings import check_dockerfile, refuse_warnings
 from manyfest.build.dockerignore import Ignore
 from manyfest.build.native import build_natively
@@ -28,7 +31,8 @@ from manyfest.build.request import (
     read_dockerfile,
     read_ignore,
 )
-from manyfest.errors import NeedsBuilder
+from manyfest.build.stage import blamed
+from manyfest.errors import AccessDenied, NeedsBuilder, NotFound
 from manyfest.graph import read_graph
 from manyfest.oci.reference import Name
 from manyfest.progress import Progress
@@ -119,21 +123,44 @@ def plan(request: BuildRequest, *, has_before: bool = False) -> Outline:
     )
 
 
-def base_images(request: BuildRequest) -> dict[FromImage, bool]:
-    """Every image that a build would start or copy from, and whether it must be in its registry: a
-    builder that runs programs may have images of its own.
+class WantedImage(Struct, frozen=True):
+    """An image that a build would start or copy from, and the instruction that names it. A builder
+    that runs programs may have it itself; any other finds it in its registry only."""
+
+    image: FromImage
+    instruction: Instruction
+    dockerfile: Dockerfile
+    in_registry: bool
+
+    def find(self, bases: Bases) -> None:
+        """Ask the registry for it.
+
+        Raises :class:`~manyfest.errors.BuildError`, with file and line, if it must be there and is
+        not, or if the registry does not tell.
+        """
+        with blamed(
+            self.instruction, no_stage_either(self.image, self.instruction, self.dockerfile)
+        ):
+            try:
+                bases.get(self.image)
+            except (NotFound, AccessDenied):
+                if self.in_registry:
+                    raise
+
+
+def base_images(request: BuildRequest) -> list[WantedImage]:
+    """Every image that a build would start or copy from, once.
 
     Raises :class:`~manyfest.errors.DockerfileError`, and :class:`~manyfest.errors.BuildError` if
     there is no such builder here.
     """
-    from manyfest.build.backends.origins import images_of
-
     plans = plan_platforms(request, read_dockerfile(request))
-    found: dict[FromImage, bool] = {}
+    found: dict[FromImage, WantedImage] = {}
     for each, backend in zip(plans, assign(plans, request.backend, os.environ), strict=True):
-        for image in images_of(each):
-            found[image] = found.get(image, False) or backend is None
-    return found
+        for image, instruction in images_of(each).items():
+            if image not in found or backend is None:
+                found[image] = WantedImage(image, instruction, each.dockerfile, backend is None)
+    return list(found.values())
 
 
 def _build_all(plans: Sequence[Plan], request: BuildRequest, build: Build) -> list[BuiltPlatform]:

@@ -13,7 +13,7 @@ from manyfest.build.configure import Settings, begin, configure, from_scratch, m
 from manyfest.build.copying import copy
 from manyfest.build.dockerfile import instructions as ins
 from manyfest.build.dockerfile.evaluate import evaluate
-from manyfest.build.dockerfile.plan import Plan, PlannedStage
+from manyfest.build.dockerfile.plan import Plan, PlannedStage, no_stage_either
 from manyfest.build.files import Tree, resolve, rooted
 from manyfest.build.filesystem import Change, Empty, FileSystem
 from manyfest.build.ground import BaseGround
@@ -26,6 +26,7 @@ from manyfest.errors import (
     InvalidArchive,
     NeedsBuilder,
     NotFound,
+    StoreError,
     UsageError,
 )
 
@@ -85,7 +86,7 @@ class StageBuilder:
         if isinstance(planned.base, ins.Scratch):
             settings = Settings(run=from_scratch(), created=created)
             return StageImage(settings=settings, files=FileSystem(Empty(), {}), variables={})
-        return self._start_from(self._shop.bases.get(planned.base), created)
+        return self._start_from(self._read(planned.base, planned.stage.base), created)
 
     def _start_from(self, base: BaseImage, created: str) -> StageImage:
         config, run = base.config, base.config.config
@@ -148,7 +149,11 @@ class StageBuilder:
             return self._to_copy_from(self._stage(origin.index))
         if isinstance(origin, ins.Scratch):
             return FileSystem(Empty(), {}, "an empty image")
-        return self._shop.files_of(self._shop.bases.get(origin))
+        return self._shop.files_of(self._read(origin, instruction))
+
+    def _read(self, image: ins.FromImage, instruction: ins.Instruction) -> BaseImage:
+        with blamed(instruction, no_stage_either(image, instruction, self._plan.dockerfile)):
+            return self._shop.bases.get(image)
 
     def _to_copy_from(self, image: StageImage) -> Tree:
         """A stage's files, with those that it has from its base image."""
@@ -172,17 +177,21 @@ def needs_a_builder(instruction: ins.Run) -> NeedsBuilder:
 
 
 @contextmanager
-def blamed(instruction: ins.Instruction) -> Iterator[None]:
-    """Say of every error in an instruction at which line that stands, once."""
+def blamed(instruction: ins.Instruction, mend: str = "") -> Iterator[None]:
+    """Say of every error in an instruction at which line that stands, once; and how else to
+    ``mend`` it."""
     here = str(instruction.place)
     try:
         yield
-    except (BuildError, InvalidArchive, NotFound, UsageError) as error:
+    except (BuildError, InvalidArchive, NotFound, StoreError, UsageError) as error:
         if error.where.startswith(instruction.place.file):
             raise
         what = f"{error.where}: {error.what}" if error.where else error.what
         kind = type(error) if isinstance(error, UsageError) else BuildError
         shown = instruction.place.excerpt(error.word if isinstance(error, DockerfileError) else "")
         raise kind(
-            f"{instruction.keyword}: {what}", where=here, mend=error.mend, excerpt=shown
+            f"{instruction.keyword}: {what}",
+            where=here,
+            mend="; ".join(filter(None, (error.mend, mend))),
+            excerpt=shown,
         ) from error

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manyfest.build.dockerfile.instructions import FromImage, FromStage, Origin, Run
+from manyfest.build.dockerfile.instructions import (
+    FromImage,
+    FromStage,
+    Instruction,
+    Origin,
+    Run,
+)
 from manyfest.build.dockerfile.plan import (
     Plan,
     PlannedStage,
@@ -23,10 +29,14 @@ def root_of(plan: Plan) -> Origin:
     return origin
 
 
-def images_of(plan: Plan) -> list[FromImage]:
-    """Every image that is started from, copied from or mounted, once."""
-    found = [origin for origin in _origins(plan) if isinstance(origin, FromImage)]
-    return list(dict.fromkeys(found))
+def images_of(plan: Plan) -> dict[FromImage, Instruction]:
+    """Every image that is started from, copied from or mounted, with the first instruction that
+    names it."""
+    found: dict[FromImage, Instruction] = {}
+    for instruction, origin in _origins(plan):
+        if isinstance(origin, FromImage):
+            found.setdefault(origin, instruction)
+    return found
 
 
 def run_on(plan: Plan) -> list[Platform]:
@@ -40,9 +50,10 @@ def _runs(planned: PlannedStage, plan: Plan) -> bool:
     return any(isinstance(each, Run) for each in instructions_of(planned, plan.dockerfile))
 
 
-def _origins(plan: Plan) -> Iterator[Origin]:
+def _origins(plan: Plan) -> Iterator[tuple[Instruction, Origin]]:
     for planned in plan.needed:
-        yield planned.base
+        yield planned.stage.base, planned.base
         for instruction in instructions_of(planned, plan.dockerfile):
             for name in source_names(instruction, plan.dockerfile.directives.escape):
-                yield resolve_origin(name, plan.dockerfile, planned.index, plan.platform)
+                origin = resolve_origin(name, plan.dockerfile, planned.index, plan.platform)
+                yield instruction, origin

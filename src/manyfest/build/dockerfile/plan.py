@@ -23,6 +23,7 @@ from manyfest.build.dockerfile.expand import expand_word
 from manyfest.build.dockerfile.instructions import (
     Arg,
     Copy,
+    From,
     FromImage,
     FromStage,
     Instruction,
@@ -175,6 +176,21 @@ def resolve_origin(
     if name == "scratch":
         return Scratch()
     return FromImage(reference=name, platform=platform)
+
+
+def no_stage_either(image: FromImage, instruction: Instruction, dockerfile: Dockerfile) -> str:
+    """What to say besides where ``instruction`` names an image that there is not, and may have
+    meant an earlier stage; nothing if it can only mean an image."""
+    if set(image.reference) & set("/:@."):
+        return ""
+    line = instruction.place.line
+    earlier = [stage.name for stage in dockerfile.stages if stage.base.place.line < line]
+    if not isinstance(instruction, From):
+        earlier.pop()  # its own
+    told = nearest(image.reference, filter(None, earlier))
+    if isinstance(instruction, From) and not told.startswith("did you mean"):
+        return ""  # most likely it does mean an image
+    return "; ".join(filter(None, (f"there is no stage {shown(image.reference)} either", told)))
 
 
 def _global_values(

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from manyfest.copy import meaning
-from manyfest.errors import AccessDenied, NotFound, ReleaseError, UsageError
+from manyfest.errors import AccessDenied, ReleaseError, UsageError
 from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
@@ -22,7 +22,7 @@ from manyfest.release.versions.git import changed_files
 from manyfest.stores.base import Admits
 
 if TYPE_CHECKING:
-    from manyfest.build.dockerfile.instructions import FromImage
+    from manyfest.build.builder import WantedImage
     from manyfest.build.request import BuildRequest
 
 
@@ -177,19 +177,11 @@ def _planned_build(release: Release, faults: Faults) -> BuildRequest | None:
     return planned
 
 
-def _require_bases(release: Release, images: dict[FromImage, bool], faults: Faults) -> None:
+def _require_bases(release: Release, images: list[WantedImage], faults: Faults) -> None:
     from manyfest.build.bases import Bases
 
     bases = Bases(release.stores.registry)
-
-    def find(image: FromImage) -> None:
-        try:
-            bases.get(image)
-        except (NotFound, AccessDenied):
-            if images[image]:
-                raise
-
-    faults.of_each(find, list(images))
+    faults.of_each(lambda wanted: wanted.find(bases), images)
 
 
 def _refuse_dirty(release: Release) -> None:
