@@ -309,3 +309,22 @@ def test_what_another_writer_put_between_two_names_is_kept(tmp_path: Path) -> No
         other.tag(f"other{number}", content_of(root))
     wanted = {f"{who}{number}" for who in ("one", "other") for number in range(3)}
     assert wanted <= set(LayoutStore(tmp_path).tags())
+
+
+def test_ctrl_c_leaves_nothing_of_what_a_thread_is_still_writing(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path)
+    left: list[str] = []
+
+    class Interrupted(io.BytesIO):
+        """The store is left by Ctrl-C in another thread when half of it was written."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell():
+                store.__exit__(KeyboardInterrupt)
+                left[:] = files_in(tmp_path)
+            return super().read(4)
+
+    blob = Descriptor.of(b"content!", "application/octet-stream")
+    with pytest.raises(StoreError, match="cannot be written: No such file"):
+        store.put(Content(blob, lambda: Interrupted(b"content!")))
+    assert left == files_in(tmp_path) == ["index.json", "oci-layout"]

@@ -53,6 +53,9 @@ class BlobFolder(Struct, frozen=True):
             return
         path = self.path(content.descriptor.digest)
         reader = VerifyingReader(content.open(), content.descriptor, where=str(path.parent))
-        with closing(reader), new_file(path, lasting=self.lasting) as file:
-            while chunk := reader.read(CHUNK_SIZE):
-                file.write(chunk)
+        with closing(reader):
+            chunk = reader.read(CHUNK_SIZE)  # nothing is begun for what cannot be read
+            with new_file(path, lasting=self.lasting) as file:
+                while chunk:
+                    file.write(chunk)
+                    chunk = reader.read(CHUNK_SIZE)

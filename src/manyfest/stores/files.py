@@ -19,6 +19,9 @@ TEMPORARY_PREFIX = ".manyfest-"
 """How the names of unfinished files begin, so that a killed run's can be told and removed."""
 
 
+_unfinished: set[Path] = set()
+"""What this process has begun to write."""
+
 _NO_ROOM = "make room there, and run it again"
 _NOT_ALLOWED = "write to where you may, or have that changed"
 _MENDS = {
@@ -60,12 +63,14 @@ def unnamed_file(folder: Path, *, mode: int = 0o644) -> Iterator[Unnamed]:
     except FileNotFoundError:
         folder.mkdir(parents=True, exist_ok=True)
         temporary, descriptor = _begin(folder, mode)
+    _unfinished.add(temporary)
     try:
         with open(descriptor, "w+b") as file:
             yield Unnamed(file, temporary)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+        _unfinished.discard(temporary)
 
 
 @contextmanager
@@ -136,6 +141,15 @@ def remove_abandoned(folder: Path) -> None:
         with suppress(OSError), open_file(path) as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what threads of this process are writing below ``folder``, and nobody waits for: they
+    fail then, if they get so far."""
+    for path in list(_unfinished):
+        if path.is_relative_to(folder):
+            with suppress(OSError):
+                path.unlink()
 
 
 def open_file(path: Path) -> FileIO:

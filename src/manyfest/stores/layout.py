@@ -36,6 +36,7 @@ from manyfest.stores.files import (
     new_file,
     read_small,
     remove_abandoned,
+    remove_unfinished,
     unnamed_file,
     write_errors,
 )
@@ -206,7 +207,11 @@ class LayoutStore:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: object = None, _trace: object = None
+    ) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            remove_unfinished(self.path)  # Ctrl-C waits for no thread
         self.close()
 
     def _read(self, descriptor: Descriptor) -> bytes:
