@@ -138,6 +138,22 @@ def test_without_a_version_a_place_must_be_named(manyfest: Manyfest) -> None:
     assert manyfest("build", "-o", "oci:image:v1").code == 0
 
 
+def test_in_a_shallow_clone_a_build_that_needs_the_version_says_so(
+    manyfest: Manyfest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"], ["tag", "v1.0.0"]):
+        subprocess.run([*git, *words], check=True)
+    subprocess.run([*git, "commit", "-qm", "second", "--allow-empty"], check=True)
+    clone = ["clone", "-q", "--depth=1", f"file://{tmp_path}", str(tmp_path / "shallow")]
+    subprocess.run([*git, *clone], check=True)
+    monkeypatch.chdir(tmp_path / "shallow")
+    built = manyfest("build")
+    assert (built.code, built.out) == (1, "")
+    assert "the clone is shallow, so the versions before this commit are not known; " in built.err
+    assert manyfest("build", "-o", "oci:image:v1").code == 0
+
+
 def test_a_dockerfile_is_looked_at_without_a_version(manyfest: Manyfest, tmp_path: Path) -> None:
     text = CONFIG.replace("{{name}}", "{{version}}")
     (tmp_path / "manyfest.yaml").write_text(text)

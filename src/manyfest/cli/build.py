@@ -119,7 +119,7 @@ def command(
 
     if check:  # nothing is built, so whatever the version is will do
         asked["told"] = asked["told"] or "0.0.0"
-    job = read_job(ca_file=session.ca_file, **asked)
+    job = read_job(ca_file=session.ca_file, to_archive=output is None, **asked)
     if check:
         _check(session, job.request)
         return

@@ -83,10 +83,12 @@ def read_job(
     config_file: Path | None,
     told: str,
     platforms: tuple[str, ...],
+    to_archive: bool,
     **options: Any,
 ) -> Job:
     """Options are stronger than the configuration. That is read if it was named, or if it is in
-    this folder and no CONTEXT was named: another folder is another project."""
+    this folder and no CONTEXT was named: another folder is another project. ``to_archive``: the
+    image goes into the project's archive."""
     from manyfest.cli.project import load_config
     from manyfest.release import FILE_NAME
     from manyfest.release.versions.version import version_if_known
@@ -97,7 +99,12 @@ def read_job(
     config = load_config(config_file) if config_file else None
     folder = _folder(context or (config.root if config else Path()))
     prefix = config.version_prefix if config else ""
-    version = version_if_known(config.root if config else folder, told, prefix=prefix)
+    version = version_if_known(
+        config.root if config else folder,
+        told,
+        prefix=prefix,
+        needed=config is not None and config.needs_version(archive=to_archive),
+    )
     wanted = parse_platforms(platforms)
     request = _project(config, version) if config else _plain(folder, version, wanted)
     given = _given(context=context, platforms=wanted, **options)

@@ -18,7 +18,7 @@ from manyfest.errors import ConfigError
 from manyfest.oci.platform import Platform
 from manyfest.oci.reference import Name
 from manyfest.release import FILE_NAME
-from manyfest.release.project.template import Template, values
+from manyfest.release.project.template import OF_VERSION, Template, values
 from manyfest.release.tags.rule import TagRule
 
 if TYPE_CHECKING:
@@ -242,6 +242,19 @@ class Config(ConfigFile, frozen=True, kw_only=True):
     def dockerfile(self) -> Path:
         """The Dockerfile."""
         return self.root / self.build.dockerfile
+
+    def needs_version(self, *, archive: bool) -> bool:
+        """Whether a build needs to know its version; ``archive``: the image goes there."""
+        said = self.metadata
+        templates = [
+            *self.build.args.values(),
+            *said.keywords.values(),
+            *said.labels.values(),
+            *said.annotations.values(),
+        ]
+        if archive:
+            templates.append(self.archive)
+        return any(OF_VERSION & template.variables for template in templates)
 
     def archive_path(self, version: Version) -> Path:
         """The archive that a release of ``version`` writes."""

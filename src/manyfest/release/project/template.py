@@ -19,6 +19,8 @@ VARIABLES = ("name", "version", "major", "minor", "patch", "sha", "short_sha", "
 """What a template may name. ``sha`` and ``short_sha`` are the commit, 40 hexadecimal digits and 7;
 ``date`` is the day it was made, in UTC: 20260131."""
 
+OF_VERSION = frozenset({"version", "major", "minor", "patch"})
+
 _COMMIT = frozenset({"sha", "short_sha", "date"})
 
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")

@@ -108,8 +108,10 @@ def version_if_known(
     environment: Mapping[str, str] = os.environ,
     *,
     prefix: str = "",
+    needed: bool = False,
 ) -> Version:
-    """The same for a build, which may do without: ``text`` is empty where no tag gives it.
+    """The same for a build, which may do without: ``text`` is empty where no tag gives it. A clone
+    that lacks the tags may be one where some does; that is an error if a version is ``needed``.
 
     Raises as :func:`find_version` does, for anything else.
     """
@@ -122,7 +124,8 @@ def version_if_known(
     here = _tag_of_commit(checkout, prefix, environment)
     if here is not None:
         return _version(here.number, here.text, checkout, time)
-    released = () if checkout.shallow else versions(git.reachable_tags(folder), prefix)
+    tells = needed or not checkout.shallow
+    released = reachable_versions(folder, prefix, environment) if tells else ()
     if released:
         return _after(released[-1], checkout, folder, time)
     return _version(None, "", checkout, time, snapshot=True)
