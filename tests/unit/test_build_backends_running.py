@@ -54,6 +54,21 @@ def test_each_line_is_said_with_its_platform(bench: Bench) -> None:
     assert bench.said == ["linux/arm64 | one", f"linux/arm64 | {bench.folder}"]
 
 
+def test_of_a_long_line_the_reason_at_its_end_is_told(bench: Bench) -> None:
+    folder = "deep/" * 100
+    (bench.folder / "said").write_text(f'checking on sources under "{folder}": no such file\n')
+    told = bench.failure("cat said; exit 125")
+    assert len(told) < 300
+    assert 'exit status 125: checking on sources under "deep/' in told
+    assert "…" in told
+    assert told.endswith('deep/": no such file')
+
+
+def test_of_many_long_lines_the_last_is_told_whole(bench: Bench) -> None:
+    (bench.folder / "said").write_text(f"one {'x' * 195}\ntwo {'y' * 195}\nno such file\n")
+    assert bench.failure("cat said; exit 1").endswith("y / no such file")
+
+
 def test_a_secret_is_never_said(bench: Bench) -> None:
     runner = bench.runner(hidden=(b"hush", b"hush hush"))
     with pytest.raises(BuildError) as caught:

@@ -24,6 +24,10 @@ _DECORATION = re.compile(
 """What builders put before a line, and lines of theirs that give no reason."""
 
 _SHOWN = 100
+_LINE = 200
+_REASON = 300
+"""Characters of an instruction, of a line of output, and of all lines, that go into an error."""
+
 _TIDYING = 60.0
 """Seconds that clearing up may take."""
 
@@ -83,7 +87,9 @@ class Runner:
         if status is None:
             raise self._failure("was given up")
         if status:
-            raise self._failure("failed", Ending(status, " / ".join(self._tail)).why)
+            raise self._failure(
+                "failed", Ending(status, _shortened(" / ".join(self._tail), _REASON)).why
+            )
 
     def stop(self) -> None:
         """End what runs, and let nothing else begin; from any thread."""
@@ -115,7 +121,7 @@ class Runner:
             self._running,
         )
         self._say(f"{self._platform} | {line}")
-        reason = _DECORATION.sub("", words)[:_SHOWN]
+        reason = _shortened(_DECORATION.sub("", words), _LINE)
         if reason and reason not in self._tail:
             self._tail.append(reason)
 
@@ -132,6 +138,12 @@ class Runner:
 def _text(program: Run) -> str:
     """The instruction as builders show it."""
     return " ".join(program.original.split())
+
+
+def _shortened(text: str, most: int) -> str:
+    """The beginning and the end, which is where a reason stands."""
+    begins = most // 3
+    return text if len(text) <= most else f"{text[:begins]}…{text[begins + 1 - most :]}"
 
 
 def dying_with_us() -> list[str]:
