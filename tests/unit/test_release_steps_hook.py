@@ -24,8 +24,9 @@ def hooked(folder: Path, command: str, *platforms: str) -> Release:
 
 
 def said(release: Release) -> list[str]:
+    """What the commands printed, after the line that says that they run."""
     assert isinstance(release.progress, Notes)
-    return release.progress.said
+    return release.progress.said[1:]
 
 
 def failure(release: Release) -> str:
@@ -59,6 +60,23 @@ def assert_ends(pid: int) -> None:
 
 def test_nothing_to_run_is_skipped(tmp_path: Path) -> None:
     assert HOOK.check(hooked(tmp_path, "")) == "no 'build.before' is configured"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("true", "before: running true for 2 platforms"),
+        ("true\ntrue\n", "before: running true… for 2 platforms"),
+        ("true " + "x" * 100, f"before: running true {'x' * 75}… for 2 platforms"),
+    ],
+)
+def test_that_it_runs_is_said_even_if_it_prints_nothing(
+    tmp_path: Path, command: str, told: str
+) -> None:
+    release = hooked(tmp_path, command, "linux/amd64", "linux/arm64")
+    HOOK.run(release)
+    assert isinstance(release.progress, Notes)
+    assert release.progress.said == [told]
 
 
 def test_an_image_that_is_not_built_needs_no_hook(tmp_path: Path) -> None:
@@ -248,7 +266,12 @@ def test_a_command_that_closes_its_output_is_waited_for(tmp_path: Path) -> None:
 def test_ctrl_c_ends_the_commands(tmp_path: Path) -> None:
     release = hooked(tmp_path, "echo $$ >child; echo ready; sleep 600")
     main = threading.main_thread().ident or 0
-    release.progress = Notes(on_say=lambda _message: signal.pthread_kill(main, signal.SIGINT))
+
+    def interrupt(message: str) -> None:
+        if message.endswith("ready"):
+            signal.pthread_kill(main, signal.SIGINT)
+
+    release.progress = Notes(on_say=interrupt)
     with pytest.raises(KeyboardInterrupt):
         HOOK.run(release)
     assert_ends(int(wait_for(tmp_path / "child")))

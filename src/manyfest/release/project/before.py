@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from manyfest.amounts import counted
 from manyfest.errors import ConfigError, ReleaseError
 from manyfest.oci.platform import Platform
 from manyfest.processes import Process, run_aloud
@@ -13,15 +14,20 @@ from manyfest.release.project.config import Config
 from manyfest.release.versions.version import Version
 from manyfest.threads import together
 
+_SHOWN = 80
+"""Characters of the command."""
+
 
 def run_before(
     config: Config, version: Version, platforms: Sequence[Platform], progress: Progress
 ) -> None:
-    """Run ``build.before`` for each platform, in the configuration's folder; each line that it
-    prints is said with its platform.
+    """Run ``build.before`` for each platform, in the configuration's folder. That it runs is said,
+    since it may be silent for minutes, and each line that it prints, with its platform.
 
     Raises :class:`~manyfest.errors.ReleaseError` if one fails; the others are ended then.
     """
+    command = _shown(config.build.before)
+    progress.say(f"before: running {command} for {counted(len(platforms), 'platform')}")
     hooks = [_Hook(config, version, platform, progress) for platform in platforms]
 
     def stop() -> None:
@@ -60,6 +66,12 @@ def check_before(config: Config) -> None:
     if read.returncode:
         said = " ".join(read.stderr.decode(errors="replace").split())[:200]
         raise ConfigError(f"the shell cannot read 'build.before': {said}", where=where)
+
+
+def _shown(command: str) -> str:
+    """Its first line, if it is not too long."""
+    first, *more = command.strip().splitlines() or [""]
+    return f"{first[:_SHOWN]}…" if more or len(first) > _SHOWN else first
 
 
 class _Hook:
