@@ -158,6 +158,37 @@ def test_the_tags_and_what_they_hold(manyfest: Manyfest, registry: Between) -> N
     )
 
 
+HALF = CONFIG.replace('"{{major}}.{{minor}}", latest', '"{{major}}", latest')
+
+
+def test_a_half_release_is_no_and_how_it_is_mended_is_said(
+    manyfest: Manyfest, registry: Between, tmp_path: Path
+) -> None:
+    (tmp_path / "manyfest.yaml").write_text(HALF)
+    publish(registry, "6.3.0", "latest")
+    publish(registry, "6.4.0", "6")
+    told = manyfest("status")
+    assert told.code == 3
+    assert told.out.splitlines()[-2:] == [
+        "localhost:5000/team/app: 6.4.0 is half released: 6 is at it, and latest is not; release"
+        " 6.4.0 again to finish it, or take it back: rollback --of 6.4.0",
+        "app: NOT released whole",
+    ]
+
+
+def test_what_is_not_out_and_other_lines_are_told(manyfest: Manyfest, registry: Between) -> None:
+    publish(registry, "1.0.2", "1.0")
+    publish(registry, "1.1.0", "1.1", "latest")
+    publish(registry, "1.2.0")
+    told = manyfest("status")
+    assert told.code == 0
+    assert told.out.splitlines()[-3:] == [
+        "other lines: 1.0 at 1.0.2",
+        "1.2.0 is not out under latest: it was taken back, or its release did not end",
+        "app: complete everywhere",
+    ]
+
+
 def test_repositories_that_differ_are_no(manyfest: Manyfest, registry: Between) -> None:
     publish(registry, "2.6.1", "2.6", "latest")
     told = manyfest("status", "--repo", HERE, "--repo", "localhost:5000/mirror")

@@ -118,6 +118,81 @@ def test_all_versions_can_be_looked_at(project: New) -> None:
     app = project().release("1.9.0", "2.6.0", "2.6.1")
     assert told(status_of(app, every=True))["1.9"] == ["1.9.0"]
     assert "1.9" not in told(status_of(app))
+    assert status_of(app, every=True).lines == ()
+
+
+def lines(status: Status) -> dict[str, list[str]]:
+    return {line.tag: [state.version for state in line.repositories] for line in status.lines}
+
+
+def test_the_version_at_each_moving_tag_of_the_other_lines(project: New) -> None:
+    app = project(ONE, TWO).release("0.9.0", "1.0.0", "1.1.0", "1.0.2")
+    status = status_of(app)
+    assert lines(status) == {
+        "1.0": ["1.0.2", "1.0.2"],
+        "0": ["0.9.0", "0.9.0"],
+        "0.9": ["0.9.0", "0.9.0"],
+    }
+    assert status.good
+
+
+def test_lines_that_differ_are_no(project: New) -> None:
+    app = project(ONE, TWO).release("1.0.0", "1.1.0").release("1.0.2", to=(ONE,))
+    status = status_of(app)
+    assert lines(status) == {"1.0": ["1.0.2", "1.0.0"]}
+    assert not status.good
+
+
+def test_a_line_that_a_repository_never_had_is_left_out(project: New) -> None:
+    app = project(ONE, TWO).release("1.0.0", to=(ONE,)).release("2.0.0")
+    status = status_of(app)
+    assert lines(status) == {}
+    assert status.good
+
+
+def test_an_old_line_need_not_have_every_platform(project: New) -> None:
+    app = project().release("1.0.0", "2.0.0")
+    hold_former_release(app.at(ONE), "1.0.0", "1.0", "1")
+    assert status_of(app).good
+
+
+def test_of_very_many_lines_there_are_those_of_the_highest_versions(project: New) -> None:
+    app = project().release(*(f"1.{minor}.0" for minor in range(16)))
+    assert [*lines(status_of(app))] == [f"1.{minor}" for minor in range(14, 2, -1)]
+
+
+def test_a_half_release_is_no(project: New) -> None:
+    app = project().release("6.3.0", "6.4.0")
+    names = app.at(ONE).names
+    names["latest"] = names["6.3.0"]  # what 6.4.0 had not come to when it was killed
+    status = status_of(app)
+    assert not status.good
+    assert [str(half.what) for half in status.half] == [
+        "6.4.0 is half released: 6 is at it, and latest is not"
+    ]
+
+
+def test_so_is_a_half_back_port(project: New) -> None:
+    app = project().release("1.0.0", "1.0.1", "2.0.0", "1.0.2")
+    names = app.at(ONE).names
+    names["1"] = names["1.0.1"]
+    (half,) = status_of(app).half
+    assert (half.version, half.at_it, half.elsewhere) == ("1.0.2", ("1.0",), ("1",))
+
+
+def test_a_version_that_was_taken_back_is_told_of_and_no_fault(project: New) -> None:
+    app = project().release("1.0.0", "1.1.0", "1.0.2")
+    app.rollback()
+    status = status_of(app)
+    assert (status.good, status.half) == (True, ())
+    (newest,) = status.not_out
+    assert (newest.version, newest.at_it, newest.elsewhere) == ("1.1.0", (), ("1", "latest"))
+
+
+def test_a_tag_that_is_new_in_the_configuration_makes_no_release_half(project: New) -> None:
+    app = project().release("1.0.0", "1.1.0")
+    del app.at(ONE).names["1"]
+    assert status_of(app).half == ()
 
 
 def test_a_pre_release_that_is_newer_than_what_is_out_is_told_of_too(project: New) -> None:

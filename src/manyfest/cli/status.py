@@ -10,11 +10,11 @@ import click
 from manyfest.cli.project import config_option, load_config
 from manyfest.cli.repositories import destinations_of, repositories_option
 from manyfest.cli.session import Session, with_registries
-from manyfest.cli.text import tell
+from manyfest.cli.text import one_line, tell
 from manyfest.errors import AnswerIsNo
 
 if TYPE_CHECKING:
-    from manyfest.release.published.status import Status, TagState
+    from manyfest.release.published.status import LineStatus, Status, TagState
 
 
 @click.command()
@@ -33,8 +33,9 @@ def command(
 ) -> None:
     """Show which tag holds which version, in each repository, and whether it is complete.
 
-    Exits with 3 if the repositories differ, or if a part of a platform is missing. A registry that
-    does not answer is an error; what stands in the others is shown all the same.
+    Exits with 3 if the repositories differ, if a part of a platform is missing, or if a version is
+    half released. A registry that does not answer is an error; what stands in the others is shown
+    all the same.
     """
     from manyfest.release.published.status import read_status
 
@@ -56,8 +57,26 @@ def command(
 def _text(status: Status) -> str:
     if not status.tags:
         return f"{status.name}: nothing is released yet"
-    verdict = "complete everywhere" if status.good else "NOT the same and complete everywhere"
-    return f"{_rows(status)}\n{status.name}: {verdict}"
+    verdict = "complete everywhere"
+    if not status.good:
+        verdict = "NOT released whole" if status.half else "NOT the same and complete everywhere"
+    lines = []
+    if status.lines:
+        lines.append(f"other lines: {', '.join(map(_line, status.lines))}")
+    lines += [f"{half.repository}: {half.what}; {half.mend}" for half in status.half]
+    newest = {each.version: ", ".join(each.elsewhere) for each in status.not_out}
+    lines += [
+        f"{version} is not out under {tags}: it was taken back, or its release did not end"
+        for version, tags in newest.items()
+    ]
+    return "\n".join([_rows(status), *map(one_line, lines), f"{status.name}: {verdict}"])
+
+
+def _line(line: LineStatus) -> str:
+    places = [f"{each.version or 'no version'} in {each.repository}" for each in line.repositories]
+    if not line.agree:
+        return f"{line.tag} (differs: {', '.join(places)})"
+    return f"{line.tag} at {line.repositories[0].version or 'no version of its own'}"
 
 
 def _rows(status: Status) -> str:

@@ -40,10 +40,12 @@ class ReleaseTags(Struct, frozen=True):
     forward: tuple[str, ...]
 
 
-class Standing(Struct, frozen=True):
-    """Where the tags are that a version has a right to: ``at_it``, or ``elsewhere``."""
+class Standing(Struct, frozen=True, kw_only=True):
+    """Where the tags are, in one repository, that are due to a version: ``at_it``, or
+    ``elsewhere``."""
 
-    version: Version
+    repository: str
+    version: str
     at_it: tuple[str, ...]
     elsewhere: tuple[str, ...]
 
@@ -111,11 +113,18 @@ class Holding(Struct):
     tags: frozenset[str]
     versions: tuple[Version, ...]
     _digests: dict[str, Digest | None] = field(default_factory=dict)
+    _tags: dict[Version, ReleaseTags] = field(default_factory=dict)
 
     @property
     def finals(self) -> tuple[Version, ...]:
         """The versions that are no pre-releases."""
         return tuple(version for version in self.versions if not version.prerelease)
+
+    def tags_of(self, version: Version) -> ReleaseTags:
+        """The tags of a release, worked out once."""
+        if version not in self._tags:
+            self._tags[version] = release_tags(self.config, version)
+        return self._tags[version]
 
     def own(self, held: Mapping[str, Digest | None]) -> dict[str, Digest | None]:
         """By tag, what is said by reference of tags here."""
@@ -131,7 +140,7 @@ class Holding(Struct):
 
     def digest_of(self, version: Version) -> Digest | None:
         """The image of a version; ``None`` if no tag here names it."""
-        named = (tag for tag in release_tags(self.config, version).fixed if tag in self.tags)
+        named = (tag for tag in self.tags_of(version).fixed if tag in self.tags)
         tag = next(named, None)
         return self.digest_at(tag) if tag else None
 
@@ -148,18 +157,28 @@ class Holding(Struct):
         at. ``None`` if there is none."""
         for some in batches(self.finals, 2 * JOBS):
             for version, its in zip(some, self._look(some), strict=True):
-                moving = release_tags(self.config, version).moving
+                moving = self.tags_of(version).moving
                 if its and moving and self.digest_at(moving[-1]) == its:
                     return version
         return None
 
+    def version_at(self, tag: str) -> Version | None:
+        """The version that one of its moving tags holds; ``None`` if it is none that has it."""
+        its = self.digest_at(tag)
+        for version in self.versions:
+            if tag in self.tags_of(version).moving and self.digest_of(version) == its:
+                return version
+        return None
+
     def half_released(self, above: Version | None = None) -> list[Standing]:
-        """The versions, of those ``above`` one or of all, that are out in part: a release was
-        killed, or could not be put back."""
+        """The versions, of all or of those ``above`` one that is out, that are out in part: a
+        release was killed, or could not be put back."""
         rights = self._rights()
         asked = [version for version, tags in rights.items() if len(tags) > 1]
         if above is not None:
             asked = [version for version in asked if is_higher(version, above)]
+            out = self.digest_of(above)
+            asked = [version for version in asked if self.digest_of(version) != out]
         with workers(JOBS, "half") as pool:
             found = pool.map(lambda version: self._standing(version, rights[version]), asked)
             return [each for each in found if each.is_half]
@@ -176,7 +195,7 @@ class Holding(Struct):
         A tag that no other version can have is left out. It tells nothing: a rollback leaves it
         where it is if the registry takes no tag away.
         """
-        wanted = {each: release_tags(self.config, each).forward for each in self.versions}
+        wanted = {each: self.tags_of(each).forward for each in self.versions}
         rivals = Counter(tag for tags in wanted.values() for tag in tags)
         given: set[str] = set()
         rights: dict[Version, list[str]] = {}
@@ -190,7 +209,9 @@ class Holding(Struct):
         its = self.digest_of(version)
         at_it = tuple(tag for tag in tags if self.digest_at(tag) == its)
         elsewhere = tuple(tag for tag in tags if self.digest_at(tag) not in (its, None))
-        return Standing(version, at_it, elsewhere)
+        return Standing(
+            repository=self.place.place, version=version.text, at_it=at_it, elsewhere=elsewhere
+        )
 
     def _look(self, versions: Sequence[Version]) -> list[Digest | None]:
         with workers(JOBS, "look") as pool:

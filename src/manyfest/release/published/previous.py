@@ -17,7 +17,6 @@ from manyfest.release.project.config import Config
 from manyfest.release.published.holdings import (
     Holding,
     is_higher,
-    release_tags,
     version_from,
 )
 from manyfest.release.resume.journal import journal_path, read_journal
@@ -137,7 +136,7 @@ def _out(holding: Holding) -> Version:
 def _aim(holding: Holding, taken: Version, to: Version | None, request: Request) -> Aim:
     """Where a repository goes from the version that is ``taken`` back: where it was told, or to
     what came before."""
-    moving = release_tags(request.config, taken).moving
+    moving = holding.tags_of(taken).moving
     if not moving:
         raise ReleaseError(f"no tag that moves is for {taken}", where=holding.place.place)
     held = _held(holding, taken, request)
@@ -148,7 +147,7 @@ def _aim(holding: Holding, taken: Version, to: Version | None, request: Request)
     target = to or _before(holding, taken, held)
     if target is None:
         lower = (version for version in holding.finals if is_higher(taken, version))
-        line = (each for each in lower if general in release_tags(request.config, each).moving)
+        line = (each for each in lower if general in holding.tags_of(each).moving)
         target = next(line, None)
     if target is None and not at_it:
         target = taken  # nothing is to be done here
@@ -163,13 +162,13 @@ def _aim(holding: Holding, taken: Version, to: Version | None, request: Request)
 
 def _at(holding: Holding, version: Version) -> list[str]:
     digest = holding.digest_of(version)
-    moving = release_tags(holding.config, version).moving
+    moving = holding.tags_of(version).moving
     return [tag for tag in moving if digest and holding.digest_at(tag) == digest]
 
 
 def _before(holding: Holding, taken: Version, held: Mapping[str, Digest | None]) -> Version | None:
     """The version that the last of the moving tags held before; ``None`` if nobody knows."""
-    moving = release_tags(holding.config, taken).moving
+    moving = holding.tags_of(taken).moving
     known = ((tag, digest) for tag in reversed(moving) if (digest := held.get(tag)) is not None)
     tag, before = next(known, ("", None))
     version = holding.version_of(before) if before else None
@@ -191,7 +190,7 @@ def _require(holding: Holding, target: Version) -> None:
 def _can_be_out(holding: Holding, version: Version, held: dict[str, Digest | None]) -> bool:
     """Whether a moving tag can point at the version: there is none for most pre-releases, unless
     the release that is out found one there."""
-    moving = release_tags(holding.config, version).moving
+    moving = holding.tags_of(version).moving
     return bool(moving) or holding.digest_of(version) in held.values()
 
 
@@ -202,8 +201,7 @@ def _refuse_half(holding: Holding, current: Version) -> None:
     Raises :class:`~manyfest.errors.ReleaseError`.
     """
     for half in holding.half_released(above=current):
-        if holding.digest_of(half.version) != holding.digest_of(current):
-            raise ReleaseError(half.what, where=holding.place.place, mend=half.mend)
+        raise ReleaseError(half.what, where=half.repository, mend=half.mend)
 
 
 def _held(holding: Holding, current: Version, request: Request) -> dict[str, Digest | None]:

@@ -26,7 +26,6 @@ from manyfest.release.published.holdings import (
     Holding,
     is_higher,
     read_holding,
-    release_tags,
 )
 from manyfest.release.published.leaving import Leaving, take_away
 from manyfest.release.published.previous import Aim, Request, aims_found, aims_told, version_told
@@ -218,14 +217,14 @@ def _planned(
 def _wanted(aim: Aim, say: Say) -> dict[str, Digest | None]:
     """Where the moving tags of one repository go; ``None``: away. Those that go nowhere are told
     of."""
-    holding, config = aim.holding, aim.holding.config
+    holding = aim.holding
     target = holding.digest_of(aim.target)
-    moving = release_tags(config, aim.target).moving
+    moving = holding.tags_of(aim.target).moving
     wanted: dict[str, Digest | None] = dict.fromkeys(moving, target) if aim.told else {}
     if aim.current is None or _goes_up(aim):
         return wanted
     out = holding.digest_of(aim.current)
-    for tag in release_tags(config, aim.current).moving:
+    for tag in holding.tags_of(aim.current).moving:
         if holding.digest_at(tag) != out:
             continue  # it was moved on, or back already
         if _came_before(aim) and tag in aim.held:

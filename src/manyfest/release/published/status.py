@@ -17,12 +17,15 @@ from manyfest.oci.digest import Digest
 from manyfest.release.destinations import Destination
 from manyfest.release.faults import Faults
 from manyfest.release.project.config import Config
-from manyfest.release.published.holdings import Holding, read_holding, release_tags
+from manyfest.release.published.holdings import Holding, Standing, read_holding
 from manyfest.release.versions.version import Version
 from manyfest.stores.open import Stores
 from manyfest.threads import workers
 
 _VERSION = f"{PREFIX}version"
+
+_MOST_LINES = 12
+"""Moving tags of other lines that are looked at."""
 
 
 class TagState(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,20 +49,41 @@ class TagStatus(msgspec.Struct, frozen=True, kw_only=True):
     repositories: tuple[TagState, ...]
 
 
+class LineState(msgspec.Struct, frozen=True, kw_only=True):
+    """The version that a moving tag holds in one repository; empty if it is none of its own."""
+
+    repository: str
+    version: str
+
+
+class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A moving tag of another line than the one that is out, as ``1.9``, which every repository
+    has. Whether it is complete was not asked."""
+
+    tag: str
+    agree: bool
+    repositories: tuple[LineState, ...]
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The contract of ``manyfest status --json``. ``good``: all repositories agree on every tag,
-    and whatever they hold is complete."""
+    whatever they hold is complete, and no version is ``half`` released. ``not_out`` is where the
+    newest version has no tag of those that are due to it: it was taken back, or its release did
+    not come to the tags."""
 
     name: str
     good: bool
     tags: tuple[TagStatus, ...]
+    lines: tuple[LineStatus, ...]
+    half: tuple[Standing, ...]
+    not_out: tuple[Standing, ...]
 
 
 def read_status(
     config: Config, stores: Stores, places: Sequence[Destination], *, every: bool = False
 ) -> tuple[Status, Sequence[ManyfestError]]:
     """Look at the tags of the release that is out, of the newest one and of a pre-release that is
-    newer, or of ``every`` version.
+    newer, or of ``every`` version; and at the versions that other lines are at.
 
     Gives what stands in the repositories that can be asked, and for each of the others what it
     raised: that is neither yes nor no.
@@ -74,27 +98,84 @@ def read_status(
         TagStatus(tag=tag, agree=_agree(holdings, row), repositories=row)
         for tag, row in zip(tags, rows, strict=False)  # no rows, if nobody answers
     )
-    good = all(
-        each.agree and all(state.complete for state in each.repositories if state.digest)
-        for each in statuses
+    lines = _lines([each for each in found.values() if each.holding in holdings], tags)
+    half = tuple(standing for each in found.values() for standing in each.half)
+    status = Status(
+        name=config.name,
+        good=_good(statuses) and all(line.agree for line in lines) and not half,
+        tags=statuses,
+        lines=lines,
+        half=half,
+        not_out=tuple(each.newest for each in found.values() if each.newest),
     )
-    return Status(name=config.name, good=good, tags=statuses), faults.found
+    return status, faults.found
 
 
 class _Found(Struct, frozen=True):
-    """A repository, and those of its versions that count."""
+    """A repository, and those of its versions that count; the version at each moving tag of the
+    other ``lines``, what is ``half`` released, and the ``newest`` version if it is not out."""
 
     holding: Holding
     versions: tuple[Version, ...]
+    lines: dict[str, str] = {}
+    half: Sequence[Standing] = ()
+    newest: Standing | None = None
 
 
 def _found(config: Config, stores: Stores, place: Destination, *, every: bool) -> _Found:
     holding = _holding(config, stores, place)
-    if every:
-        return _Found(holding, holding.versions)
     # The newest one of all may be a pre-release.
-    shown = (holding.current(), *holding.finals[:1], *holding.versions[:1])
-    return _Found(holding, tuple(filter(None, shown)))
+    few = (holding.current(), *holding.finals[:1], *holding.versions[:1])
+    shown = holding.versions if every else tuple(filter(None, few))
+    newest = holding.newest()
+    is_out = newest is None or newest.at_it or not newest.elsewhere
+    return _Found(
+        holding,
+        shown,
+        lines=_other_lines(holding, shown),
+        half=holding.half_released(),
+        newest=None if is_out else newest,
+    )
+
+
+def _other_lines(holding: Holding, shown: Sequence[Version]) -> dict[str, str]:
+    """By moving tag that none of the versions ``shown`` can have, the version that it holds; of
+    the first few such tags, those of the highest versions."""
+    known, every = _moving(holding, shown), _moving(holding, holding.versions)
+    tags = [tag for tag in every if tag in holding.tags and tag not in known][:_MOST_LINES]
+    with workers(JOBS, "lines") as pool:
+        versions = pool.map(holding.version_at, tags)
+        return {tag: str(held or "") for tag, held in zip(tags, versions, strict=True)}
+
+
+def _moving(holding: Holding, versions: Sequence[Version]) -> dict[str, None]:
+    """The moving tags of some versions, the last of each one's first."""
+    tags = (tag for each in versions for tag in reversed(holding.tags_of(each).moving))
+    return dict.fromkeys(tags)
+
+
+def _lines(found: Sequence[_Found], tags: Sequence[str]) -> tuple[LineStatus, ...]:
+    """What the lines hold that every repository has, apart from ``tags``."""
+    first = found[0].lines if found else ()
+    common = [tag for tag in first if tag not in tags and all(tag in each.lines for each in found)]
+    return tuple(
+        LineStatus(
+            tag=tag,
+            agree=len({each.lines[tag] for each in found}) == 1,
+            repositories=tuple(
+                LineState(repository=each.holding.place.place, version=each.lines[tag])
+                for each in found
+            ),
+        )
+        for tag in common
+    )
+
+
+def _good(statuses: Sequence[TagStatus]) -> bool:
+    return all(
+        each.agree and all(state.complete for state in each.repositories if state.digest)
+        for each in statuses
+    )
 
 
 def _holding(config: Config, stores: Stores, place: Destination) -> Holding:
@@ -113,10 +194,10 @@ def _tags(config: Config, found: Sequence[_Found]) -> list[str]:
     """The tags of the releases that count, those that name a version after those that move."""
     moving: dict[str, None] = {}
     fixed: dict[str, None] = {}
-    for version in (version for each in found for version in each.versions):
-        tags = release_tags(config, version)
-        moving.update(dict.fromkeys(reversed(tags.moving)))
-        fixed.update(dict.fromkeys(tags.fixed))
+    for each in found:
+        moving.update(_moving(each.holding, each.versions))
+        tags = (tag for version in each.versions for tag in each.holding.tags_of(version).fixed)
+        fixed.update(dict.fromkeys(tags))
     always = (rule.tag.text for rule in config.tags if not rule.tag.variables)
     present = [tag for tag in always if any(tag in each.holding.tags for each in found)]
     return [*dict.fromkeys((*reversed(present), *moving)), *fixed]
