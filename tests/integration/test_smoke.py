@@ -275,8 +275,8 @@ def test_the_runtime_that_is_asked_for_must_be_there(
     bench = Bench("podman", tmp_path)
     root = bench.pair(printing("amd64", ""), printing("arm64", ""))
     assert bench.test(root, VERSION) == (
-        "the smoke test could not be run; podman: it is not installed; install one, or mend one;"
-        " 'check.smoke.runtime' names the one to use"
+        "the smoke test could not be run; podman: it is not installed; mend one of these,"
+        " or let 'check.smoke.runtime' name another: docker, podman or crun"
     )
 
 
@@ -400,8 +400,8 @@ def test_a_release_is_tried_before_anything_is_published(
     wrong = manyfest(*told, "2.6.2", cwd=project)
     assert wrong.returncode == 1
     assert wrong.stderr.splitlines()[-3:] == [
-        "manyfest: linux/amd64: the smoke test failed: /app --version did not print 'app 2.6.2'"
-        " (nor did it pass on linux/arm64)",
+        "manyfest: manyfest.yaml:3: linux/amd64: the smoke test failed: /app --version did not"
+        " print 'app 2.6.2' (nor did it pass on linux/arm64)",
         "linux/amd64 | app 2.6.1",
         "linux/arm64 | app 2.6.1",
     ]

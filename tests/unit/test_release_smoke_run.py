@@ -122,9 +122,10 @@ def test_none_that_works_is_an_error_and_no_verdict(bench: Bench) -> None:
         bench.test(down, useless)
     assert str(caught.value) == (
         "manyfest.yaml:9: the smoke test could not be run; docker: it is not installed; podman:"
-        " linux/amd64: no cgroups; install one, or mend one; 'check.smoke.runtime' names the one"
-        " to use"
+        " linux/amd64: no cgroups; mend one of these, or let 'check.smoke.runtime' name another:"
+        " docker, podman or crun"
     )
+    assert bench.notes.said == []
 
 
 def test_a_runtime_that_fails_later_is_an_error_and_no_verdict(bench: Bench) -> None:
@@ -132,7 +133,7 @@ def test_a_runtime_that_fails_later_is_an_error_and_no_verdict(bench: Bench) -> 
     with pytest.raises(ReleaseError) as caught:
         bench.test(runtime, FakeRuntime("podman"))
     assert str(caught.value).startswith(
-        "linux/riscv64: the smoke test could not be run by docker: no space left; "
+        "manyfest.yaml:9: linux/riscv64: the smoke test could not be run by docker: no space left; "
     )
 
 
@@ -143,7 +144,7 @@ def test_an_image_that_fails_is_named_with_its_last_lines(bench: Bench) -> None:
     with pytest.raises(CheckFailed) as caught:
         bench.test(runtime, other)
     assert str(caught.value) == (
-        "linux/arm64: the smoke test failed: /app -v exited with 3, and not with 0"
+        "manyfest.yaml:9: linux/arm64: the smoke test failed: /app -v exited with 3, and not with 0"
         " (nor did it pass on linux/riscv64)"
     )
     assert caught.value.excerpt.splitlines() == [
@@ -168,7 +169,7 @@ def test_emulators_are_looked_for_before_anything_is_started(
     with pytest.raises(ReleaseError) as caught:
         bench.test(runtime)
     assert str(caught.value) == (
-        "the smoke test cannot run programs for linux/riscv64: none; run: this"
+        "manyfest.yaml:9: the smoke test cannot run programs for linux/riscv64: none; run: this"
     )
     assert runtime.rooms == []
 

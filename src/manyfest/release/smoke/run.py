@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from manyfest.stores.base import Source
 from manyfest.threads import together
 
 AUTO = "auto"
-_MEND = "install one, or mend one; 'check.smoke.runtime' names the one to use"
+_MEND = "mend one of these, or let 'check.smoke.runtime' name another: docker, podman or crun"
 
 
 class Passed(Struct, frozen=True):
@@ -42,24 +43,43 @@ def smoke_test(
     where: str = "",
 ) -> Passed:
     """Run the trial in the image of each platform below ``root``. Files lie in ``folder``, or where
-    the system keeps temporary ones. ``where`` is what errors name that are of no platform.
+    the system keeps temporary ones. ``where`` is where it was asked for, as errors name it.
 
     Raises :class:`~manyfest.errors.CheckFailed` for an image that does not pass,
     :class:`~manyfest.errors.ReleaseError` if it cannot be tried, and what ``source`` raises.
     """
     subjects = subjects_of(source, root)
-    _require_words(subjects, trial)
-    tried: list[str] = []
-    for each in runtimes(runtime):
-        why = each.why_not() or _try(each, source, subjects, trial, folder, progress)
-        if not why:
-            return Passed(tuple(subject.platform for subject in subjects), each.name)
-        tried.append(f"{each.name}: {why}")
-        if runtime == AUTO:
-            progress.say(f"smoke test: {each.name} is not used: {why}")
-    raise ReleaseError(
-        f"the smoke test could not be run; {'; '.join(tried)}", where=where, mend=_MEND
-    )
+    unused: dict[str, str] = {}
+    with _asked_for(where):
+        _require_words(subjects, trial)
+        for each in runtimes(runtime):
+            try:
+                why = each.why_not() or _try(each, source, subjects, trial, folder, progress)
+            except CheckFailed:
+                _tell_unused(unused, progress)
+                raise
+            if not why:
+                _tell_unused(unused, progress)
+                return Passed(tuple(subject.platform for subject in subjects), each.name)
+            unused[each.name] = why
+        reasons = "; ".join(f"{name}: {why}" for name, why in unused.items())
+        raise ReleaseError(f"the smoke test could not be run; {reasons}", mend=_MEND)
+
+
+@contextmanager
+def _asked_for(where: str) -> Iterator[None]:
+    """Errors say where the test was asked for, and then of which platform they are."""
+    try:
+        yield
+    except (CheckFailed, ReleaseError) as error:
+        error.where = ": ".join(filter(None, (where, error.where)))
+        raise
+
+
+def _tell_unused(unused: Mapping[str, str], progress: Progress) -> None:
+    """Why not another runtime; if there is none that works, the error says it."""
+    for name, why in unused.items():
+        progress.say(f"smoke test: {name} is not used: {why}")
 
 
 def runtimes(name: str) -> list[SmokeRuntime]:
