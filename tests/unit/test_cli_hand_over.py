@@ -58,6 +58,15 @@ def release(manyfest: Manyfest, *arguments: str) -> tuple[int, str, str]:
     return manyfest("release", "--version", "2.6.1", *arguments)
 
 
+def test_progress_says_of_which_step_it_is(
+    project: Manyfest, told: list[tuple[str, Message]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("manyfest.cli.progress.MOMENT", 0)
+    _, _, err = release(project)
+    began = {line.partition(": linux/")[0] for line in err.splitlines() if ": linux/" in line}
+    assert began == {"build", "check", "publish"}
+
+
 def test_a_release_fills_the_job_s_files(
     project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
 ) -> None:

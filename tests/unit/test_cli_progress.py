@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manyfest.cli.progress import Board, Lines, Quiet, Terminal
+from manyfest.cli.progress import Board, Lines, Quiet, Terminal, Titled
 from manyfest.progress import Outcome, Progress
 
 AMD64, ARM64 = "linux/amd64", "linux/arm64"
@@ -159,6 +159,25 @@ def test_a_label_from_a_registry_cannot_recolour_a_log(
     clock.now += 5
     lines.finish("a", "done")
     assert capsys.readouterr().err == "linux/\\x1b[31m\\n: 10 B in 5.00 s\n"
+
+
+def test_in_several_steps_a_line_says_which(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = ["build", "check"]
+    told = Titled(Lines(), lambda: steps[0])
+    for _ in ("build", "check"):
+        told.begin("a", AMD64, 10)
+        told.advance("a", 10)
+        clock.now += 5
+        told.finish("a", "done")
+        told.say(f"{steps.pop(0)} ended")
+    assert capsys.readouterr().err.splitlines() == [
+        "build: linux/amd64: 10 B in 5.00 s",
+        "build ended",
+        "check: linux/amd64: 10 B in 5.00 s",
+        "check ended",
+    ]
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -145,6 +145,7 @@ def _build(session: Session, job: Job, where: Reference, tags: Sequence[str]) ->
     from manyfest.build.builder import build
     from manyfest.build.cache import user_cache
     from manyfest.build.workspace import workspace
+    from manyfest.cli.progress import Titled
     from manyfest.copy import copy_graphs
     from manyfest.stores.archives.names import Naming
 
@@ -156,7 +157,7 @@ def _build(session: Session, job: Job, where: Reference, tags: Sequence[str]) ->
             workspace=room,
             open_image=stores.registry,
             open_web=stores.web,
-            progress=progress,
+            progress=Titled(progress, lambda: "build"),
             cache=None if request.no_cache else user_cache(),
         )
         for warning in built.warnings:
@@ -164,7 +165,8 @@ def _build(session: Session, job: Job, where: Reference, tags: Sequence[str]) ->
         items = _items(built, where, tags, request.platforms)
         naming = Naming(job.place, request.platforms[0])
         with stores.target(where, naming=naming) as there:
-            copy_graphs(built.source, items, there, progress=progress)
+            copying = Titled(progress, lambda: "copy")
+            copy_graphs(built.source, items, there, progress=copying)
         for each in built.platforms:
             progress.say(f"{each.platform}: built in {seconds(each.seconds)}")
     return items[-1].graph.root.descriptor.digest

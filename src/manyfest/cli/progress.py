@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from msgspec import Struct, field
 
 from manyfest.cli.text import one_line, seconds, size, tell, tell_above
-from manyfest.progress import NoProgress, Outcome
+from manyfest.progress import NoProgress, Outcome, Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -130,13 +131,13 @@ class Terminal(Board):
         from rich.progress import (
             BarColumn,
             DownloadColumn,
-            Progress,
             TextColumn,
             TimeElapsedColumn,
             TransferSpeedColumn,
         )
+        from rich.progress import Progress as Bars
 
-        self._bars = Progress(
+        self._bars = Bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
@@ -174,6 +175,26 @@ class Terminal(Board):
     def _completed(self, label: str, group: _Group) -> None:
         if self._bars is not None:
             self._bars.update(self._tasks[label], completed=group.total, visible=False)
+
+
+class Titled:
+    """The progress of work in several steps: labels begin with the step, which ``title`` tells."""
+
+    def __init__(self, progress: Progress, title: Callable[[], str]) -> None:
+        self._progress = progress
+        self._title = title
+
+    def begin(self, item: str, label: str, total: int) -> None:
+        self._progress.begin(item, f"{self._title()}: {label}", total)
+
+    def advance(self, item: str, amount: int) -> None:
+        self._progress.advance(item, amount)
+
+    def finish(self, item: str, outcome: Outcome) -> None:
+        self._progress.finish(item, outcome)
+
+    def say(self, message: str) -> None:
+        self._progress.say(message)
 
 
 class Quiet(NoProgress):

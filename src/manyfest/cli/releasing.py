@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from manyfest.cli.interrupts import interruptible
+from manyfest.cli.progress import Titled
 from manyfest.cli.project import outcome_line, parse_repository
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def carry_out(
         hand_over.of(session, release, outcomes, tell=tell),
         shown as progress,
     ):
-        release.progress = progress
+        release.progress = Titled(progress, lambda: steps[len(outcomes)].name)
         for outcome in run(release, steps):
             outcomes.append(outcome)
             progress.say(outcome_line(outcome))
