@@ -33,8 +33,8 @@ def registry(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Betwee
     between.close()
 
 
-def publish(registry: Between, version: str, *moving: str) -> Digest:
-    store = registry.store()
+def publish(registry: Between, version: str, *moving: str, repository: str = "team/app") -> Digest:
+    store = registry.store(repository)
     root = images.platforms(store, ["linux/amd64", "linux/arm64"], text=version)
     for tag in (version, *moving):
         store.tag(tag, images.content_of(root))
@@ -165,13 +165,15 @@ def test_a_half_release_is_no_and_how_it_is_mended_is_said(
     manyfest: Manyfest, registry: Between, tmp_path: Path
 ) -> None:
     (tmp_path / "manyfest.yaml").write_text(HALF)
-    publish(registry, "6.3.0", "latest")
-    publish(registry, "6.4.0", "6")
-    told = manyfest("status")
+    for repository in ("team/app", "mirror"):
+        publish(registry, "6.3.0", "latest", repository=repository)
+        publish(registry, "6.4.0", "6", repository=repository)
+    told = manyfest("status", "--repo", HERE, "--repo", "localhost:5000/mirror")
     assert told.code == 3
     assert told.out.splitlines()[-2:] == [
-        "localhost:5000/team/app: 6.4.0 is half released: 6 is at it, and latest is not; release"
-        " 6.4.0 again to finish it, or take it back: rollback --of 6.4.0",
+        "localhost:5000/team/app, localhost:5000/mirror: 6.4.0 is half released: 6 is at it, and"
+        " latest is not; release 6.4.0 again to finish it, or take it back: manyfest rollback --of"
+        " 6.4.0",
         "app: NOT released whole",
     ]
 

@@ -145,7 +145,7 @@ def test_where_a_release_is_half_out_nobody_guesses_what_is_meant(project: New) 
         app.rollback()
     assert str(refused.value) == (
         "one.example/app: 2.7.0 is half released: 2 is at it, and latest is not; release 2.7.0"
-        " again to finish it, or take it back: rollback --of 2.7.0"
+        " again to finish it, or take it back: manyfest rollback --of 2.7.0"
     )
     assert app.versions() == before
     app.rollback("2.6.1")
@@ -245,10 +245,10 @@ def test_a_tag_of_another_line_than_the_named_version_stays_and_how_it_goes_back
     app = project().release("2.6.0", "3.0.0", "3.0.1")
     app.rollback("2.6.0")
     assert app.said == [
-        "one.example/app:3.0 stays at 3.0.1: it is no tag of 2.6.0; rollback --of 3.0.1 takes it"
-        " back",
-        "one.example/app:3 stays at 3.0.1: it is no tag of 2.6.0; rollback --of 3.0.1 takes it"
-        " back",
+        "one.example/app:3.0 stays at 3.0.1: it is no tag of 2.6.0; manyfest rollback --of 3.0.1"
+        " takes it back",
+        "one.example/app:3 stays at 3.0.1: it is no tag of 2.6.0; manyfest rollback --of 3.0.1"
+        " takes it back",
     ]
     app.rollback(of="3.0.1")
     assert app.versions() == {

@@ -63,7 +63,10 @@ def _text(status: Status) -> str:
     lines = []
     if status.lines:
         lines.append(f"other lines: {', '.join(map(_line, status.lines))}")
-    lines += [f"{half.repository}: {half.what}; {half.mend}" for half in status.half]
+    half: dict[str, list[str]] = {}
+    for each in status.half:
+        half.setdefault(f"{each.what}; {each.mend}", []).append(each.repository)
+    lines += [f"{', '.join(places)}: {what}" for what, places in half.items()]
     newest = {each.version: ", ".join(each.elsewhere) for each in status.not_out}
     lines += [
         f"{version} is not out under {tags}: it was taken back, or its release did not end"

@@ -65,8 +65,8 @@ class Standing(Struct, frozen=True, kw_only=True):
     @property
     def mend(self) -> str:
         """How it is released whole, or not at all."""
-        version = self.version
-        return f"release {version} again to finish it, or take it back: rollback --of {version}"
+        take_back = f"manyfest rollback --of {self.version}"
+        return f"release {self.version} again to finish it, or take it back: {take_back}"
 
 
 def release_tags(config: Config, version: Version) -> ReleaseTags:

@@ -234,7 +234,8 @@ def _wanted(aim: Aim, say: Say) -> dict[str, Digest | None]:
         else:
             why = "it is not known what it held before"
             if tag in aim.held:
-                why = f"it is no tag of {aim.target}; rollback --of {aim.current} takes it back"
+                take_back = f"manyfest rollback --of {aim.current} takes it back"
+                why = f"it is no tag of {aim.target}; {take_back}"
             say(f"{holding.place.with_tag(tag)} stays at {aim.current}: {why}")
     return wanted
 
