@@ -159,7 +159,11 @@ def test_nor_is_a_release_whose_own_tag_the_registry_does_not_take_away(project:
     app.stores.trouble.fails = lambda _number, call: call.startswith("untag")
     app.rollback()
     assert app.versions()["2.7"] == "2.7.0"
+    app.said.clear()
     assert app.rollback().target == "2.5.0"
+    assert app.said[0] == (
+        "one.example/app:2.7 stays at 2.7.0; manyfest rollback --of 2.7.0 takes that back"
+    )
 
 
 def test_nor_is_one_above_which_a_tag_goes_to_whatever_is_released_last(project: New) -> None:

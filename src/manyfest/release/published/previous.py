@@ -1,5 +1,5 @@
-"""Which release came before the one that is out: each repository says so for itself, by the
-journal of the release that is out, or else by the versions that are there."""
+"""Which release came before the one that is out, or that is named: each repository says so for
+itself, by the journal of that release, or else by the versions that are there."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def aims_found(holdings: Sequence[Holding], request: Request) -> list[Aim]:
     for holding in holdings:
         with faults.noted():
             if of is None:
-                aims.append(_aim(holding, _out(holding), to, request))
+                aims.append(_aim(holding, _out(holding, request), to, request))
             elif holding.digest_of(of) is not None:
                 aims.append(_aim(holding, of, to, request))
     faults.raise_all()
@@ -117,8 +117,8 @@ def aims_found(holdings: Sequence[Holding], request: Request) -> list[Aim]:
     return aims
 
 
-def _out(holding: Holding) -> Version:
-    """The version that is out.
+def _out(holding: Holding, request: Request) -> Version:
+    """The version that is out. That a newer one has left tags of its own is said.
 
     Raises :class:`~manyfest.errors.ReleaseError` where that is not known.
     """
@@ -130,6 +130,12 @@ def _out(holding: Holding) -> Version:
             mend=f"say it with --to; {_known(holding)}",
         )
     _refuse_half(holding, current)
+    newest = holding.finals[0]
+    if holding.digest_of(newest) != holding.digest_of(current):
+        for tag in _at(holding, newest):
+            reference = holding.place.with_tag(tag)
+            take_back = f"manyfest rollback --of {newest} takes that back"
+            request.say(f"{reference} stays at {newest}; {take_back}")
     return current
 
 
