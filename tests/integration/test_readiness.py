@@ -191,7 +191,7 @@ def test_a_registry_that_is_started_again_meanwhile_is_waited_for(
         waiting = start(tmp_path, f"{one}/{TAG}", f"{third}/{TAG}", "--platform", "amd64")
         said_until(waiting, "not found (404)")
         said_until(waiting, "not found (404)")
-    said_until(waiting, "nothing listens there")
+    said_until(waiting, "check the port, and whether the server runs")
     digest = push(one, "linux/amd64")
     port = int(third.rpartition(":")[2])
     with running_registry(tmp_path / "third", port=port):
@@ -201,10 +201,15 @@ def test_a_registry_that_is_started_again_meanwhile_is_waited_for(
     assert (waiting.returncode, out) == (0, f"{digest}\n")
 
 
-def test_nobody_there_ends_it_at_once(manyfest: Manyfest) -> None:
-    waited = manyfest("wait", f"127.0.0.1:{real.free_port()}/{TAG}", "--platform", "amd64")
+def test_where_nobody_answers_until_the_time_is_over_nobody_knows(manyfest: Manyfest) -> None:
+    registry = f"127.0.0.1:{real.free_port()}"
+    options = ("--platform", "amd64", "--timeout", "1s")
+    waited = manyfest("wait", f"{registry}/{TAG}", *options)
     assert (waited.returncode, waited.stdout) == (1, "")
-    assert "nothing listens there" in waited.stderr.splitlines()[-1]
+    assert waited.stderr.splitlines()[-1].startswith(
+        f"manyfest: {registry}/{TAG}: the time is over, and it does not tell: {registry}: nothing"
+        " listens there"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

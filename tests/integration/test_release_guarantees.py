@@ -165,7 +165,7 @@ def test_a_killed_release_is_put_back_where_it_cannot_go_on(
             journal.write_text("".join(line for line in lines if '"step":"tags"' not in line))
         again = manyfest("release", "-q", "--report", "report.json", cwd=project)
     assert again.returncode == 1
-    assert f"put back: {one}/app:2.6\n" in again.stderr
+    assert f"put back: {one}/app:2.6;" in again.stderr
     assert json.loads((project / "report.json").read_text())["standing"] == [
         {"reference": f"{one}/app:2.6", "standing": "put back"},
         {"reference": f"{two}/team/app:2.6", "standing": "not known"},
