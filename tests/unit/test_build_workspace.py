@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from manyfest.build.workspace import room, workspace
+from manyfest.errors import BuildError
 from tests import images
 from tests.unit.building import Bench, write
 
@@ -26,6 +28,16 @@ def test_it_is_gone_after_a_failure_too(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), workspace(tmp_path):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_becomes_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(BuildError) as caught, workspace():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(caught.value) == (
+        f"{tmp_path}: the image cannot be written: No space left on device;"
+        " make room there, or let TMPDIR name another place"
+    )
 
 
 def test_what_a_killed_build_left_is_removed_and_one_in_use_is_not(tmp_path: Path) -> None:

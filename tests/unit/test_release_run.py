@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from manyfest.errors import ConnectionFailed, ReleaseError
+from manyfest.errors import BuildError, ConnectionFailed, ReleaseError
 from manyfest.release.run import STEPS, run
 from manyfest.release.steps.step import Outcome, Release, Step
 from tests.unit.releases import (
@@ -144,7 +144,7 @@ def test_a_full_disk_is_named_and_what_helps(
 
     make_project(tmp_path)
     monkeypatch.setattr("manyfest.build.builder.build", build)
-    with pytest.raises(ReleaseError) as failed:
+    with pytest.raises(BuildError) as failed:
         list(run(make_release(tmp_path)))
     assert str(failed.value) == (
         f"{tmp_path}/dist: the image cannot be written: No space left on device;"

@@ -5,6 +5,7 @@ A build makes its blobs in one before they go to where the image is wanted.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from manyfest.errors import BuildError
 from manyfest.stores.layout import LayoutStore
 
 PREFIX = ".manyfest-build-"
@@ -20,11 +22,23 @@ PREFIX = ".manyfest-build-"
 
 
 @contextmanager
-def workspace(folder: Path | None = None) -> Iterator[LayoutStore]:
-    """A layout in a :func:`room` in ``folder``."""
+def workspace(folder: Path | None = None, *, named_by: str = "TMPDIR") -> Iterator[LayoutStore]:
+    """A layout in a :func:`room` in ``folder``, which ``named_by`` may name another place for.
+
+    Raises :class:`~manyfest.errors.BuildError` if its disk becomes full meanwhile.
+    """
     with room(folder) as place:
-        # The lock is on the folder around it: a layout locks its own when its index changes.
-        yield LayoutStore(place / "layout", lasting=False)
+        try:
+            # The lock is on the folder around it: a layout locks its own when its index changes.
+            yield LayoutStore(place / "layout", lasting=False)
+        except OSError as error:
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or error.filename:
+                raise
+            raise BuildError(
+                f"the image cannot be written: {error.strerror}",
+                where=str(place.parent),
+                mend=f"make room there, or let {named_by} name another place",
+            ) from None
 
 
 @contextmanager

@@ -6,7 +6,6 @@ check finds a fault, whatever had that name stays.
 
 from __future__ import annotations
 
-import errno
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 
 from manyfest.amounts import counted
 from manyfest.copy import copy_graph
-from manyfest.errors import ManyfestError, ReleaseError
+from manyfest.errors import ManyfestError
 from manyfest.graph import read_graph
 from manyfest.release.resume.reuse import find_image, inputs_of
 from manyfest.release.steps.step import Image, Release, Step
@@ -30,32 +29,17 @@ def _check(release: Release) -> str:
 
 
 def _run(release: Release) -> str:
-    from manyfest.release.project.building import make_output_folder
-
-    folder = release.archive.parent
-    make_output_folder(folder)
-    try:
-        return _build(release)
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT} or error.filename:
-            raise
-        raise ReleaseError(
-            f"the image cannot be written: {error.strerror}",
-            where=str(folder),
-            mend="make room there, or let 'archive' name another place",
-        ) from None
-
-
-def _build(release: Release) -> str:
     # Loaded when something is built: many releases take an image that is there.
     from manyfest.build.builder import build
     from manyfest.build.cache import user_cache
     from manyfest.build.workspace import workspace
-    from manyfest.release.project.building import project_request
+    from manyfest.release.project.building import make_output_folder, project_request
 
+    folder = release.archive.parent
+    make_output_folder(folder)
     release.inputs = inputs_of(release)
     request = project_request(release.config, release.version)
-    with workspace(release.archive.parent) as room:
+    with workspace(folder, named_by="'archive'") as room:
         built = build(
             replace(request, ca_file=release.stores.ca_file),
             workspace=room,
