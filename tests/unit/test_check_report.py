@@ -35,10 +35,10 @@ def test_no_findings_raise_nothing() -> None:
     ("findings", "line"),
     [
         ((WRONG,), "linux/arm64 /app: is built for linux/amd64; ship the other"),
-        ((MISSING, WRONG), "linux/386 /run: does not exist (and 1 more)"),
+        ((MISSING, WRONG), "linux/386 /run: does not exist (and 1 more fault)"),
         (
             (WRONG, MISSING, MISSING),
-            "linux/arm64 /app: is built for linux/amd64 (and 2 more); ship the other",
+            "linux/arm64 /app: is built for linux/amd64 (and 2 more faults); ship the other",
         ),
     ],
 )

@@ -139,6 +139,12 @@ def test_unused_build_arguments_are_listed() -> None:
             "Dockerfile: there is no stage 'biuld' to build; did you mean build?",
         ),
         (
+            "FROM a",
+            "build",
+            "Dockerfile: there is no stage 'build' to build;"
+            " none has a name: give it one with FROM IMAGE AS NAME",
+        ),
+        (
             "FROM $BASE",
             "",
             "Dockerfile:1: FROM: '$BASE' comes to nothing; "

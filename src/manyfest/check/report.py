@@ -6,6 +6,7 @@ from typing import Self
 
 from msgspec import Struct
 
+from manyfest.amounts import counted
 from manyfest.errors import CheckFailed
 from manyfest.oci.descriptor import Descriptor
 from manyfest.printable import printable
@@ -65,7 +66,7 @@ class Report(Struct, frozen=True):
             return
         first, more = self.findings[0], len(self.findings) - 1
         raise CheckFailed(
-            f"{first.what} (and {more} more)" if more else first.what,
+            f"{first.what} (and {counted(more, 'more fault')})" if more else first.what,
             where=f"{first.platform} {first.where}".strip(),
             mend=first.mend,
         )

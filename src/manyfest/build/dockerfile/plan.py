@@ -220,7 +220,9 @@ def _target(dockerfile: Dockerfile, target: str, asked_at: str) -> Stage:
         f"there is no stage {shown(target)} to build"
         + (f" in {dockerfile.file}" if asked_at else ""),
         where=asked_at or dockerfile.file,
-        mend=nearest(target, [stage.title for stage in stages]),
+        mend=nearest(target, [stage.title for stage in stages])
+        if any(stage.name for stage in stages)
+        else "none has a name: give it one with FROM IMAGE AS NAME",
     )
 
 
