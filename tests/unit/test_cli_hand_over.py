@@ -184,6 +184,19 @@ def test_files_that_cannot_be_written_change_nothing_but_are_said(
     assert f"warning: {tmp_path} could not be written: Is a directory\n" in err
 
 
+def test_a_file_that_was_asked_for_and_cannot_be_written_is_an_error_once_all_is_done(
+    project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
+) -> None:
+    code, out, err = release(project, "--dotenv", "/dev/full", "--report", "report.json")
+    assert (code, out) == (1, "")
+    assert err.endswith(
+        "\nmanyfest: all is done, but /dev/full: could not be written: No space left on device;"
+        " run the same command again once that can be written\n"
+    )
+    assert json.loads((tmp_path / "report.json").read_text())["outcome"] == "released"
+    assert [message.title for _, message in told] == ["server 2.6.1 is released"]
+
+
 def test_a_report_that_could_not_be_written_is_found_before_the_release(
     project: Manyfest, told: list[tuple[str, Message]], tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from manyfest.errors import ReleaseError
 from manyfest.release.reporting.hand_over import (
     give_outputs,
     give_summary,
@@ -107,12 +108,20 @@ def test_what_cannot_be_written_is_a_warning(tmp_path: Path) -> None:
     warned: list[str] = []
     give_outputs({"a": "1"}, {"GITHUB_OUTPUT": f"{tmp_path}/no/output"}, warned.append)
     give_summary("# 1", {"GITHUB_STEP_SUMMARY": str(tmp_path)}, warned.append)
-    write_dotenv(Path("zero\0byte"), {"version": "1"}, warned.append)
     assert warned == [
         f"{tmp_path}/no/output could not be written: No such file or directory",
         f"{tmp_path} could not be written: Is a directory",
-        "zero\0byte could not be written: embedded null byte",
     ]
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("/dev/full", "No space left on device"), ("zero\0byte", "embedded null byte")],
+)
+def test_a_file_that_was_asked_for_and_cannot_be_written_is_an_error(path: str, why: str) -> None:
+    with pytest.raises(ReleaseError) as failed:
+        write_dotenv(Path(path), {"version": "1"}, fail)
+    assert str(failed.value) == f"{path}: could not be written: {why}"
 
 
 def test_an_output_that_github_would_not_take_is_left_out(tmp_path: Path) -> None:
@@ -152,7 +161,7 @@ def test_a_dotenv_file_is_never_larger_than_gitlab_takes(tmp_path: Path) -> None
 
 def test_a_report_in_a_file(tmp_path: Path) -> None:
     report = finished(tmp_path)
-    write_report(tmp_path / "report.json", report, fail)
+    write_report(tmp_path / "report.json", report)
     text = (tmp_path / "report.json").read_text()
     assert text.startswith('{\n  "outcome": "released",\n')
     assert text.endswith("}\n")

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 if TYPE_CHECKING:
     from manyfest.cli.session import Session
-    from manyfest.errors import ManyfestError
+    from manyfest.errors import ManyfestError, ReleaseError
     from manyfest.notify.message import Message
     from manyfest.release.reporting.notify import Recipient
     from manyfest.release.reporting.report import ReleaseReport
@@ -38,7 +38,10 @@ class HandOver(Struct, frozen=True):
     ) -> Iterator[None]:
         """To be entered around the steps of a release, whose ``outcomes`` are added as they end.
         However they end, the job's files are written. People are told if ``tell``, but not of what
-        whoever sits there has typed: a wrong configuration, Ctrl-C. It raises nothing of its own.
+        whoever sits there has typed: a wrong configuration, Ctrl-C.
+
+        Raises :class:`~manyfest.errors.ReleaseError` of its own only if all steps were done and a
+        file that was asked for cannot be written: a later job would miss it.
         """
         from manyfest.errors import ManyfestError, UsageError
         from manyfest.release.reporting.notify import recipients
@@ -72,25 +75,34 @@ class _Ending(Struct, frozen=True):
     told: Sequence[Recipient]
 
     def released(self) -> None:
+        from manyfest.errors import ReleaseError
         from manyfest.release.reporting.messages import released
         from manyfest.release.reporting.report import release_report
 
         report = release_report(self.release, self.outcomes)
-        self._write(report, _notes(self.release))
+        unwritten = self._write(report, _notes(self.release))
         if report.changed:  # else it was released before, and people were told then
             self._tell(released(report, os.environ))
+        if unwritten:
+            raise ReleaseError(
+                f"all is done, but {'; '.join(map(str, unwritten))}",
+                mend="run the same command again once that can be written",
+            )
 
     def failed(self, error: ManyfestError, *, tell: bool) -> None:
         from manyfest.release.reporting.messages import failed
         from manyfest.release.reporting.report import release_report
 
         report = release_report(self.release, self.outcomes, error)
-        self._write(report)
+        for each in self._write(report):
+            self._warn(f"{each.where} {each.what}")
         if tell:
             self._tell(failed(report, os.environ))
 
-    def _write(self, report: ReleaseReport, notes: str = "") -> None:
+    def _write(self, report: ReleaseReport, notes: str = "") -> list[ReleaseError]:
+        """What became of the files that were asked for and cannot be written."""
         from manyfest.cli.summary import summary
+        from manyfest.errors import ReleaseError
         from manyfest.release.reporting.hand_over import (
             give_outputs,
             give_summary,
@@ -102,10 +114,18 @@ class _Ending(Struct, frozen=True):
         outputs = release_outputs(report)
         give_outputs(outputs, os.environ, self._warn)
         give_summary(summary(report, notes), os.environ, self._warn)
-        if self.files.report is not None:
-            write_report(self.files.report, report, self._warn)
-        if self.files.dotenv is not None:
-            write_dotenv(self.files.dotenv, outputs, self._warn)
+        writers: list[tuple[Path | None, Callable[[Path], None]]] = [
+            (self.files.report, lambda path: write_report(path, report)),
+            (self.files.dotenv, lambda path: write_dotenv(path, outputs, self._warn)),
+        ]
+        unwritten: list[ReleaseError] = []
+        for path, write in writers:
+            try:
+                if path is not None:
+                    write(path)
+            except ReleaseError as error:
+                unwritten.append(error)
+        return unwritten
 
     def _tell(self, message: Message) -> None:
         from manyfest.release.reporting.notify import tell

@@ -2,7 +2,8 @@
 
 GitHub names two in the environment, and Forgejo and Gitea do as GitHub does: ``GITHUB_OUTPUT`` for
 values, ``GITHUB_STEP_SUMMARY`` for Markdown. GitLab takes a dotenv report, a file that its job
-names. None of it can fail a release: what cannot be written is said.
+names. What the environment names cannot fail a release: if it cannot be written, that is said. A
+file that was asked for is an error then.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from manyfest.errors import ReleaseError
 from manyfest.oci import json
 from manyfest.release.reporting.report import ReleaseReport
 from manyfest.release.tags.plan import PlannedTag
@@ -69,19 +71,21 @@ def give_outputs(outputs: Mapping[str, str], environ: Mapping[str, str], warn: W
             continue
         end = f"end-{secrets.token_hex(16)}"
         parts.append(f"{key}<<{end}\n{value}\n{end}\n")
-    _write(Path(path), "".join(parts), "a", warn)
+    _append(path, "".join(parts), warn)
 
 
 def give_summary(markdown: str, environ: Mapping[str, str], warn: Warn) -> None:
     """Append to the file that ``GITHUB_STEP_SUMMARY`` names, if it does."""
     path = environ.get("GITHUB_STEP_SUMMARY", "")
     if path:
-        _write(Path(path), _cut(markdown), "a", warn)
+        _append(path, _cut(markdown), warn)
 
 
 def write_dotenv(path: Path, outputs: Mapping[str, str], warn: Warn) -> None:
     """Write ``MANYFEST_VERSION`` and so on, a line each; what are lines in ``outputs`` is parted by
-    blanks. What would make the file too large for GitLab is left out."""
+    blanks. What would make the file too large for GitLab is left out.
+
+    Raises :class:`~manyfest.errors.ReleaseError` if it cannot be written."""
     lines: list[str] = []
     for key, value in outputs.items():
         if key == "json":
@@ -91,14 +95,14 @@ def write_dotenv(path: Path, outputs: Mapping[str, str], warn: Warn) -> None:
             warn(f"{path}: MANYFEST_{key.upper()} is left out, as GitLab takes no more than 5 KB")
             continue
         lines.append(line)
-    _write(path, "".join(lines), "w", warn)
+    _write(path, "".join(lines), "w")
 
 
-def write_report(path: Path, report: ReleaseReport, warn: Warn) -> None:
-    """Write the report as JSON."""
+def write_report(path: Path, report: ReleaseReport) -> None:
+    """Write the report as JSON. Raises :class:`~manyfest.errors.ReleaseError` if it cannot be."""
     import msgspec
 
-    _write(path, msgspec.json.format(json.dumps(report), indent=2).decode() + "\n", "w", warn)
+    _write(path, msgspec.json.format(json.dumps(report), indent=2).decode() + "\n", "w")
 
 
 def _cut(markdown: str) -> str:
@@ -110,10 +114,17 @@ def _cut(markdown: str) -> str:
     return kept.decode(errors="ignore") + "\n\n…\n"
 
 
-def _write(path: Path, text: str, mode: str, warn: Warn) -> None:
+def _append(path: str, text: str, warn: Warn) -> None:
+    try:
+        _write(Path(path), text, "a")
+    except ReleaseError as error:
+        warn(f"{error.where} {error.what}")
+
+
+def _write(path: Path, text: str, mode: str) -> None:
     try:
         with path.open(mode, encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the path
         reason = error.strerror if isinstance(error, OSError) else error
-        warn(f"{path} could not be written: {reason}")
+        raise ReleaseError(f"could not be written: {reason}", where=str(path)) from None
