@@ -143,6 +143,17 @@ def test_lines_that_differ_are_no(project: New) -> None:
     assert not status.good
 
 
+def test_a_new_line_that_a_killed_release_has_made_in_some_repositories_is_no(
+    project: New,
+) -> None:
+    app = project(ONE, TWO).release("1.0.0", "2.0.0", "1.1.0")
+    names = app.at(TWO).names
+    del names["1.1"]  # what 1.1.0 had not come to when it was killed
+    status = status_of(app)
+    assert lines(status)["1.1"] == ["1.1.0", ""]
+    assert not status.good
+
+
 def test_a_line_that_a_repository_never_had_is_left_out(project: New) -> None:
     app = project(ONE, TWO).release("1.0.0", to=(ONE,)).release("2.0.0")
     status = status_of(app)

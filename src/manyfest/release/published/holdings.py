@@ -164,8 +164,8 @@ class Holding(Struct):
 
     def version_at(self, tag: str) -> Version | None:
         """The version that one of its moving tags holds; ``None`` if it is none that has it."""
-        its = self.digest_at(tag)
-        for version in self.versions:
+        its = self.digest_at(tag) if tag in self.tags else None
+        for version in self.versions if its else ():
             if tag in self.tags_of(version).moving and self.digest_of(version) == its:
                 return version
         return None

@@ -50,15 +50,16 @@ class TagStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LineState(msgspec.Struct, frozen=True, kw_only=True):
-    """The version that a moving tag holds in one repository; empty if it is none of its own."""
+    """The version that a moving tag holds in one repository; empty if there is no such tag, or it
+    holds none of its own."""
 
     repository: str
     version: str
 
 
 class LineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A moving tag of another line than the one that is out, as ``1.9``, which every repository
-    has. Whether it is complete was not asked."""
+    """A moving tag of another line than the one that is out, as ``1.9``, of which every repository
+    has a version. Whether that is complete was not asked."""
 
     tag: str
     agree: bool
@@ -142,7 +143,7 @@ def _other_lines(holding: Holding, shown: Sequence[Version]) -> dict[str, str]:
     """By moving tag that none of the versions ``shown`` can have, the version that it holds; of
     the first few such tags, those of the highest versions."""
     known, every = _moving(holding, shown), _moving(holding, holding.versions)
-    tags = [tag for tag in every if tag in holding.tags and tag not in known][:_MOST_LINES]
+    tags = [tag for tag in every if tag not in known][:_MOST_LINES]
     with workers(JOBS, "lines") as pool:
         versions = pool.map(holding.version_at, tags)
         return {tag: str(held or "") for tag, held in zip(tags, versions, strict=True)}
@@ -155,9 +156,15 @@ def _moving(holding: Holding, versions: Sequence[Version]) -> dict[str, None]:
 
 
 def _lines(found: Sequence[_Found], tags: Sequence[str]) -> tuple[LineStatus, ...]:
-    """What the lines hold that every repository has, apart from ``tags``."""
+    """What the lines hold of which every repository has a version, apart from ``tags``."""
     first = found[0].lines if found else ()
-    common = [tag for tag in first if tag not in tags and all(tag in each.lines for each in found)]
+    common = [
+        tag
+        for tag in first
+        if tag not in tags
+        and all(tag in each.lines for each in found)
+        and any(tag in each.holding.tags for each in found)
+    ]
     return tuple(
         LineStatus(
             tag=tag,
