@@ -20,7 +20,7 @@ from manyfest.build.dockerfile.parse import Dockerfile
 from manyfest.build.metadata import Metadata
 from manyfest.build.request import BuildRequest
 from manyfest.build.secrets import BuildSecret
-from manyfest.errors import AccessDenied, BuildError, NeedsBuilder
+from manyfest.errors import AccessDenied, BuildError, ConnectionFailed, NeedsBuilder
 from manyfest.layers.compression import Compression
 from manyfest.layers.entry import Entry
 from manyfest.layers.write import TarWriter
@@ -233,6 +233,18 @@ def test_a_base_that_only_the_builder_has(tmp_path: Path, maker: Maker) -> None:
     built = bench.run(request(bench, "FROM mine:1\nRUN make\n"))
     assert layer_files(built) == ["made 644 =x"]
     assert [job.has_others for job in maker.jobs] == [True]
+
+
+def test_a_registry_that_does_not_tell_is_named_with_the_line(tmp_path: Path, maker: Maker) -> None:
+    class Away(Bench):
+        def open(self, name: object) -> MemoryStore:
+            raise ConnectionFailed("no such host", where="far.example")
+
+    bench = Away(tmp_path)
+    assert failure(bench, request(bench, "FROM far.example/mine:1\nRUN make\n")) == (
+        f"{bench.context}/Dockerfile:1: FROM: far.example: no such host"
+    )
+    assert maker.jobs == []
 
 
 def test_images_that_onbuild_in_a_stage_copies_from_are_told_too(

@@ -15,8 +15,9 @@ from manyfest.build.backends.running import Runner
 from manyfest.build.bases import BaseImage, Bases
 from manyfest.build.built import BuiltPlatform
 from manyfest.build.dockerfile.instructions import FromImage
-from manyfest.build.dockerfile.plan import Plan
+from manyfest.build.dockerfile.plan import Plan, no_stage_either
 from manyfest.build.request import BuildRequest, dockerfile_text, ignore_file
+from manyfest.build.stage import blamed
 from manyfest.build.workspace import PREFIX
 from manyfest.errors import AccessDenied, NotFound
 from manyfest.progress import Progress
@@ -109,7 +110,7 @@ class _Build:
     def run(self, backend: Backend, bases: Bases, workspace: LayoutStore) -> BuiltPlatform:
         start = time.monotonic()
         self._folder.mkdir(mode=0o700)
-        images = {image: _find(image, bases) for image in images_of(self._plan)}
+        images = self._images(bases)
         found = [base for base in images.values() if base is not None]
         root = root_of(self._plan)
         base = images[root] if isinstance(root, FromImage) else None
@@ -126,6 +127,13 @@ class _Build:
             image = take_in(given, self._plan.platform, base, self._request, workspace)
         seconds = time.monotonic() - start
         return BuiltPlatform(image.platform, image.manifest, image.config, seconds)
+
+    def _images(self, bases: Bases) -> dict[FromImage, BaseImage | None]:
+        images: dict[FromImage, BaseImage | None] = {}
+        for image, instruction in images_of(self._plan).items():
+            with blamed(instruction, no_stage_either(image, instruction, self._plan.dockerfile)):
+                images[image] = _find(image, bases)
+        return images
 
 
 def _find(image: FromImage, bases: Bases) -> BaseImage | None:
