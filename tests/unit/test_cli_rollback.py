@@ -90,6 +90,20 @@ def test_a_back_port_is_taken_back(manyfest: Manyfest, registry: Between) -> Non
     )
 
 
+def test_tags_that_are_only_taken_away_are_at_no_other_version(
+    manyfest: Manyfest, registry: Between
+) -> None:
+    out = publish(registry, "2.7.0", "2.7", "latest")
+    new = publish(registry, "2.6.0", "2.6")
+    journal = Journal(
+        Path("dist/app-2.6.0.journal"), Began(name="app", version="2.6.0", digest=new)
+    )
+    journal.path.parent.mkdir()
+    journal.note(Held(reference=f"{HERE}:2.6", digest=None))
+    planned = manyfest("rollback", "--of", "2.6.0", "--dry-run").out.splitlines()
+    assert (planned[0], planned[-1]) == ("app 2.6.0 would be taken back", str(out))
+
+
 def test_a_plan_says_of_a_tag_that_not_every_registry_takes_it_away(
     manyfest: Manyfest, registry: Between
 ) -> None:

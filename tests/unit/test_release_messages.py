@@ -105,3 +105,9 @@ def test_a_version_that_is_gone_up_to_is_not_back() -> None:
     assert rolled_back(rollback_report(target="2.8.0"), {}).title == (
         "app is moved from 2.7.0 to 2.8.0"
     )
+
+
+def test_where_tags_were_only_taken_away_nothing_is_back() -> None:
+    gone = TagChange(reference="quay.io/us/app:1.9", before="sha256:new", digest=None)
+    done = rollback_report(version="1.9.0", target="2.6.0", changed=(gone,))
+    assert rolled_back(done, {}).title == "app 1.9.0 is taken back"

@@ -82,6 +82,24 @@ def test_repositories_must_agree_on_where_it_goes(project: New) -> None:
     assert app.versions(ONE)["1.0"] == app.versions(TWO)["1.0"] == "1.0.0"
 
 
+def test_the_tags_of_a_back_port_that_opened_a_line_are_taken_away(project: New) -> None:
+    app = project(ONE, TWO).release("2.0.0", "1.0.0")
+    done = app.rollback(of="1.0.0")
+    assert [(each.reference, each.digest) for each in done.changed] == [
+        (f"{place}:{tag}", None) for tag in ("1.0", "1") for place in (ONE, TWO)
+    ]
+    assert done.digest == str(app.at(ONE).pointers["2.0.0"])
+    assert app.versions() == {"2.0": "2.0.0", "2": "2.0.0", "latest": "2.0.0"}
+
+
+def test_the_only_release_has_nothing_to_go_back_to(project: New) -> None:
+    with pytest.raises(ReleaseError) as refused:
+        project().release("1.0.0").rollback(of="1.0.0")
+    assert str(refused.value) == (
+        "one.example/app: latest is at 1.0.0, and there is no version before that; it has 1.0.0"
+    )
+
+
 def test_a_repository_that_does_not_have_it_stays_as_it_is(project: New) -> None:
     app = project(ONE, TWO).release("1.0.0", "1.1.0").release("1.0.2", to=(TWO,))
     assert [each.reference for each in app.rollback(of="1.0.2").changed] == [f"{TWO}:1.0"]

@@ -79,6 +79,8 @@ def _text(done: RollbackReport, of: str, *, dry_run: bool) -> str:
     is_, would = ("is back", "would go back") if done.is_back else ("is moved", "would move")
     verb = would if dry_run else is_
     head = f"{done.name} {verb} from {done.version or 'elsewhere'} to {done.target}"
+    if done.is_all_gone and done.version:
+        head = f"{done.name} {done.version} {'would be' if dry_run else 'is'} taken back"
     if not done.changed:
         return head
     away = "taken away, where the registry does that" if dry_run else "-"

@@ -157,7 +157,9 @@ def _aim(holding: Holding, taken: Version, to: Version | None, request: Request)
         target = next(line, None)
     if target is None and not at_it:
         target = taken  # nothing is to be done here
-    if target is None:
+    if target is None and request.of and all(tag in held for tag in at_it):
+        target = holding.current()  # they were new, and are taken away
+    if target is None or (target == taken and at_it):
         raise ReleaseError(
             f"{general} is at {taken}, and there is no version before that",
             where=holding.place.place,

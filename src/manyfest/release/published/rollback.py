@@ -84,6 +84,11 @@ class RollbackReport(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it is an earlier version that is out now."""
         return not self.version or version_order(self.target) < version_order(self.version)
 
+    @property
+    def is_all_gone(self) -> bool:
+        """Whether tags were taken away, and none moved."""
+        return bool(self.changed) and not any(each.digest for each in self.changed)
+
 
 def plan_rollback(request: Request) -> Rollback:
     """Find out what to do, and whether it can be done. Nothing is changed.
@@ -231,6 +236,8 @@ def _wanted(aim: Aim, say: Say) -> dict[str, Digest | None]:
             wanted[tag] = aim.held[tag]
         elif tag in moving:
             wanted[tag] = target
+        elif not aim.told and aim.held.get(tag, out) is None:
+            wanted[tag] = None
         else:
             why = "it is not known what it held before"
             if tag in aim.held:

@@ -54,8 +54,11 @@ def rolled_back(done: RollbackReport, environ: Mapping[str, str]) -> Message:
     theirs = [f"{each}: somebody else has moved it on" for each in done.moved_on]
     places = [Name.parse(each.reference).place for each in done.changed]
     since = f" from {done.version}" if done.version else ""
+    title = f"{done.name} is {'back' if done.is_back else 'moved'}{since} to {done.target}"
+    if done.is_all_gone and done.version:
+        title = f"{done.name} {done.version} is taken back"
     return Message.of_lines(
-        f"{done.name} is {'back' if done.is_back else 'moved'}{since} to {done.target}",
+        title,
         (*moved, *gone, *left, *theirs),
         link=_page(places) or run_page(environ),
         tone="warning",
