@@ -136,6 +136,15 @@ def test_a_password_that_is_not_accepted_is_told_apart_from_none() -> None:
     assert "pa:ss" not in str(refused.value)
 
 
+def test_a_password_that_was_not_accepted_is_told_of_each_time() -> None:
+    authenticator = Authenticator(Keyring(JANE))
+    challenge = Response(401, headers=Headers({"WWW-Authenticate": "Basic"}), url=URL)
+    with pytest.raises(AccessDenied):
+        run(authenticator, request(), challenge, challenge)
+    with pytest.raises(AccessDenied, match="does not accept the credentials from"):
+        run(authenticator, request(), challenge)
+
+
 def test_basic_without_credentials_leaves_the_401_as_it_is() -> None:
     challenge = Response(401, headers=Headers({"WWW-Authenticate": "Basic"}), url=URL)
     assert len(run(Authenticator(), request(), challenge)) == 1

@@ -105,8 +105,10 @@ class Authenticator:
             authorization = yield from self._bearer(request, response, challenge, used)
         else:
             authorization = self._basic_authorization(request)
-            if authorization is None or authorization == used:
+            if authorization is None:
                 return
+            if authorization == used:
+                raise _not_accepted(self._credential(request), request)
         response.close()
         response = yield _authorized(request, authorization)
         if response.status == 401 and challenge.scheme == "basic":
