@@ -48,3 +48,9 @@ def test_findings_raise_with_the_first_and_how_many_more(
     with pytest.raises(CheckFailed) as caught:
         Report(findings, ()).raise_for_findings()
     assert str(caught.value) == line
+
+
+def test_where_the_image_was_read_from_comes_first_if_it_is_told() -> None:
+    with pytest.raises(CheckFailed) as caught:
+        Report((WRONG,), ()).raise_for_findings("oci-archive:image.tar")
+    assert str(caught.value).startswith("oci-archive:image.tar: linux/arm64 /app: is built for")

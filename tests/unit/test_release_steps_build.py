@@ -279,8 +279,9 @@ def test_a_platform_that_a_taken_image_lacks_is_a_fault(tmp_path: Path) -> None:
     release = make_release(tmp_path)
     release.taken_from = Reference.parse(f"oci:{tmp_path}/layout:v1")
     BUILD.check(release)
-    with pytest.raises(CheckFailed):
+    with pytest.raises(CheckFailed) as failed:
         CHECK.run(release)
+    assert failed.value.where.startswith(f"oci:{tmp_path}/layout:v1: ")
     assert release.checked == ()
 
 

@@ -59,14 +59,14 @@ class Report(Struct, frozen=True):
     findings: tuple[Finding, ...]
     platforms: tuple[PlatformSummary, ...]
 
-    def raise_for_findings(self) -> None:
+    def raise_for_findings(self, place: str = "") -> None:
         """Raises :class:`~manyfest.errors.CheckFailed`, which names the first finding and how
-        many more there are."""
+        many more there are, and the ``place`` that the image was read from."""
         if not self.findings:
             return
         first, more = self.findings[0], len(self.findings) - 1
         raise CheckFailed(
             f"{first.what} (and {counted(more, 'more fault')})" if more else first.what,
-            where=f"{first.platform} {first.where}".strip(),
+            where=": ".join(filter(None, (place, f"{first.platform} {first.where}".strip()))),
             mend=first.mend,
         )

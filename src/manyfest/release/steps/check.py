@@ -45,7 +45,7 @@ def _report(release: Release) -> Report:
         foreign=release.config.check.foreign,
         progress=release.progress,
     )
-    report.raise_for_findings()
+    report.raise_for_findings(str(release.taken_from or ""))
     return report
 
 
