@@ -15,6 +15,7 @@ from manyfest.oci.reference import (
     check_tag,
     is_repository,
     is_tag,
+    parse_repository,
     registry_of,
 )
 
@@ -285,6 +286,33 @@ def test_what_may_be_an_image_and_looks_like_a_path_is_an_image() -> None:
     assert Reference.parse("dist/a.tar") == Reference(
         "docker", image=Name("docker.io", "dist/a.tar")
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["ghcr.io/team/app", "docker://ghcr.io/team/app", "ghcr.io:443/team/app"]
+)
+def test_a_repository_is_named_without_a_tag(text: str) -> None:
+    assert parse_repository(text).repository == "team/app"
+    assert parse_repository("gotify/server") == Name("docker.io", "gotify/server")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("127.0.0.1:5000", "names a registry, and no repository in it; write 127.0.0.1:5000/NAME"),
+        ("localhost:5000", "names a registry, and no repository in it; write localhost:5000/NAME"),
+        ("ghcr.io/", "names a registry, and no repository in it; write ghcr.io/NAME"),
+        ("[::1]", "names a registry, and no repository in it; write [::1]/NAME"),
+        ("oci:foo", "is no repository in a registry; write HOST/NAME"),
+        ("https://ghcr.io/a/b", "is a web address; leave out https://"),
+        ("app:2.6", "names one image; write docker.io/library/app; 'tags' has the tags"),
+        ("my.app:v1", "names one image; write docker.io/library/my.app; 'tags' has the tags"),
+    ],
+)
+def test_what_is_no_repository_is_told_what_it_is(text: str, line: str) -> None:
+    with pytest.raises(InvalidReference) as refused:
+        parse_repository(text)
+    assert str(refused.value) == f"{text!r} {line}"
 
 
 @pytest.mark.parametrize("parse", [Reference.parse, Name.parse, check_registry])

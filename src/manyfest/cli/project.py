@@ -63,17 +63,11 @@ def ask_git(config: Config, told: str) -> tuple[Version, Occasion]:
 
 
 def parse_repository(text: str, option: str = "--to") -> Name:
-    """What an option names. Raises :class:`~manyfest.errors.InvalidReference` for one image."""
-    from manyfest.errors import InvalidReference
-    from manyfest.oci.reference import Name
+    """What an option names. Raises :class:`~manyfest.errors.InvalidReference` for anything else
+    than a repository."""
+    from manyfest.oci import reference
 
-    name = Name.parse(text.removeprefix("docker://"))
-    if not name.is_repository:
-        raise InvalidReference(
-            f"{option} {text[:300]!r} names one image",
-            mend=f"write {name.place}; 'tags' has the tags",
-        )
-    return name
+    return reference.parse_repository(text, option)
 
 
 def parse_image(text: str) -> Reference:

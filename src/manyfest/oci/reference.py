@@ -281,6 +281,32 @@ def _split_registry(rest: str) -> tuple[str, str]:
     return registry, repository
 
 
+def parse_repository(text: str, option: str = "") -> Name:
+    """The repository that a person wrote, with or without ``docker://``; errors name the ``option``
+    that it was written for.
+
+    Raises :class:`~manyfest.errors.InvalidReference` for whatever is none, one image too.
+    """
+    written = text.removeprefix("docker://")
+    shown = f"{option} {text[:300]!r}".lstrip()
+    head, colon, _ = written.partition(":")
+    if colon and head in _TRANSPORTS | _OTHER_TRANSPORTS:
+        raise InvalidReference(f"{shown} is no repository in a registry", mend="write HOST/NAME")
+    place = written.removesuffix("/")
+    host, port = _split_port(place)
+    is_host = "." in host or host == "localhost" or host.startswith("[")
+    if is_host and "/" not in place and (port is None or port.isdecimal()):
+        raise InvalidReference(
+            f"{shown} names a registry, and no repository in it", mend=f"write {place}/NAME"
+        )
+    name = Name.parse(written)
+    if not name.is_repository:
+        raise InvalidReference(
+            f"{shown} names one image", mend=f"write {name.place}; 'tags' has the tags"
+        )
+    return name
+
+
 def check_registry(text: str) -> str:
     """``host`` or ``host:port`` as it is used in URLs; Docker Hub under its one name.
 

@@ -10,7 +10,7 @@ import msgspec
 from manyfest.duration import Duration
 from manyfest.errors import ConfigError, UsageError
 from manyfest.oci.platform import Platform
-from manyfest.oci.reference import Name, is_repository, is_tag
+from manyfest.oci.reference import Name, is_repository, is_tag, parse_repository
 from manyfest.release.destinations import destinations
 from manyfest.release.project.config import Config, ConfigFile
 from manyfest.release.project.template import TagTemplate, Template
@@ -49,7 +49,7 @@ def load(path: Path) -> Config:
     """
     readers: Readers = {
         Duration: Duration.parse,
-        Name: _repository,
+        Name: parse_repository,
         Platform: Platform.parse,
         TagTemplate: TagTemplate.parse,
         Template: Template.parse,
@@ -66,15 +66,6 @@ def load(path: Path) -> Config:
     _check_metadata(config)
     _check_notify(config)
     return config
-
-
-def _repository(text: str) -> Name:
-    name = Name.parse(text.removeprefix("docker://"))
-    if not name.is_repository:
-        raise ConfigError(
-            f"{text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
-        )
-    return name
 
 
 def _check_name(config: Config) -> None:

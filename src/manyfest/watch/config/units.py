@@ -58,11 +58,6 @@ class Repository(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``docker.io/gotify/server``. Raises :class:`~manyfest.errors.UsageError`."""
-        from manyfest.oci.reference import Name
+        from manyfest.oci.reference import parse_repository
 
-        name = Name.parse(text.removeprefix("docker://"))
-        if not name.is_repository:
-            raise UsageError(
-                f"{text[:300]!r} names one image", mend=f"write {name.place}; 'tags' has the tags"
-            )
-        return cls(name.place)
+        return cls(parse_repository(text).place)
