@@ -142,7 +142,8 @@ def test_a_binary_for_another_platform_stops_the_release(
     assert released.returncode == 1
     assert released.stderr == (
         "manyfest: linux/amd64 /usr/bin/ruff: is built for linux/arm64, not for linux/amd64;"
-        " ship the build for this platform, or list the path as foreign if it is there on purpose\n"
+        " ship the build for this platform, or list the path in 'check.foreign' if it is there on"
+        " purpose\n"
     )
     assert sorted(path.name for path in (folder / "dist").iterdir()) == [".gitignore"]
     assert tags.returncode == 1  # there is no such repository

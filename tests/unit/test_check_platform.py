@@ -30,7 +30,7 @@ def test_a_program_for_another_platform_is_named_with_both() -> None:
     entry = store.image(store.layer(program("usr/bin/app")), platform="linux/arm64", entrypoint=())
     assert lines(check_image(store, store.index(entry))) == [
         "linux/arm64 /usr/bin/app: is built for linux/amd64, not for linux/arm64; ship the build"
-        " for this platform, or list the path as foreign if it is there on purpose"
+        " for this platform, or list the path in 'check.foreign' if it is there on purpose"
     ]
 
 
@@ -52,7 +52,7 @@ def test_a_damaged_elf_file() -> None:
     layer = store.layer(program("app", AMD64[:20]))
     assert lines(check_image(store, one(store, layer))) == [
         "linux/amd64 /app: begins as an ELF file, but its header is damaged or cut off; ship the"
-        " build for this platform, or list the path as foreign if it is there on purpose"
+        " build for this platform, or list the path in 'check.foreign' if it is there on purpose"
     ]
 
 

@@ -262,7 +262,7 @@ def test_a_binary_of_the_wrong_architecture(manyfest: Manyfest, tmp_path: Path) 
     assert answer.code == 3
     assert answer.out.splitlines()[-1] == (
         "linux/arm64 /app: is built for linux/amd64, not for linux/arm64; ship the build for this"
-        " platform, or list the path as foreign if it is there on purpose"
+        " platform, or list the path in 'check.foreign' if it is there on purpose"
     )
 
 

@@ -22,7 +22,8 @@ from manyfest.oci.mediatypes import LAYERS, is_foreign
 from manyfest.oci.platform import Platform
 
 _BUILT_ELSEWHERE = (
-    "ship the build for this platform, or list the path as foreign if it is there on purpose"
+    "ship the build for this platform, or list the path in 'check.foreign' if it is there on"
+    " purpose"
 )
 
 

@@ -105,7 +105,7 @@ def _number(raw: bytes, what: str, *, least: int = 0) -> int:
     if octal:
         return int(octal[1] or b"0", 8)
     if raw[0] not in {0x80, 0xFF}:
-        raise InvalidArchive(f"a header's {what} is not a number: {raw!r}")
+        raise InvalidArchive(f"a header's {what} is not a number: {str(raw)[1:]}")
     value = int.from_bytes(raw[1:], "big")
     if raw[0] == 0xFF:
         value -= 1 << 8 * (len(raw) - 1)
